@@ -1,0 +1,63 @@
+// swift-tools-version:6.0
+import PackageDescription
+
+/// Every warning in our own Swift is an error; no Swift package is used, by the design (docs/ARCHITECTURE.md).
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+
+/// `-ffp-contract=off` keeps the same bytes on every machine: a fused multiply-add happens where the kernel says
+/// so and nowhere else. `-O3` also in debug builds, where unoptimised kernels would make the tests take hours.
+let kernelFlags: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"])
+]
+
+/// One row of the import table: a target of ours and the targets it may import.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "quintet",
+    products: [.executable(name: "quintet", targets: ["quintet"])],
+    targets: [
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "CNIfTI",
+            linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
+        .target(name: "CKernels", cSettings: kernelFlags, linkerSettings: [.linkedLibrary("pthread")]),
+
+        module("Numerics", ["CKernels"]),
+        module("Protocol"),
+        module("Platform", ["COpenSSL"]),
+        module("Imaging", ["Numerics", "CKernels", "CNIfTI"]),
+        module("ModelCore", ["Numerics", "CKernels"]),
+        module("SynthData", ["Imaging", "Numerics", "CKernels"]),
+        module("VotingAggregator", ["Imaging", "Numerics", "CKernels"]),
+        module("Recipes", ["Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
+        module("Worker", ["Protocol", "Platform", "Recipes"]),
+        module("Coordinator", ["Protocol", "Platform", "VotingAggregator", "CSQLite"]),
+        .executableTarget(
+            name: "quintet",
+            dependencies: [
+                "Protocol", "Platform", "Imaging", "ModelCore", "SynthData", "VotingAggregator", "Recipes", "Worker",
+                "Coordinator", "Numerics",
+            ],
+            swiftSettings: strict),
+
+        tests("NumericsTests", ["Numerics", "CKernels"]),
+        tests("ProtocolTests", ["Protocol"]),
+        tests("PlatformTests", ["Platform"]),
+        tests("ImagingTests", ["Imaging", "Numerics"], resources: [.copy("Goldens")]),
+        tests("ModelCoreTests", ["ModelCore", "Numerics", "CKernels"], resources: [.copy("Goldens")]),
+        tests("SynthDataTests", ["SynthData", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
+        tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
+        tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
+        tests("WorkerTests", ["Worker", "Protocol", "Platform", "Recipes"]),
+        tests("CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"]),
+        tests("TidyTests", []),
+    ]
+)

@@ -1,0 +1,20 @@
+/// Size of a volume in voxels. Axis order everywhere is (z, y, x) = (depth, height, width), C order, x fastest.
+public struct VolumeShape: Hashable, Sendable, Codable, CustomStringConvertible {
+    public var depth: Int
+    public var height: Int
+    public var width: Int
+
+    public init(depth: Int, height: Int, width: Int) {
+        self.depth = depth
+        self.height = height
+        self.width = width
+    }
+
+    public var voxelCount: Int { depth * height * width }
+    public var sliceVoxelCount: Int { height * width }
+
+    /// Index of a voxel in C order.
+    @inlinable public func index(z: Int, y: Int, x: Int) -> Int { (z * height + y) * width + x }
+
+    public var description: String { "\(depth)x\(height)x\(width)" }
+}

@@ -1,0 +1,316 @@
+// Every message between coordinator, workers and clients. What each field means is said here; how it becomes bytes,
+// in MessageCoding.swift; docs/PROTOCOL.md shows one golden example of each.
+
+public enum PeerRole: UInt8, Sendable { case worker = 1, client = 2 }
+
+/// First message of a connection, from the peer that dialled.
+public struct Hello: Hashable, Sendable {
+    public var role: PeerRole
+    /// Protocol versions it can speak, inclusive.
+    public var versionMin: UInt16
+    public var versionMax: UInt16
+    /// Version and build of the program, for messages.
+    public var build: String
+    /// The worker's name for people: "host:pid". Unique per process; a worker that reconnects says the same.
+    public var name: String
+    public var threadCount: UInt16
+    /// "cpu" or "cuda:0".
+    public var device: String
+    /// Leases it still holds and computes on (after a lost connection); the coordinator revokes what has moved on.
+    public var held: [Lease]
+
+    public init(
+        role: PeerRole, versionMin: UInt16, versionMax: UInt16, build: String, name: String, threadCount: UInt16,
+        device: String, held: [Lease]
+    ) {
+        self.role = role
+        self.versionMin = versionMin
+        self.versionMax = versionMax
+        self.build = build
+        self.name = name
+        self.threadCount = threadCount
+        self.device = device
+        self.held = held
+    }
+}
+
+public struct Welcome: Hashable, Sendable {
+    public var version: UInt16
+    public var build: String
+    public var heartbeatMilliseconds: UInt32
+    public var leaseMilliseconds: UInt32
+
+    public init(version: UInt16, build: String, heartbeatMilliseconds: UInt32, leaseMilliseconds: UInt32) {
+        self.version = version
+        self.build = build
+        self.heartbeatMilliseconds = heartbeatMilliseconds
+        self.leaseMilliseconds = leaseMilliseconds
+    }
+}
+
+/// Why a peer or a request was turned down.
+public enum RefusalCode: UInt8, Sendable {
+    case version = 1
+    case malformed = 2
+    case limit = 3
+    case unknown = 4
+    case staleLease = 5
+    case diskFull = 6
+    case damaged = 7
+    case shuttingDown = 8
+    case internalError = 9
+    case notAllowed = 10
+}
+
+public struct Refusal: Hashable, Sendable {
+    public var code: RefusalCode
+    /// For people: what is wrong and what to do.
+    public var message: String
+
+    public init(code: RefusalCode, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// The steps of a run. A run of kind train goes through train (one work per replica) and then calibrate (one work);
+/// one of kind segment through predict and finish, one work of each per volume.
+public enum WorkStage: UInt8, Sendable, CaseIterable { case train = 1, calibrate = 2, predict = 3, finish = 4 }
+
+public struct Checkpoint: Hashable, Sendable {
+    /// Iterations completed.
+    public var iteration: UInt32
+    public var blob: BlobReference
+
+    public init(iteration: UInt32, blob: BlobReference) {
+        self.iteration = iteration
+        self.blob = blob
+    }
+}
+
+/// Everything that determines a piece of work's result: the same description gives the same bytes anywhere.
+public struct WorkDescription: Hashable, Sendable {
+    public var run: RunID
+    public var recipe: String
+    public var stage: WorkStage
+    /// The replica's index; 0 outside training.
+    public var replica: UInt16
+    public var seed: UInt64
+    /// The run's configuration, JSON; the recipe reads it, the coordinator does not.
+    public var parameters: String
+    public var inputs: [BlobReference]
+
+    public init(
+        run: RunID, recipe: String, stage: WorkStage, replica: UInt16, seed: UInt64, parameters: String,
+        inputs: [BlobReference]
+    ) {
+        self.run = run
+        self.recipe = recipe
+        self.stage = stage
+        self.replica = replica
+        self.seed = seed
+        self.parameters = parameters
+        self.inputs = inputs
+    }
+}
+
+/// Coordinator to worker: do this.
+public struct Assignment: Hashable, Sendable {
+    public var lease: Lease
+    public var description: WorkDescription
+    /// Where training goes on from; nil from the beginning.
+    public var resume: Checkpoint?
+    public var checkpointSeconds: UInt32
+
+    public init(lease: Lease, description: WorkDescription, resume: Checkpoint?, checkpointSeconds: UInt32) {
+        self.lease = lease
+        self.description = description
+        self.resume = resume
+        self.checkpointSeconds = checkpointSeconds
+    }
+}
+
+/// One iteration's figures, for metrics.csv.
+public struct TrainingMetric: Hashable, Sendable {
+    public var iteration: UInt32
+    public var loss: Double
+    public var dice: Double
+    /// Seconds this iteration took where it was computed.
+    public var seconds: Double
+
+    public init(iteration: UInt32, loss: Double, dice: Double, seconds: Double) {
+        self.iteration = iteration
+        self.loss = loss
+        self.dice = dice
+        self.seconds = seconds
+    }
+}
+
+public struct LeaseProgress: Hashable, Sendable {
+    public var lease: Lease
+    /// Share done, 0 to 1.
+    public var fraction: Double
+    public var iteration: UInt32
+    /// What people see: "loss 0.123".
+    public var note: String
+
+    public init(lease: Lease, fraction: Double, iteration: UInt32, note: String) {
+        self.lease = lease
+        self.fraction = fraction
+        self.iteration = iteration
+        self.note = note
+    }
+}
+
+/// A result: outputs are blobs that the coordinator already holds (uploaded before).
+public struct WorkResult: Hashable, Sendable {
+    public var lease: Lease
+    public var outputs: [BlobReference]
+    /// Figures, one JSON object.
+    public var reportJSON: String
+    /// Metrics since the last checkpoint (training only).
+    public var metrics: [TrainingMetric]
+
+    public init(lease: Lease, outputs: [BlobReference], reportJSON: String, metrics: [TrainingMetric]) {
+        self.lease = lease
+        self.outputs = outputs
+        self.reportJSON = reportJSON
+        self.metrics = metrics
+    }
+}
+
+/// Why a worker gives work back without a result.
+public enum SurrenderReason: UInt8, Sendable {
+    /// The worker leaves (SIGTERM); anyone may go on.
+    case drained = 1
+    /// The input is at fault; trying elsewhere gives the same. Message names the file and the remedy.
+    case inputRefused = 2
+    /// It failed here (memory, disk, a bug); another worker may try, a bounded number of times.
+    case failed = 3
+}
+
+public enum RunKind: UInt8, Sendable { case train = 1, segment = 2 }
+
+/// One volume of an archive to segment.
+public struct VolumeSubmission: Hashable, Sendable {
+    /// Name for messages and outputs: the file's name without extension.
+    public var name: String
+    /// Role "ct", and optionally role "lung".
+    public var inputs: [BlobReference]
+
+    public init(name: String, inputs: [BlobReference]) {
+        self.name = name
+        self.inputs = inputs
+    }
+}
+
+/// Client to coordinator: a new run. All blobs are uploaded (or registered) before.
+public struct Submission: Hashable, Sendable {
+    public var kind: RunKind
+    public var recipe: String
+    public var parameters: String
+    public var seed: UInt64
+    /// train: how many replicas. segment: how many voters the ensemble has.
+    public var replicaCount: UInt16
+    public var iterationCount: UInt32
+    public var checkpointSeconds: UInt32
+    /// train: the data set's blobs. segment: the ensemble's weights, role "replica", in replica order.
+    public var inputs: [BlobReference]
+    /// segment only.
+    public var volumes: [VolumeSubmission]
+    /// Submitting the same text twice gives the same run: a client may retry. At most 128 bytes.
+    public var idempotencyKey: String
+
+    public init(
+        kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
+        iterationCount: UInt32, checkpointSeconds: UInt32, inputs: [BlobReference], volumes: [VolumeSubmission],
+        idempotencyKey: String
+    ) {
+        self.kind = kind
+        self.recipe = recipe
+        self.parameters = parameters
+        self.seed = seed
+        self.replicaCount = replicaCount
+        self.iterationCount = iterationCount
+        self.checkpointSeconds = checkpointSeconds
+        self.inputs = inputs
+        self.volumes = volumes
+        self.idempotencyKey = idempotencyKey
+    }
+}
+
+/// One message. A request carries a request id; its answer carries the same one.
+public enum Message: Hashable, Sendable {
+    // Handshake.
+    case hello(Hello)
+    case welcome(Welcome)
+    case refusal(Refusal)
+
+    // Worker -> coordinator.
+    /// Ready for one more lease.
+    case idle
+    /// Answered with `heartbeatAnswer`; renews the leases.
+    case heartbeat([LeaseProgress])
+    /// The blob has been uploaded; answered with `accepted` or `refusal(.staleLease)`.
+    case checkpointSaved(Lease, Checkpoint, [TrainingMetric])
+    /// Answered with `accepted` or `refusal(.staleLease)`; repeated until answered.
+    case finished(WorkResult)
+    /// Answered with `accepted`.
+    case surrender(Lease, SurrenderReason, String)
+
+    // Coordinator -> worker.
+    case assignment(Assignment)
+    case heartbeatAnswer
+    case accepted
+    /// Stop working on this; nothing of it will be accepted.
+    case revoke(Lease)
+
+    // Blobs, both ways. The one who has the blob never sends unasked: the receiver's offsets are the flow control.
+    /// Answered with `blobChunk` or `refusal(.unknown)`.
+    case blobGet(ContentDigest, offset: UInt64, byteCountMax: UInt32)
+    case blobChunk(ContentDigest, offset: UInt64, byteCount: UInt64, bytes: [UInt8])
+    /// Wants to upload; answered with `blobOffset` (where to go on; equal to byteCount when it is there already).
+    case blobOffer(ContentDigest, byteCount: UInt64)
+    case blobOffset(ContentDigest, offset: UInt64)
+    /// One piece of an upload; answered with `blobOffset`, the last one only after digest and fsync.
+    case blobPut(ContentDigest, offset: UInt64, bytes: [UInt8])
+
+    // Client -> coordinator.
+    /// Answered with `submitted`.
+    case submit(Submission)
+    case submitted(RunID)
+    /// Answered with `status`: JSON (see docs/PROTOCOL.md). nil: all runs and workers. history: the events too.
+    case statusRequest(RunID?, history: Bool)
+    case status(json: String)
+    /// Answered with `accepted`.
+    case cancel(RunID)
+    /// What a run has produced so far, from `first` on, at most `countMax` pieces; answered with `outputs`.
+    case outputsRequest(RunID, first: UInt32, countMax: UInt32)
+    case outputs([RunOutput], moreFollow: Bool)
+    /// Answered with `metrics`.
+    case metricsRequest(RunID, replica: UInt16, firstIteration: UInt32)
+    case metrics([TrainingMetric], moreFollow: Bool)
+}
+
+public enum RunOutputState: UInt8, Sendable { case done = 1, refused = 2 }
+
+/// One finished piece of a run: a replica, the calibration, a volume's answer; or an input that was refused.
+public struct RunOutput: Hashable, Sendable {
+    public var stage: WorkStage
+    /// "replica-0", "calibration", the volume's name.
+    public var name: String
+    public var state: RunOutputState
+    public var outputs: [BlobReference]
+    /// JSON figures when done; why, when refused.
+    public var report: String
+
+    public init(
+        stage: WorkStage, name: String, state: RunOutputState, outputs: [BlobReference], report: String
+    ) {
+        self.stage = stage
+        self.name = name
+        self.state = state
+        self.outputs = outputs
+        self.report = report
+    }
+}

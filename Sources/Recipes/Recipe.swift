@@ -1,0 +1,120 @@
+import Numerics
+
+/// A verified local file that a piece of work reads.
+public struct RecipeInput: Sendable {
+    /// What it is for: "volume", "lung", "replica", "votes", ... (each recipe documents its own).
+    public var role: String
+    /// The name its owner gave it (a file name for messages; never used as a path).
+    public var name: String
+    public var path: String
+
+    public init(role: String, name: String, path: String) {
+        self.role = role
+        self.name = name
+        self.path = path
+    }
+}
+
+/// One result of a piece of work, to be stored as a blob.
+public struct RecipeOutput: Sendable {
+    public var role: String
+    public var name: String
+    public var bytes: [UInt8]
+
+    public init(role: String, name: String, bytes: [UInt8]) {
+        self.role = role
+        self.name = name
+        self.bytes = bytes
+    }
+}
+
+public struct RecipeResult: Sendable {
+    public var outputs: [RecipeOutput]
+    /// Figures for the report, one JSON object.
+    public var reportJSON: String
+
+    public init(outputs: [RecipeOutput], reportJSON: String) {
+        self.outputs = outputs
+        self.reportJSON = reportJSON
+    }
+}
+
+/// What a worker lends to a piece of work.
+public struct RecipeResources: Sendable {
+    public var pool: ThreadPool
+    /// A folder that may be used as a cache between pieces of work (prepared volumes); anything in it may vanish.
+    public var cacheDirectory: String
+    /// Asked often; when true the work throws `RecipeError.interrupted` soon.
+    public var isCancelled: @Sendable () -> Bool
+    /// Share done, 0 to 1, for progress lines.
+    public var reportProgress: @Sendable (Double) -> Void
+
+    public init(
+        pool: ThreadPool, cacheDirectory: String, isCancelled: @escaping @Sendable () -> Bool = { false },
+        reportProgress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) {
+        self.pool = pool
+        self.cacheDirectory = cacheDirectory
+        self.isCancelled = isCancelled
+        self.reportProgress = reportProgress
+    }
+}
+
+public enum RecipeError: Error, Sendable {
+    /// The input is at fault: trying again anywhere gives the same. The message names the file and the remedy.
+    case inputRefused(String)
+    case interrupted
+}
+
+/// One iteration's figures.
+public struct TrainingStep: Sendable, Equatable {
+    /// Iterations completed, this one included.
+    public var iteration: Int
+    public var loss: Double
+    /// Hard Dice of the healthy channel over the batch.
+    public var dice: Double
+
+    public init(iteration: Int, loss: Double, dice: Double) {
+        self.iteration = iteration
+        self.loss = loss
+        self.dice = dice
+    }
+}
+
+/// A replica in training. Used by one thread at a time.
+public protocol TrainingSession: AnyObject {
+    /// Iterations completed.
+    var iteration: Int { get }
+    var iterationCount: Int { get }
+    /// One optimiser step; throws `RecipeError.interrupted` with nothing changed when cancelled meanwhile.
+    func step() throws -> TrainingStep
+    /// Everything needed to go on elsewhere with the same bytes.
+    func checkpoint() throws -> [UInt8]
+    /// The replica's file (safetensors under MONAI's names).
+    func weights() throws -> [UInt8]
+}
+
+/// What is computed; who computes it, when and how often is not a recipe's business. Every function is pure in its
+/// arguments: the same description gives the same bytes on any machine.
+public protocol Recipe: Sendable {
+    /// The name in a run's description: "lung-normnet".
+    static var name: String { get }
+
+    /// - Parameters:
+    ///   - parameters: the run's configuration, JSON.
+    ///   - resume: a checkpoint's path, made by `TrainingSession.checkpoint()` of the same run and replica.
+    func makeTrainingSession(
+        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
+        resources: RecipeResources
+    ) throws -> any TrainingSession
+
+    /// After training: what the ensemble needs beside its weights (the threshold of A4), as `reportJSON`.
+    func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
+        -> RecipeResult
+
+    /// Every replica's votes on one volume: one output of role "votes" per replica, in replica order.
+    func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
+
+    /// From the voted mask to the answer on the source's grid.
+    func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
+}
