@@ -1,6 +1,7 @@
 // Umbrella of the compute kernels: one header a topic, each with the contract of its kernels.
 #ifndef QUINTET_CKERNELS_H
 #define QUINTET_CKERNELS_H
+#include "quintet_components.h"
 #include "quintet_math.h"
 #include "quintet_philox.h"
 #include "quintet_pool.h"

@@ -1,0 +1,193 @@
+import CKernels
+import Numerics
+
+/// Connected components kept as runs (maximal stretches of set voxels in a row): what most callers want from
+/// components - sizes, boxes, a mask of some of them - needs no label for every voxel.
+///
+/// Labels are 1 ... count in the order of each component's first voxel in C order.
+package struct RunComponents {
+    package let shape: VolumeShape
+    /// Number of components.
+    package let count: Int
+    /// Index of each row's first run; row = z * height + y; one more entry at the end.
+    private let rowStart: [Int32]
+    private let runs: [quintet_run]
+    /// A label for every run.
+    private let labels: [Int32]
+
+    private static let taskSlices = 8
+    /// A multiple of 64, so that tasks never share a word of bits, whatever the width.
+    private static let taskRows = 512
+
+    /// - Parameter mask: one byte a voxel; anything but 0 is foreground.
+    package init(
+        mask: UnsafeBufferPointer<UInt8>, shape: VolumeShape, neighbourhood: Neighbourhood, pool: ThreadPool?
+    ) {
+        precondition(mask.count == shape.voxelCount, "a mask of \(shape) has \(shape.voxelCount) voxels")
+        nonisolated(unsafe) let base = mask.baseAddress
+        self.init(
+            shape: shape, neighbourhood: neighbourhood, pool: pool,
+            count: { quintet_runs_count_bytes(base, shape.width, $0.lowerBound, $0.count, $1) },
+            fill: { quintet_runs_fill_bytes(base, shape.width, $0.lowerBound, $0.count, $1, $2) })
+    }
+
+    /// - Parameter bits: voxel i is bit i % 64 of word i / 64; bits after the last voxel are 0.
+    package init(
+        bits: UnsafeBufferPointer<UInt64>, shape: VolumeShape, neighbourhood: Neighbourhood, pool: ThreadPool?
+    ) {
+        precondition(bits.count == (shape.voxelCount + 63) / 64, "one word for 64 voxels")
+        nonisolated(unsafe) let base = bits.baseAddress
+        self.init(
+            shape: shape, neighbourhood: neighbourhood, pool: pool,
+            count: { quintet_runs_count_bits(base, shape.width, $0.lowerBound, $0.count, $1) },
+            fill: { quintet_runs_fill_bits(base, shape.width, $0.lowerBound, $0.count, $1, $2) })
+    }
+
+    private init(
+        shape: VolumeShape, neighbourhood: Neighbourhood, pool: ThreadPool?,
+        count countRuns: (Range<Int>, UnsafeMutablePointer<Int32>) -> Void,
+        fill: (Range<Int>, UnsafePointer<Int32>, UnsafeMutablePointer<quintet_run>) -> Void
+    ) {
+        let rows = shape.depth * shape.height
+        let rowStart = Self.rowStarts(rows: rows, pool: pool, count: countRuns)
+        let runCount = Int(rowStart[rows])
+        let runs = [quintet_run](unsafeUninitializedCapacity: runCount) { buffer, initialized in
+            initialized = runCount
+            guard runCount > 0 else { return }
+            nonisolated(unsafe) let base = buffer.baseAddress!
+            rowStart.withUnsafeBufferPointer { starts in
+                nonisolated(unsafe) let starts = starts.baseAddress!
+                runRanges(rows, stride: Self.taskRows, on: pool) { fill($0, starts, base) }
+            }
+        }
+        var resolved = 0
+        labels = [Int32](unsafeUninitializedCapacity: runCount) { parents, initialized in
+            initialized = runCount
+            guard runCount > 0 else { return }
+            Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents.baseAddress!)
+            resolved = Int(quintet_runs_resolve(parents.baseAddress!, runCount))
+        }
+        self.shape = shape
+        self.rowStart = rowStart
+        self.runs = runs
+        count = resolved
+    }
+
+    private static func rowStarts(
+        rows: Int, pool: ThreadPool?, count countRuns: (Range<Int>, UnsafeMutablePointer<Int32>) -> Void
+    ) -> [Int32] {
+        [Int32](unsafeUninitializedCapacity: rows + 1) { starts, initialized in
+            initialized = rows + 1
+            starts[0] = 0
+            nonisolated(unsafe) let counts = starts.baseAddress! + 1
+            runRanges(rows, stride: taskRows, on: pool) { countRuns($0, counts + $0.lowerBound) }
+            var total = 0
+            for row in 1..<rows + 1 {
+                total += Int(starts[row])
+                precondition(total <= Int(Int32.max), "a mask has at most \(Int32.max) runs")
+                starts[row] = Int32(total)
+            }
+        }
+    }
+
+    private static func join(
+        _ runs: [quintet_run], _ rowStart: [Int32], _ shape: VolumeShape, _ neighbourhood: Neighbourhood,
+        _ pool: ThreadPool?, parents: UnsafeMutablePointer<Int32>
+    ) {
+        let full: Int32 = neighbourhood == .full ? 1 : 0
+        runs.withUnsafeBufferPointer { runs in
+            rowStart.withUnsafeBufferPointer { starts in
+                nonisolated(unsafe) let (runs, starts) = (runs.baseAddress!, starts.baseAddress!)
+                nonisolated(unsafe) let parents = parents
+                runRanges(shape.depth, stride: taskSlices, on: pool) {
+                    quintet_runs_join(runs, starts, shape.height, $0.lowerBound, $0.count, full, parents)
+                }
+                for slice in stride(from: taskSlices, to: shape.depth, by: taskSlices) {
+                    quintet_runs_join_seam(runs, starts, shape.height, slice, full, parents)
+                }
+            }
+        }
+    }
+}
+
+extension RunComponents {
+    /// A label for every voxel.
+    package func labelVolume(pool: ThreadPool?) -> [Int32] {
+        paint(on: pool) { quintet_runs_paint(runs, labels, rowStart, shape.width, $0.lowerBound, $0.count, $1) }
+    }
+
+    /// 1 in the voxels of the components that are kept. `keep[label]` decides; `keep[0]` is not read.
+    package func mask(keeping keep: [Bool], pool: ThreadPool?) -> [UInt8] {
+        let keep = bytes(keep)
+        return paint(on: pool) {
+            quintet_runs_paint_bytes(runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, $1)
+        }
+    }
+
+    /// As `mask(keeping:)`, one bit a voxel.
+    package func bits(keeping keep: [Bool], pool: ThreadPool?) -> [UInt64] {
+        let keep = bytes(keep)
+        var words = [UInt64](repeating: 0, count: (shape.voxelCount + 63) / 64)
+        words.withUnsafeMutableBufferPointer { buffer in
+            nonisolated(unsafe) let base = buffer.baseAddress
+            runRanges(shape.depth * shape.height, stride: Self.taskRows, on: pool) {
+                quintet_runs_paint_bits(runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, base)
+            }
+        }
+        return words
+    }
+
+    /// `[label]` is true where the component holds a set bit of `bits`; `[0]` is false.
+    package func touched(by bits: UnsafeBufferPointer<UInt64>) -> [Bool] {
+        precondition(bits.count == (shape.voxelCount + 63) / 64, "one word for 64 voxels")
+        var touched = [UInt8](repeating: 0, count: count + 1)
+        quintet_runs_touched(
+            runs, labels, rowStart, shape.width, 0, shape.depth * shape.height, bits.baseAddress, &touched)
+        return touched.map { $0 != 0 }
+    }
+
+    /// Size of component `label` at `[label - 1]`.
+    package func voxelCounts() -> [Int] {
+        var counts = [Int](repeating: 0, count: count)
+        for (run, label) in zip(runs, labels) { counts[Int(label) - 1] += Int(run.end - run.begin) }
+        return counts
+    }
+
+    /// Box of component `label` at `[label - 1]`.
+    package func boundingBoxes() -> [BoundingBox] {
+        var boxes = [BoundingBox?](repeating: nil, count: count)
+        for z in 0..<shape.depth {
+            for y in 0..<shape.height {
+                let row = z * shape.height + y
+                for index in Int(rowStart[row])..<Int(rowStart[row + 1]) {
+                    let x = Int(runs[index].begin)..<Int(runs[index].end)
+                    boxes[Int(labels[index]) - 1] = Self.union(boxes[Int(labels[index]) - 1], z, y, x)
+                }
+            }
+        }
+        return boxes.map { $0! }
+    }
+
+    private static func union(_ box: BoundingBox?, _ z: Int, _ y: Int, _ x: Range<Int>) -> BoundingBox {
+        guard let box else { return BoundingBox(z: z..<z + 1, y: y..<y + 1, x: x) }
+        return BoundingBox(
+            z: box.z.lowerBound..<z + 1,
+            y: min(box.y.lowerBound, y)..<max(box.y.upperBound, y + 1),
+            x: min(box.x.lowerBound, x.lowerBound)..<max(box.x.upperBound, x.upperBound))
+    }
+
+    private func bytes(_ keep: [Bool]) -> [UInt8] {
+        precondition(keep.count == count + 1, "one entry for each of \(count) components and the background")
+        return keep.map { $0 ? 1 : 0 }
+    }
+
+    private func paint<Value>(
+        on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>?) -> Void
+    ) -> [Value] {
+        [Value](unsafeUninitializedCapacity: shape.voxelCount) { buffer, initialized in
+            initialized = shape.voxelCount
+            nonisolated(unsafe) let base = buffer.baseAddress
+            runRanges(shape.depth * shape.height, stride: Self.taskRows, on: pool) { kernel($0, base) }
+        }
+    }
+}
