@@ -2,6 +2,7 @@
 #ifndef QUINTET_CKERNELS_H
 #define QUINTET_CKERNELS_H
 #include "quintet_components.h"
+#include "quintet_gaussian.h"
 #include "quintet_math.h"
 #include "quintet_philox.h"
 #include "quintet_pool.h"

@@ -1,0 +1,166 @@
+import CKernels
+import Numerics
+
+/// Scratch memory that filters reuse from call to call. Not shared between threads.
+public final class FilterWorkspace {
+    private var storage: [UnsafeMutableBufferPointer<Float>] = []
+
+    public init() {}
+
+    deinit { storage.forEach { $0.deallocate() } }
+
+    /// Buffer `slot` with room for `count` values; what it held is lost when it has to grow.
+    public func buffer(_ slot: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
+        while storage.count <= slot { storage.append(.allocate(capacity: 0)) }
+        if storage[slot].count < count {
+            storage[slot].deallocate()
+            storage[slot] = .allocate(capacity: count)
+        }
+        return UnsafeMutableBufferPointer(rebasing: storage[slot][0..<count])
+    }
+}
+
+/// The Gaussian filter in 3D, separable, with a sigma for every axis.
+///
+/// Against the true Gaussian (scipy's `gaussian_filter`): 1e-6 below a sigma of 3 voxels, 0.1% of the peak above, where
+/// it is computed on a coarser lattice (see `GaussianAxis`). The same bytes for any number of threads and any vector
+/// width.
+///
+///     GaussianFilter.apply(values, shape: shape, sigmaVoxels: (z: 1, y: 1.25, x: 1.25), pool: pool)
+public enum GaussianFilter {
+    /// Filters in place.
+    /// - Parameters:
+    ///   - values: C order (z, y, x), `shape.voxelCount` of them.
+    ///   - sigmaVoxels: standard deviation along every axis in voxels; 0 leaves an axis alone.
+    ///   - truncate: where a narrow Gaussian is cut, in sigmas (scipy's default is 4); wide ones are always cut at 4.
+    ///   - workspace: memory to reuse; without it the call allocates its own.
+    public static func apply(
+        _ values: UnsafeMutableBufferPointer<Float>, shape: VolumeShape,
+        sigmaVoxels: (z: Double, y: Double, x: Double),
+        boundary: FilterBoundary = .mirror, truncate: Double = 4, pool: ThreadPool? = nil,
+        workspace: FilterWorkspace? = nil
+    ) {
+        precondition(values.count == shape.voxelCount, "a filter for \(shape) needs \(shape.voxelCount) values")
+        let sigmas = [sigmaVoxels.z, sigmaVoxels.y, sigmaVoxels.x], counts = [shape.depth, shape.height, shape.width]
+        precondition(sigmas.allSatisfy { $0 >= 0 && $0 < 1e5 } && truncate > 0 && truncate <= 8)
+        if values.isEmpty { return }
+        var steps: [(axis: Int, operation: GaussianAxis)] = []
+        var expansions: [(axis: Int, operation: GaussianAxis)] = []
+        for axis in 0..<3 {
+            let step = GaussianAxis.step(forSigma: sigmas[axis])
+            guard step > 1, sigmas[axis] > 0 else { continue }
+            let (count, sigma) = (counts[axis], sigmas[axis])
+            steps.append((axis, .reduce(count: count, sigma: sigma, step: step, boundary: boundary)))
+            expansions.insert((axis, .expand(count: count, step: step)), at: 0)
+        }
+        for axis in [2, 1, 0] where sigmas[axis] > 0 && GaussianAxis.step(forSigma: sigmas[axis]) == 1 {
+            let (count, sigma) = (counts[axis], sigmas[axis])
+            steps.append((axis, .direct(count: count, sigma: sigma, truncate: truncate, boundary: boundary)))
+        }
+        run(steps + expansions, on: values, shape: shape, pool: pool, workspace: workspace ?? FilterWorkspace())
+    }
+
+    /// A filtered copy of a volume; sigma in millimetres along every axis of the patient's grid.
+    public static func filtered(
+        _ volume: Volume<Float>, sigmaMM: Double, boundary: FilterBoundary = .mirror, pool: ThreadPool? = nil
+    ) -> Volume<Float> {
+        let spacing = volume.geometry.spacing
+        var copy = volume
+        copy.voxels.withUnsafeMutableBufferPointer {
+            apply($0, shape: volume.shape,
+                  sigmaVoxels: (z: sigmaMM / spacing.zMM, y: sigmaMM / spacing.yMM, x: sigmaMM / spacing.xMM),
+                  boundary: boundary, pool: pool)
+        }
+        return copy
+    }
+
+    private static func run(
+        _ steps: [(axis: Int, operation: GaussianAxis)], on values: UnsafeMutableBufferPointer<Float>,
+        shape: VolumeShape, pool: ThreadPool?, workspace: FilterWorkspace
+    ) {
+        var source = UnsafePointer(values.baseAddress!), current = shape
+        for (index, step) in steps.enumerated() {
+            var next = current
+            switch step.axis {
+            case 0: next.depth = step.operation.outputCount
+            case 1: next.height = step.operation.outputCount
+            default: next.width = step.operation.outputCount
+            }
+            // The last step may write the result's place unless it reads from there.
+            let isLast = index == steps.count - 1
+            let target = isLast && source != UnsafePointer(values.baseAddress!)
+                ? values.baseAddress! : workspace.buffer(index % 2, count: next.voxelCount).baseAddress!
+            apply(step.operation, axis: step.axis, from: source, shape: current, to: target, pool: pool)
+            (source, current) = (UnsafePointer(target), next)
+        }
+        if source != UnsafePointer(values.baseAddress!) {
+            values.baseAddress!.update(from: source, count: values.count)
+        }
+    }
+
+    private static func apply(
+        _ operation: GaussianAxis, axis: Int, from source: UnsafePointer<Float>, shape: VolumeShape,
+        to target: UnsafeMutablePointer<Float>, pool: ThreadPool?
+    ) {
+        switch axis {
+        case 0:
+            // A column of row pieces through all slices stays in the cache.
+            let stride = shape.sliceVoxelCount
+            forEachTask((stride + 1023) / 1024, pool) { task in
+                let first = task * 1024
+                combine(operation, source + first, target + first, stride, count: min(1024, stride - first))
+            }
+        case 1:
+            let width = shape.width, (from, to) = (shape.sliceVoxelCount, operation.outputCount * shape.width)
+            forEachTask(shape.depth, pool) { z in
+                for first in stride(from: 0, to: width, by: 512) {
+                    combine(operation, source + z * from + first, target + z * to + first, width,
+                            count: min(512, width - first))
+                }
+            }
+        default:
+            forEachTask(shape.depth, pool) { z in
+                alongRows(operation, source + z * shape.sliceVoxelCount,
+                          target + z * shape.height * operation.outputCount, rows: shape.height)
+            }
+        }
+    }
+
+    /// Both sides are rows `stride` apart, of which `count` values are combined.
+    private static func combine(
+        _ operation: GaussianAxis, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ stride: Int,
+        count: Int
+    ) {
+        operation.weights.withUnsafeBufferPointer { weights in
+            for j in 0..<operation.outputCount {
+                let offset = operation.offsets[j], taps = operation.offsets[j + 1] - offset
+                quintet_weighted_rows(source + operation.lower[j] * stride, stride, weights.baseAddress! + offset,
+                                      Int32(taps), target + j * stride, count)
+            }
+        }
+    }
+
+    /// Along x the slice is turned, combined and turned back: the sums stay vectors.
+    private static func alongRows(
+        _ operation: GaussianAxis, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, rows: Int
+    ) {
+        let block = 32, (from, to) = (operation.inputCount, operation.outputCount)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: block * (from + to)) { scratch in
+            let turned = scratch.baseAddress!, combined = turned + block * from
+            for first in stride(from: 0, to: rows, by: block) {
+                let count = min(block, rows - first)
+                quintet_transpose(source + first * from, count, from, turned)
+                combine(operation, turned, combined, count, count: count)
+                quintet_transpose(combined, to, count, target + first * to)
+            }
+        }
+    }
+
+    private static func forEachTask(_ count: Int, _ pool: ThreadPool?, _ body: (Int) -> Void) {
+        if let pool {
+            pool.run(taskCount: count, body)
+        } else {
+            for index in 0..<count { body(index) }
+        }
+    }
+}
