@@ -106,20 +106,20 @@ public enum GaussianFilter {
         case 0:
             // A column of row pieces through all slices stays in the cache.
             let stride = shape.sliceVoxelCount
-            forEachTask((stride + 1023) / 1024, pool) { task in
+            runTasks((stride + 1023) / 1024, on: pool) { task in
                 let first = task * 1024
                 combine(operation, source + first, target + first, stride, count: min(1024, stride - first))
             }
         case 1:
             let width = shape.width, (from, to) = (shape.sliceVoxelCount, operation.outputCount * shape.width)
-            forEachTask(shape.depth, pool) { z in
+            runTasks(shape.depth, on: pool) { z in
                 for first in stride(from: 0, to: width, by: 512) {
                     combine(operation, source + z * from + first, target + z * to + first, width,
                             count: min(512, width - first))
                 }
             }
         default:
-            forEachTask(shape.depth, pool) { z in
+            runTasks(shape.depth, on: pool) { z in
                 alongRows(operation, source + z * shape.sliceVoxelCount,
                           target + z * shape.height * operation.outputCount, rows: shape.height)
             }
@@ -153,14 +153,6 @@ public enum GaussianFilter {
                 combine(operation, turned, combined, count, count: count)
                 quintet_transpose(combined, to, count, target + first * to)
             }
-        }
-    }
-
-    private static func forEachTask(_ count: Int, _ pool: ThreadPool?, _ body: (Int) -> Void) {
-        if let pool {
-            pool.run(taskCount: count, body)
-        } else {
-            for index in 0..<count { body(index) }
         }
     }
 }
