@@ -191,7 +191,7 @@ public enum SurrenderReason: UInt8, Sendable {
 
 public enum RunKind: UInt8, Sendable { case train = 1, segment = 2 }
 
-/// One volume of an archive to segment.
+/// One volume of an archive to segment; a `VolumeManifest` blob lists them.
 public struct VolumeSubmission: Hashable, Sendable {
     /// Name for messages and outputs: the file's name without extension.
     public var name: String
@@ -216,15 +216,15 @@ public struct Submission: Hashable, Sendable {
     public var checkpointSeconds: UInt32
     /// train: the data set's blobs. segment: the ensemble's weights, role "replica", in replica order.
     public var inputs: [BlobReference]
-    /// segment only.
-    public var volumes: [VolumeSubmission]
+    /// segment only: the archive's volumes as a blob (see `VolumeManifest`), since 20,000 of them fit in no frame.
+    public var volumeManifest: BlobReference?
     /// Submitting the same text twice gives the same run: a client may retry. At most 128 bytes.
     public var idempotencyKey: String
 
     public init(
         kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
-        iterationCount: UInt32, checkpointSeconds: UInt32, inputs: [BlobReference], volumes: [VolumeSubmission],
-        idempotencyKey: String
+        iterationCount: UInt32, checkpointSeconds: UInt32, inputs: [BlobReference],
+        volumeManifest: BlobReference?, idempotencyKey: String
     ) {
         self.kind = kind
         self.recipe = recipe
@@ -234,7 +234,7 @@ public struct Submission: Hashable, Sendable {
         self.iterationCount = iterationCount
         self.checkpointSeconds = checkpointSeconds
         self.inputs = inputs
-        self.volumes = volumes
+        self.volumeManifest = volumeManifest
         self.idempotencyKey = idempotencyKey
     }
 }

@@ -1,0 +1,83 @@
+/// Every bound of the protocol, in one place. A sender that keeps to them always gets its message into one frame:
+/// the largest message of each kind that they allow is smaller than `frameBytesMax` (a test adds it up). The one
+/// exception is a list of run outputs, which the sender cuts by `MessageCoding.countOfOutputsThatFit`.
+public enum Limits {
+    // Frames.
+
+    /// "QNTT", the first bytes in either direction.
+    public static let magicBytes = 4
+    /// Length, type, flags, request id, checksum.
+    public static let frameHeaderBytes = 16
+    /// A whole frame, header included, until the peer has been welcomed.
+    public static let frameBytesMaxBeforeWelcome = 4 << 10
+    /// A whole frame, header included.
+    public static let frameBytesMax = 1 << 20
+    /// From the connection's beginning to the welcome.
+    public static let handshakeMilliseconds: UInt64 = 5_000
+    /// From a frame's first byte to its last.
+    public static let frameMilliseconds: UInt64 = 10_000
+
+    // Connections.
+
+    /// Peers that a coordinator serves at the same moment.
+    public static let connectionsMax = 1024
+    /// Of these, peers that have not been welcomed yet.
+    public static let connectionsBeforeWelcomeMax = 256
+    /// Bytes that may wait for a slow peer; above it nothing more is read from that peer.
+    public static let queuedBytesMax = 8 << 20
+    /// Requests that one peer may have open.
+    public static let openRequestsMax = 64
+
+    // Blobs.
+
+    /// One piece of a blob in one message.
+    public static let blobChunkBytesMax = 256 << 10
+    /// One blob: 1 TiB.
+    public static let blobBytesMax: UInt64 = 1 << 40
+
+    // Texts, in bytes of UTF-8.
+
+    /// A program's version and build.
+    public static let buildBytesMax = 128
+    /// A worker's name, "host:pid".
+    public static let peerNameBytesMax = 128
+    public static let deviceBytesMax = 64
+    public static let recipeBytesMax = 64
+    /// A blob's role: "volume", "replica".
+    public static let roleBytesMax = 16
+    /// A blob's or a volume's name.
+    public static let nameBytesMax = 192
+    public static let idempotencyKeyBytesMax = 128
+    /// A run's configuration, JSON.
+    public static let parametersBytesMax = 16 << 10
+    /// A progress note.
+    public static let noteBytesMax = 128
+    /// A refusal's or a surrender's message.
+    public static let messageBytesMax = 1 << 10
+    /// The figures of one piece of work, JSON.
+    public static let reportBytesMax = 64 << 10
+    /// The answer to `statusRequest`, JSON.
+    public static let statusBytesMax = 1_000_000
+
+    // Lists.
+
+    /// Leases that one worker holds.
+    public static let leasesMax = 64
+    /// Blobs that one piece of work reads.
+    public static let inputsMax = 4096
+    /// Blobs that one piece of work makes.
+    public static let outputsMax = 32
+    /// Figures in one message, one an iteration.
+    public static let metricsMax = 16_384
+    /// Outputs in one answer to `outputsRequest`.
+    public static let runOutputsMax = 1024
+    /// Replicas of one run.
+    public static let replicasMax = 64
+
+    // Manifests: blobs, so not bound to a frame.
+
+    public static let manifestVolumesMax = 100_000
+    public static let manifestBytesMax = 64 << 20
+    /// Blobs of one volume: the CT and its lung mask.
+    public static let volumeInputsMax = 8
+}
