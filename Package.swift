@@ -57,7 +57,9 @@ let package = Package(
         tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests("WorkerTests", ["Worker", "Protocol", "Platform", "Recipes"]),
-        tests("CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"]),
+        tests(
+            "CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"],
+            resources: [.copy("Transcripts")]),
         tests("TidyTests", []),
     ]
 )

@@ -1,0 +1,177 @@
+import Protocol
+
+/// Decides who does what: events in, actions out. No clock, socket, file or random source is in here, so the whole
+/// cluster's decisions can be replayed from a text, and thousands of hours of faults fit into a second.
+///
+/// **A run** becomes pieces of work (`RunRequest.workCount`): one per replica and the calibration, which waits for all
+/// replicas; or, per volume, predict and finish, which waits for the vote on what predict made. **A piece of work** is
+/// a pure function of its description, so it does not matter who does it, nor how often. **A lease** is the right to do
+/// it: see `LeaseRecord`. Each has a higher epoch than all before on the same work, and everything a worker says about
+/// a piece of work carries the epoch; what does not match the latest one changes nothing.
+///
+/// **Order.** Older runs go first, whatever their kind: a long training is not starved by the segmentations that are
+/// submitted after it, and what it leaves free, they get. Within a run, finish goes before predict, so that few volumes
+/// are under way at once. Whoever made a volume's votes still holds the prepared volume and gets its finish; if it is
+/// not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest idle is first.
+///
+/// **Failure.** Work that failed goes to another worker; the one on whom it failed may have it again only after
+/// `retryMilliseconds`. After `failuresMax` failures, or `lossesMax` leases in a row that ran out with no checkpoint in
+/// between (work that kills its workers), it is refused with the last message, and everything else goes on. Submitting
+/// the same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
+///
+/// **Restart.** `init(recovering:)` rebuilds it from the store. Leases that were running get a full lease time, in which
+/// their workers reconnect and say that they still hold them.
+package struct Scheduler: Sendable {
+    package struct Configuration: Hashable, Sendable {
+        /// A lease without a sign of life for so long has run out.
+        package var leaseMilliseconds: Int64
+        /// A lost connection shortens the leases of its worker to this.
+        package var graceMilliseconds: Int64
+        /// How long a finish waits for the worker that holds the prepared volume.
+        package var preferenceMilliseconds: Int64 = 30_000
+        /// How long a worker on whom a piece of work failed does not get it again.
+        package var retryMilliseconds: Int64 = 10_000
+        package var failuresMax = 3
+        package var lossesMax = 20
+
+        package init(leaseMilliseconds: Int64) {
+            self.leaseMilliseconds = leaseMilliseconds
+            self.graceMilliseconds = leaseMilliseconds
+        }
+    }
+
+    /// More pieces of work than this in one run are refused.
+    package static let worksPerRunMax = 1_000_000
+    package static let replicasMax = 1_000
+    package static let idempotencyKeyBytesMax = 128
+    /// A worker that has gone is forgotten after this.
+    static let forgetMilliseconds: Int64 = 3_600_000
+
+    package let configuration: Configuration
+    package internal(set) var runs: [RunID: RunRecord] = [:]
+    package internal(set) var works: [WorkID: WorkRecord] = [:]
+    package internal(set) var workers: [WorkerName: WorkerRecord] = [:]
+    /// Runs of state running, oldest first.
+    var activeRuns: [RunID] = []
+    /// Works of state leased, in order of their numbers.
+    package internal(set) var leased: [WorkID] = []
+    /// Idle workers, the one longest idle first.
+    var idle: [WorkerName] = []
+    var runsByKey: [String: RunID] = [:]
+    var nextRun: UInt64 = 1
+    var nextWork: UInt64 = 1
+    /// What the event under way has led to so far.
+    var actions: [SchedulerAction] = []
+
+    package init(configuration: Configuration) {
+        self.configuration = configuration
+    }
+
+    /// The one door: an event and the time it happened, on a clock that never goes back.
+    package mutating func apply(_ event: SchedulerEvent, at nowMilliseconds: Int64) -> [SchedulerAction] {
+        switch event {
+        case .submit(let request): submit(request, at: nowMilliseconds)
+        case .cancel(let run): cancel(run)
+        case .workerConnected(let name, let facts, let held):
+            connect(name, facts, held: held, at: nowMilliseconds)
+        case .workerDisconnected(let name): disconnect(name, at: nowMilliseconds)
+        case .idle(let name): becomeIdle(name)
+        case .heartbeat(let name, let progress): heartbeat(name, progress, at: nowMilliseconds)
+        case .checkpointSaved(let name, let lease, let checkpoint, let metrics):
+            saveCheckpoint(name, lease, checkpoint, metrics, at: nowMilliseconds)
+        case .finished(let name, let result): finish(name, result, at: nowMilliseconds)
+        case .surrendered(let name, let lease, let reason, let message):
+            surrender(name, lease, reason, message, at: nowMilliseconds)
+        case .voted(let work, let blob): acceptVote(work, blob, at: nowMilliseconds)
+        case .voteFailed(let work, let message): retryVote(work, message, at: nowMilliseconds)
+        case .wasAway(let milliseconds): extendLeases(by: milliseconds)
+        case .tick: tick(at: nowMilliseconds)
+        }
+        if let name = event.workerName { workers[name]?.lastSeenMilliseconds = nowMilliseconds }
+        assignReadyWork(at: nowMilliseconds)
+        defer { actions = [] }
+        return actions
+    }
+
+    // MARK: - Steps that several events share
+
+    /// Ends a piece of work for good, without saying so to the store.
+    mutating func conclude(_ id: WorkID, _ state: WorkState) {
+        leave(id)
+        works[id]!.state = state
+        works[id]!.lease = nil
+        runs[works[id]!.run]!.remainingCount -= 1
+    }
+
+    /// Takes a piece of work out of the lists that its state put it on.
+    mutating func leave(_ id: WorkID) {
+        let work = works[id]!
+        precondition(!work.state.isFinal, "\(id) is \(work.state.name) and cannot change")
+        switch work.state {
+        case .ready: runs[work.run]!.removeReady(id, stage: work.stage)
+        case .leased: leased.removeSorted(id)
+        default: break
+        }
+    }
+
+    mutating func makeReady(_ id: WorkID, at nowMilliseconds: Int64) {
+        leave(id)
+        works[id]!.state = .ready
+        works[id]!.readySinceMilliseconds = nowMilliseconds
+        runs[works[id]!.run]!.insertReady(id, stage: works[id]!.stage)
+    }
+
+    mutating func refuse(_ id: WorkID, _ cause: RefusalCause, _ message: String) {
+        conclude(id, .refused(cause))
+        actions.append(.persist(.workRefused(id, cause, message)))
+        let work = works[id]!
+        switch work.stage {
+        case .train:
+            let calibration = runs[work.run]!.calibration
+            if works[calibration]!.state == .waiting {
+                refuse(calibration, .dependency, "not made, because replica \(work.index) was refused: \(message)")
+            }
+        case .predict:
+            if works[work.partner]!.state == .waiting {
+                refuse(work.partner, .dependency, "not made, because its votes were refused: \(message)")
+            }
+        case .calibrate, .finish: break
+        }
+        endRunIfComplete(work.run)
+    }
+
+    mutating func endRunIfComplete(_ id: RunID) {
+        guard runs[id]!.state == .running, runs[id]!.remainingCount == 0 else { return }
+        runs[id]!.state = .ended
+        activeRuns.removeSorted(id)
+        actions.append(.persist(.runEnded(id, refusedCount: refusedCount(of: id))))
+    }
+
+    /// How much of a run was refused, a volume counted once.
+    package func refusedCount(of id: RunID) -> Int {
+        runs[id]!.works.count {
+            switch works[$0]!.state {
+            case .refused(.dependency): return works[$0]!.stage != .finish
+            case .refused: return true
+            default: return false
+            }
+        }
+    }
+
+    mutating func tick(at nowMilliseconds: Int64) {
+        for id in leased {
+            let lease = works[id]!.lease!
+            if lease.expiresMilliseconds <= nowMilliseconds { loseLease(id, .lapsed, at: nowMilliseconds) }
+        }
+        let holders = Set(leased.map { works[$0]!.lease!.worker })
+        workers = workers.filter { name, worker in
+            worker.isConnected || holders.contains(name)
+                || worker.lastSeenMilliseconds + Self.forgetMilliseconds > nowMilliseconds
+        }
+    }
+
+    /// The coordinator itself stood still; its workers are not to blame.
+    mutating func extendLeases(by milliseconds: Int64) {
+        for id in leased { works[id]!.lease!.expiresMilliseconds += milliseconds }
+    }
+}

@@ -1,0 +1,68 @@
+import Protocol
+
+// Actions as text: for the log, and for the golden transcripts of the tests.
+
+extension SchedulerAction: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .persist(let change): return "persist \(change)"
+        case .answer(let message): return "answer \(message.brief)"
+        case .send(let message, let worker): return "send \(worker): \(message.brief)"
+        case .vote(let work, let votes): return "vote \(work): \(votes.map(\.name).joined(separator: " "))"
+        }
+    }
+}
+
+extension StoreChange: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .runAdded(let run, let request, let first):
+            return "\(run) added: \(request.kind) \(request.recipe), works \(first.value) to "
+                + "\(first.value + UInt64(request.workCount) - 1)"
+        case .runReopened(let run, let works):
+            let list = works.map { "\($0.work.value) \($0.state.name)" }
+            return "\(run) reopened: works \(list.joined(separator: ", "))"
+        case .runEnded(let run, let refused): return "\(run) ended, \(refused) refused"
+        case .runCancelled(let run): return "\(run) cancelled"
+        case .leaseGranted(let lease, let worker): return "\(lease) leased to \(worker)"
+        case .leaseEnded(let lease, let worker, let end): return "\(lease) of \(worker) \(end.word): \(end.message)"
+        case .leaseRevived(let lease, let worker): return "\(lease) of \(worker) revived"
+        case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
+            return "\(lease) of \(worker) checkpoint \(checkpoint.iteration), \(metrics.count) metrics"
+        case .resultAccepted(let result, let worker):
+            let names = result.outputs.map { "\($0.role) \($0.name)" }
+            return "\(result.lease) of \(worker) done: \(names.joined(separator: ", "))"
+        case .workReady(let work): return "\(work) ready"
+        case .workVoting(let work): return "\(work) voting"
+        case .votesCounted(let work, let blob): return "\(work) votes counted: \(blob.name)"
+        case .votesDamaged(let work, let message): return "\(work) votes damaged: \(message)"
+        case .workRefused(let work, let cause, let message): return "\(work) refused (\(cause)): \(message)"
+        case .messageRefused(let lease, let worker, let why): return "\(lease) of \(worker) turned down: \(why)"
+        case .workerConnected(let worker, let facts):
+            return "worker \(worker) connected: \(facts.device), \(facts.threadCount) threads"
+        case .workerDisconnected(let worker): return "worker \(worker) disconnected"
+        }
+    }
+}
+
+extension Message {
+    /// A line for people; only what the scheduler sends is spelt out.
+    package var brief: String {
+        switch self {
+        case .assignment(let assignment):
+            let description = assignment.description
+            var text = "assignment \(assignment.lease) \(description.stage)"
+            if description.stage == .train {
+                text += " replica \(description.replica) from \(assignment.resume?.iteration ?? 0)"
+            }
+            let inputs = description.inputs.map { "\($0.role) \($0.name)" }
+            return text + " [\(inputs.joined(separator: ", "))]"
+        case .revoke(let lease): return "revoke \(lease)"
+        case .accepted: return "accepted"
+        case .heartbeatAnswer: return "heartbeatAnswer"
+        case .submitted(let run): return "submitted \(run)"
+        case .refusal(let refusal): return "refusal \(refusal.code): \(refusal.message)"
+        default: return "message"
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Protocol
+
+/// What happens to the scheduler. The shell has checked everything that needs a disk before: the blobs that a message
+/// names are there.
+package enum SchedulerEvent: Sendable {
+    case submit(RunRequest)
+    case cancel(RunID)
+    /// A worker said hello; `held` are the leases that it still computes on.
+    case workerConnected(WorkerName, WorkerFacts, held: [Lease])
+    case workerDisconnected(WorkerName)
+    /// The worker is ready for one more lease. Saying so twice is saying so once.
+    case idle(WorkerName)
+    case heartbeat(WorkerName, [LeaseProgress])
+    case checkpointSaved(WorkerName, Lease, Checkpoint, [TrainingMetric])
+    case finished(WorkerName, WorkResult)
+    case surrendered(WorkerName, Lease, SurrenderReason, String)
+    /// The votes of this work of stage finish are counted.
+    case voted(WorkID, BlobReference)
+    /// They could not be: a blob is gone or damaged, or their sizes differ.
+    case voteFailed(WorkID, String)
+    /// The coordinator itself stood still for so long (a suspended machine); messages may be waiting unread.
+    case wasAway(milliseconds: Int64)
+    /// Time has passed. The only event that lets leases run out; the shell gives it often.
+    case tick
+
+    /// The worker that the event is a sign of life of.
+    var workerName: WorkerName? {
+        switch self {
+        case .workerConnected(let name, _, _), .idle(let name), .heartbeat(let name, _),
+            .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
+            .workerDisconnected(let name):
+            return name
+        case .submit, .cancel, .voted, .voteFailed, .wasAway, .tick: return nil
+        }
+    }
+}
+
+/// What the shell has to do. All changes of one turn of its loop are committed in one transaction before anything of
+/// that turn is answered, sent or voted on.
+package enum SchedulerAction: Hashable, Sendable {
+    case persist(StoreChange)
+    /// The answer to the request that was the event.
+    case answer(Message)
+    case send(Message, to: WorkerName)
+    /// Count these votes, one blob per voter in replica order, and report `voted` or `voteFailed`.
+    case vote(WorkID, [BlobReference])
+}
+
+/// How a lease ends without a result.
+package enum LeaseEnd: Hashable, Sendable {
+    /// No sign of life in time; can be revived.
+    case lapsed
+    /// Its worker came back without it; can be revived.
+    case notHeld
+    case drained
+    case failed(String)
+    case revoked(String)
+
+    package var word: String {
+        switch self {
+        case .lapsed: return "lapsed"
+        case .notHeld: return "not held"
+        case .drained: return "drained"
+        case .failed: return "failed"
+        case .revoked: return "revoked"
+        }
+    }
+
+    /// Whether a sign of life of its worker may revive it.
+    package var canRevive: Bool { self == .lapsed || self == .notHeld }
+
+    package var message: String {
+        switch self {
+        case .lapsed: return "no sign of life in time"
+        case .notHeld: return "its worker came back without it"
+        case .drained: return "its worker leaves"
+        case .failed(let message), .revoked(let message): return message
+        }
+    }
+}
+
+/// A change that must survive. Each also becomes one row of the audit.
+package enum StoreChange: Hashable, Sendable {
+    case runAdded(RunID, RunRequest, firstWork: WorkID)
+    /// These works are tried again.
+    case runReopened(RunID, [ReopenedWork])
+    case runEnded(RunID, refusedCount: Int)
+    case runCancelled(RunID)
+    case leaseGranted(Lease, WorkerName)
+    case leaseEnded(Lease, WorkerName, LeaseEnd)
+    case leaseRevived(Lease, WorkerName)
+    case checkpointAccepted(Lease, WorkerName, Checkpoint, [TrainingMetric])
+    case resultAccepted(WorkResult, WorkerName)
+    case workReady(WorkID)
+    case workVoting(WorkID)
+    case votesCounted(WorkID, BlobReference)
+    /// The finish waits again and its predict is ready again.
+    case votesDamaged(WorkID, String)
+    case workRefused(WorkID, RefusalCause, String)
+    /// Nothing changes; the audit says that somebody tried.
+    case messageRefused(Lease, WorkerName, String)
+    case workerConnected(WorkerName, WorkerFacts)
+    case workerDisconnected(WorkerName)
+}
+
+/// A work that a reopened run tries again.
+package struct ReopenedWork: Hashable, Sendable {
+    package var work: WorkID
+    /// ready, waiting or voting.
+    package var state: WorkState
+
+    package init(work: WorkID, state: WorkState) {
+        self.work = work
+        self.state = state
+    }
+}

@@ -1,0 +1,226 @@
+import Protocol
+
+// What workers say about themselves and their leases.
+
+extension Scheduler {
+    /// What a lease that a worker names is worth.
+    enum Standing {
+        /// It is the latest on its work and runs.
+        case running
+        /// It is the latest and has run out, and nobody else has the work.
+        case lapsed
+        /// The work is done, by this very lease.
+        case accepted
+        /// It counts for nothing; why, for the worker.
+        case stale(String)
+    }
+
+    func standing(of lease: Lease, of name: WorkerName) -> Standing {
+        guard let work = works[lease.work] else { return .stale("there is no \(lease.work)") }
+        if work.state == .done {
+            if lease.epoch == work.epoch && work.doneBy == name { return .accepted }
+            return .stale("\(lease.work) was done under epoch \(work.epoch)")
+        }
+        if work.state.isFinal { return .stale("\(lease.work) is \(work.state.name)") }
+        guard let latest = work.lease, latest.epoch == lease.epoch, latest.worker == name else {
+            return .stale("\(lease) does not count any more; the latest epoch is \(work.epoch)")
+        }
+        return latest.hasLapsed ? .lapsed : .running
+    }
+
+    mutating func connect(_ name: WorkerName, _ facts: WorkerFacts, held: [Lease], at nowMilliseconds: Int64) {
+        workers[name] = WorkerRecord(
+            name: name, facts: facts, isConnected: true, lastSeenMilliseconds: nowMilliseconds)
+        idle.removeAll { $0 == name }
+        actions.append(.persist(.workerConnected(name, facts)))
+        for lease in held { renewOrRevoke(lease, of: name, at: nowMilliseconds) }
+        for work in leased where works[work]!.lease!.worker == name {
+            if !held.contains(Lease(work: work, epoch: works[work]!.epoch)) {
+                loseLease(work, .notHeld, at: nowMilliseconds)
+            }
+        }
+    }
+
+    mutating func disconnect(_ name: WorkerName, at nowMilliseconds: Int64) {
+        guard workers[name]?.isConnected == true else { return }
+        workers[name]!.isConnected = false
+        workers[name]!.isIdle = false
+        idle.removeAll { $0 == name }
+        actions.append(.persist(.workerDisconnected(name)))
+        let latest = nowMilliseconds + configuration.graceMilliseconds
+        for work in leased where works[work]!.lease!.worker == name {
+            works[work]!.lease!.expiresMilliseconds = min(works[work]!.lease!.expiresMilliseconds, latest)
+        }
+    }
+
+    mutating func becomeIdle(_ name: WorkerName) {
+        guard let worker = workers[name], worker.isConnected, !worker.isIdle else { return }
+        workers[name]!.isIdle = true
+        idle.append(name)
+    }
+
+    mutating func heartbeat(_ name: WorkerName, _ progress: [LeaseProgress], at nowMilliseconds: Int64) {
+        for one in progress {
+            renewOrRevoke(one.lease, of: name, at: nowMilliseconds)
+            if works[one.lease.work]?.state == .leased, works[one.lease.work]!.epoch == one.lease.epoch {
+                works[one.lease.work]!.lease!.note(one, at: nowMilliseconds)
+            }
+        }
+        actions.append(.answer(.heartbeatAnswer))
+    }
+
+    private mutating func renewOrRevoke(_ lease: Lease, of name: WorkerName, at nowMilliseconds: Int64) {
+        switch standing(of: lease, of: name) {
+        case .running, .lapsed: renew(lease, at: nowMilliseconds)
+        case .accepted: break  // its result is on the way to being acknowledged again
+        case .stale: actions.append(.send(.revoke(lease), to: name))
+        }
+    }
+
+    /// A sign of life of the holder of a lease that is running or has lapsed.
+    private mutating func renew(_ lease: Lease, at nowMilliseconds: Int64) {
+        let id = lease.work
+        if works[id]!.lease!.hasLapsed {
+            leave(id)
+            works[id]!.state = .leased
+            works[id]!.lease!.hasLapsed = false
+            works[id]!.lossCount = max(0, works[id]!.lossCount - 1)
+            leased.insertSorted(id)
+            actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
+        }
+        works[id]!.lease!.expiresMilliseconds = nowMilliseconds + configuration.leaseMilliseconds
+    }
+
+    /// A running lease ends without its worker's word.
+    mutating func loseLease(_ id: WorkID, _ end: LeaseEnd, at nowMilliseconds: Int64) {
+        let lease = works[id]!.lease!
+        actions.append(.persist(.leaseEnded(Lease(work: id, epoch: lease.epoch), lease.worker, end)))
+        works[id]!.lease!.hasLapsed = true
+        if end == .lapsed { works[id]!.lossCount += 1 }  // an assignment lost on the way is not the work's fault
+        if works[id]!.lossCount >= configuration.lossesMax {
+            let count = works[id]!.lossCount
+            refuse(
+                id, .failed,
+                "\(count) workers in a row were lost while they did it, the last one '\(lease.worker)'; "
+                    + "see their logs (memory?), then submit the run again")
+        } else {
+            makeReady(id, at: nowMilliseconds)
+        }
+    }
+
+    mutating func saveCheckpoint(
+        _ name: WorkerName, _ lease: Lease, _ checkpoint: Checkpoint, _ metrics: [TrainingMetric],
+        at nowMilliseconds: Int64
+    ) {
+        switch standing(of: lease, of: name) {
+        case .accepted: return actions.append(.answer(.accepted))
+        case .stale(let why): return refuseStale(lease, name, why)
+        case .running, .lapsed: break
+        }
+        let work = works[lease.work]!
+        let iterationCount = runs[work.run]!.request.iterationCount
+        guard work.stage == .train, checkpoint.iteration <= iterationCount else {
+            return answerRefusal(
+                .malformed, "a checkpoint at iteration \(checkpoint.iteration) of \(lease) (\(work.stage), "
+                    + "\(iterationCount) iterations)")
+        }
+        renew(lease, at: nowMilliseconds)
+        if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
+            works[lease.work]!.checkpoint = checkpoint
+            works[lease.work]!.lossCount = 0
+            if let last = metrics.last { works[lease.work]!.metric = last }
+            actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
+        }
+        actions.append(.answer(.accepted))
+    }
+
+    mutating func finish(_ name: WorkerName, _ result: WorkResult, at nowMilliseconds: Int64) {
+        let lease = result.lease
+        switch standing(of: lease, of: name) {
+        case .accepted: return actions.append(.answer(.accepted))
+        case .stale(let why): return refuseStale(lease, name, why)
+        case .running, .lapsed: break
+        }
+        if let problem = problem(of: result) {
+            renew(lease, at: nowMilliseconds)
+            fail(lease, name, problem, at: nowMilliseconds)
+            return answerRefusal(.malformed, problem)
+        }
+        conclude(lease.work, .done)
+        works[lease.work]!.doneBy = name
+        works[lease.work]!.outputs = result.outputs
+        if let last = result.metrics.last { works[lease.work]!.metric = last }
+        actions.append(.persist(.resultAccepted(result, name)))
+        actions.append(.answer(.accepted))
+        goOn(after: lease.work, at: nowMilliseconds)
+    }
+
+    private func problem(of result: WorkResult) -> String? {
+        let work = works[result.lease.work]!
+        switch work.stage {
+        case .train: return result.outputs.isEmpty ? "the result of \(work.id) holds no replica" : nil
+        case .predict:
+            let count = result.outputs.count { $0.role == "votes" }
+            let asked = runs[work.run]!.request.replicaCount
+            return count == asked ? nil : "the result of \(work.id) holds \(count) votes; \(asked) were asked for"
+        case .calibrate, .finish: return nil
+        }
+    }
+
+    /// What a result makes possible.
+    private mutating func goOn(after id: WorkID, at nowMilliseconds: Int64) {
+        let work = works[id]!
+        switch work.stage {
+        case .train:
+            let calibration = runs[work.run]!.calibration
+            if replicasAreDone(of: work.run) && works[calibration]!.state == .waiting {
+                makeReady(calibration, at: nowMilliseconds)
+                actions.append(.persist(.workReady(calibration)))
+            }
+        case .predict:
+            works[work.partner]!.state = .voting
+            actions.append(.persist(.workVoting(work.partner)))
+            requestVote(work.partner)
+        case .finish: works[work.partner]!.outputs = []
+        case .calibrate: break
+        }
+        endRunIfComplete(work.run)
+    }
+
+    private mutating func refuseStale(_ lease: Lease, _ name: WorkerName, _ why: String) {
+        actions.append(.persist(.messageRefused(lease, name, why)))
+        answerRefusal(.staleLease, "\(why); stop working on it")
+    }
+
+    mutating func surrender(
+        _ name: WorkerName, _ lease: Lease, _ reason: SurrenderReason, _ message: String, at nowMilliseconds: Int64
+    ) {
+        defer { actions.append(.answer(.accepted)) }
+        switch standing(of: lease, of: name) {
+        case .accepted, .stale: return
+        case .running, .lapsed: renew(lease, at: nowMilliseconds)
+        }
+        switch reason {
+        case .drained:
+            actions.append(.persist(.leaseEnded(lease, name, .drained)))
+            works[lease.work]!.lease = nil
+            makeReady(lease.work, at: nowMilliseconds)
+        case .inputRefused: refuse(lease.work, .input, message)
+        case .failed: fail(lease, name, message, at: nowMilliseconds)
+        }
+    }
+
+    /// It failed on one worker: elsewhere, a bounded number of times.
+    private mutating func fail(_ lease: Lease, _ name: WorkerName, _ message: String, at nowMilliseconds: Int64) {
+        let id = lease.work
+        actions.append(.persist(.leaseEnded(lease, name, .failed(message))))
+        works[id]!.lease = nil
+        works[id]!.failureCount += 1
+        works[id]!.avoided[name] = nowMilliseconds + configuration.retryMilliseconds
+        if works[id]!.failureCount >= configuration.failuresMax {
+            refuse(id, .failed, "failed \(works[id]!.failureCount) times, the last time on '\(name)': \(message)")
+        } else {
+            makeReady(id, at: nowMilliseconds)
+        }
+    }
+}

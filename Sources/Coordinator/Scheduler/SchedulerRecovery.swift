@@ -1,0 +1,53 @@
+import Protocol
+
+/// What the store remembers of a run.
+package struct RecoveredRun: Sendable {
+    package var id: RunID
+    package var request: RunRequest
+    package var firstWork: WorkID
+    package var state: RunState
+    /// All its works, in order of their numbers. A lease that was running has `expiresMilliseconds` 0.
+    package var works: [WorkRecord]
+
+    package init(id: RunID, request: RunRequest, firstWork: WorkID, state: RunState, works: [WorkRecord]) {
+        self.id = id
+        self.request = request
+        self.firstWork = firstWork
+        self.state = state
+        self.works = works
+    }
+}
+
+extension Scheduler {
+    /// Goes on from what the store remembers. Nobody is connected yet; running leases get a full lease time.
+    /// - Parameter runs: oldest first.
+    package init(configuration: Configuration, recovering runs: [RecoveredRun], at nowMilliseconds: Int64) {
+        self.init(configuration: configuration)
+        for recovered in runs {
+            var run = RunRecord(id: recovered.id, request: recovered.request, firstWork: recovered.firstWork)
+            run.state = recovered.state
+            run.remainingCount = recovered.works.count { !$0.state.isFinal }
+            for var work in recovered.works {
+                work.readySinceMilliseconds = nowMilliseconds
+                work.lease?.expiresMilliseconds = nowMilliseconds + configuration.leaseMilliseconds
+                works[work.id] = work
+                if work.state == .ready { run.insertReady(work.id, stage: work.stage) }
+                if work.state == .leased { leased.insertSorted(work.id) }
+            }
+            self.runs[run.id] = run
+            runsByKey[run.request.idempotencyKey] = run.id
+            if run.state == .running { activeRuns.insertSorted(run.id) }
+            nextRun = max(nextRun, run.id.value + 1)
+            nextWork = max(nextWork, run.firstWork.value + UInt64(run.request.workCount))
+        }
+    }
+
+    /// What was under way in the coordinator itself when it stopped: votes to count again. Once, after recovery.
+    package mutating func resume() -> [SchedulerAction] {
+        defer { actions = [] }
+        for run in activeRuns {
+            for work in runs[run]!.works where works[work]!.state == .voting { requestVote(work) }
+        }
+        return actions
+    }
+}

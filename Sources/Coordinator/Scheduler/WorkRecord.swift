@@ -1,0 +1,174 @@
+import Protocol
+
+/// Why a piece of work ends without a result.
+package enum RefusalCause: String, Hashable, Sendable {
+    /// The input is at fault; trying again gives the same. Stays refused.
+    case input
+    /// It failed, or its workers were lost, too often. Submitting the run again tries it again.
+    case failed
+    /// Something it needs was refused. Follows that work's fate.
+    case dependency
+}
+
+/// Where a piece of work stands. The only ways from one to the next:
+///
+///     waiting -> ready              its inputs are there (calibrate: all replicas are done)
+///     waiting -> voting             (finish) its volume's votes are there; the coordinator counts them
+///     voting  -> ready              (finish) the votes are counted
+///     voting  -> waiting            (finish) the votes could not be read; its predict is ready again
+///     ready   -> leased             a worker has it
+///     leased  -> ready              the lease ran out, was given back, or the work failed there
+///     leased, ready -> done         a result under the latest epoch was accepted
+///     leased, ready -> refused      its input is at fault, or it failed too often
+///     waiting -> refused            what it needs was refused
+///     anything but done and refused -> cancelled
+///     refused, cancelled -> ready or waiting   the run was submitted again
+package enum WorkState: Hashable, Sendable {
+    /// Its inputs are not all there.
+    case waiting
+    /// The coordinator is counting its votes (stage finish only).
+    case voting
+    /// Can be leased.
+    case ready
+    /// A worker has a lease that has not run out.
+    case leased
+    /// A result was accepted, under the work's latest epoch.
+    case done
+    /// Ended without a result; the message is in the store.
+    case refused(RefusalCause)
+    case cancelled
+
+    package var isFinal: Bool {
+        switch self {
+        case .done, .refused, .cancelled: return true
+        case .waiting, .voting, .ready, .leased: return false
+        }
+    }
+
+    package var name: String {
+        switch self {
+        case .waiting: return "waiting"
+        case .voting: return "voting"
+        case .ready: return "ready"
+        case .leased: return "leased"
+        case .done: return "done"
+        case .refused: return "refused"
+        case .cancelled: return "cancelled"
+        }
+    }
+}
+
+/// The latest lease on a piece of work.
+///
+/// It *runs* until `expiresMilliseconds`; each sign of life of its worker moves that on. When it runs out it has
+/// *lapsed*: the work is ready for anyone, and whoever is quicker has it: another worker, by a new epoch, or the old
+/// one, by a sign of life that revives the lease. So a laptop that slept goes on with what it has, and no work is ever
+/// under two epochs that both count. A lease that its worker gave back is forgotten and cannot be revived.
+package struct LeaseRecord: Sendable {
+    package let worker: WorkerName
+    package let epoch: UInt64
+    package let grantedMilliseconds: Int64
+    package var expiresMilliseconds: Int64
+    package var hasLapsed = false
+    /// What the worker last said, and the first thing it said, for the rate.
+    package var progress: LeaseProgress?
+    package var progressMilliseconds: Int64 = 0
+    package var firstIteration: UInt32 = 0
+    package var firstFraction: Double = 0
+    package var firstMilliseconds: Int64 = 0
+
+    package init(worker: WorkerName, epoch: UInt64, grantedMilliseconds: Int64, expiresMilliseconds: Int64) {
+        self.worker = worker
+        self.epoch = epoch
+        self.grantedMilliseconds = grantedMilliseconds
+        self.expiresMilliseconds = expiresMilliseconds
+    }
+
+    mutating func note(_ progress: LeaseProgress, at nowMilliseconds: Int64) {
+        if self.progress == nil {
+            firstIteration = progress.iteration
+            firstFraction = progress.fraction
+            firstMilliseconds = nowMilliseconds
+        }
+        self.progress = progress
+        progressMilliseconds = nowMilliseconds
+    }
+}
+
+/// The worker's name for people, unique per process: "host:pid".
+package typealias WorkerName = String
+
+/// A piece of work as the scheduler knows it.
+package struct WorkRecord: Sendable {
+    package let id: WorkID
+    package let run: RunID
+    package let stage: WorkStage
+    /// train: the replica. predict, finish: the volume. calibrate: 0.
+    package let index: Int
+    package var state: WorkState
+    /// The highest epoch ever granted; 0 before the first.
+    package var epoch: UInt64 = 0
+    /// The latest lease while it runs or has lapsed; nil when it was given back, or the work is final.
+    package var lease: LeaseRecord?
+    /// How often it failed.
+    package var failureCount = 0
+    /// How often in a row a lease ran out without a checkpoint in between.
+    package var lossCount = 0
+    /// Until when those on whom it failed do not get it again.
+    package var avoided: [WorkerName: Int64] = [:]
+    package var readySinceMilliseconds: Int64 = 0
+    /// The latest accepted checkpoint (train only).
+    package var checkpoint: Checkpoint?
+    /// The latest figures that reached the coordinator (train only).
+    package var metric: TrainingMetric?
+    /// The accepted result, where other work needs it (train, and predict until its finish is final).
+    package var outputs: [BlobReference] = []
+    /// The counted votes (finish only).
+    package var voted: BlobReference?
+    /// Who holds the prepared volume, because it made the votes (predict only).
+    package var doneBy: WorkerName?
+
+    package init(id: WorkID, run: RunID, stage: WorkStage, index: Int, state: WorkState) {
+        self.id = id
+        self.run = run
+        self.stage = stage
+        self.index = index
+        self.state = state
+    }
+
+    /// predict's finish, and the other way round; they have neighbouring numbers.
+    package var partner: WorkID {
+        precondition(stage == .predict || stage == .finish, "only a volume's works have a partner")
+        return WorkID(stage == .predict ? id.value + 1 : id.value - 1)
+    }
+}
+
+/// What a worker says of itself.
+package struct WorkerFacts: Hashable, Sendable {
+    package var build: String
+    package var device: String
+    package var threadCount: Int
+
+    package init(build: String, device: String, threadCount: Int) {
+        self.build = build
+        self.device = device
+        self.threadCount = threadCount
+    }
+}
+
+/// A worker as the scheduler knows it. *connected*: there is a connection, messages can be sent. *idle*: connected and
+/// has asked for a lease that it has not got yet. One that is not connected keeps its leases until they run out.
+package struct WorkerRecord: Sendable {
+    package let name: WorkerName
+    package var facts: WorkerFacts
+    package var isConnected: Bool
+    package var isIdle = false
+    package var lastSeenMilliseconds: Int64
+
+    package init(name: WorkerName, facts: WorkerFacts, isConnected: Bool, lastSeenMilliseconds: Int64) {
+        self.name = name
+        self.facts = facts
+        self.isConnected = isConnected
+        self.lastSeenMilliseconds = lastSeenMilliseconds
+    }
+}

@@ -1,0 +1,140 @@
+import Coordinator
+import Foundation
+import Protocol
+
+/// A made-up blob, named after what it stands for.
+func blob(_ role: String, _ name: String) -> BlobReference {
+    var bytes = Array("\(role) \(name)".utf8.prefix(32))
+    bytes += [UInt8](repeating: 0, count: 32 - bytes.count)
+    return BlobReference(role: role, name: name, digest: ContentDigest(bytes: bytes), byteCount: 100)
+}
+
+func trainRequest(key: String, replicas: Int, iterations: UInt32 = 100) -> RunRequest {
+    RunRequest(
+        kind: .train, recipe: "test", parameters: "{}", seed: 7, replicaCount: replicas, iterationCount: iterations,
+        checkpointSeconds: 60, inputs: [blob("volume", "data")], volumes: [], idempotencyKey: key)
+}
+
+func segmentRequest(key: String, voters: Int, volumes: [String]) -> RunRequest {
+    RunRequest(
+        kind: .segment, recipe: "test", parameters: "{}", seed: 7, replicaCount: voters, iterationCount: 0,
+        checkpointSeconds: 60, inputs: (0..<voters).map { blob("replica", "replica-\($0)") },
+        volumes: volumes.map { VolumeSubmission(name: $0, inputs: [blob("ct", $0)]) }, idempotencyKey: key)
+}
+
+let testFacts = WorkerFacts(build: "test", device: "cpu", threadCount: 2)
+
+/// A scheduler driven by lines of text. Each line of a transcript that starts with a time is an event:
+///
+///     12000 heartbeat a 1.1@40        at 12 s worker a says that it is at iteration 40 of work 1 under epoch 1
+///
+/// and the indented lines after it are the actions it must lead to, all of them, in order.
+struct TranscriptPlayer {
+    var scheduler: Scheduler
+    let configuration: Scheduler.Configuration
+    /// Called with the changes of each event; returns what a restarted coordinator would find.
+    var remember: ([StoreChange]) throws -> Void
+    var recover: () throws -> [RecoveredRun]
+
+    init(
+        leaseMilliseconds: Int64 = 30_000, remember: @escaping ([StoreChange]) throws -> Void,
+        recover: @escaping () throws -> [RecoveredRun]
+    ) {
+        configuration = Scheduler.Configuration(leaseMilliseconds: leaseMilliseconds)
+        scheduler = Scheduler(configuration: configuration)
+        self.remember = remember
+        self.recover = recover
+    }
+
+    mutating func play(_ line: String) throws -> [SchedulerAction] {
+        let words = line.split(separator: " ").map(String.init)
+        guard let now = Int64(words[0]) else { throw TranscriptError(line: line) }
+        var actions: [SchedulerAction]
+        if words[1] == "restart" {
+            scheduler = Scheduler(configuration: configuration, recovering: try recover(), at: now)
+            actions = scheduler.resume()
+        } else {
+            actions = scheduler.apply(try event(Array(words.dropFirst()), line), at: now)
+        }
+        try remember(actions.compactMap { if case .persist(let change) = $0 { change } else { nil } })
+        return actions
+    }
+
+    private func event(_ words: [String], _ line: String) throws -> SchedulerEvent {
+        func number(_ key: String) -> Int? {
+            words.first { $0.hasPrefix(key + "=") }.flatMap { Int($0.dropFirst(key.count + 1)) }
+        }
+        func lease(_ text: String) throws -> Lease {
+            let parts = text.split(separator: ".").compactMap { UInt64($0) }
+            guard parts.count == 2 else { throw TranscriptError(line: line) }
+            return Lease(work: WorkID(parts[0]), epoch: parts[1])
+        }
+        func rest(_ from: Int) -> String { words.dropFirst(from).joined(separator: " ") }
+        switch words[0] {
+        case "submit" where words[2] == "train":
+            return .submit(trainRequest(key: words[1], replicas: number("replicas") ?? 2))
+        case "submit":
+            let names = words.first { $0.hasPrefix("volumes=") }?.dropFirst(8).split(separator: ",").map(String.init)
+            return .submit(segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names ?? []))
+        case "cancel": return .cancel(RunID(UInt64(words[1])!))
+        case "connect":
+            return .workerConnected(words[1], testFacts, held: try words.dropFirst(2).map(lease))
+        case "disconnect": return .workerDisconnected(words[1])
+        case "idle": return .idle(words[1])
+        case "heartbeat":
+            return .heartbeat(
+                words[1],
+                try words.dropFirst(2).map { word in
+                    let parts = word.split(separator: "@").map(String.init)
+                    let iteration = parts.count > 1 ? UInt32(parts[1])! : 0
+                    return LeaseProgress(
+                        lease: try lease(parts[0]), fraction: Double(iteration) / 100, iteration: iteration, note: "")
+                })
+        case "checkpoint":
+            let parts = words[2].split(separator: "@").map(String.init)
+            let iteration = UInt32(parts[1])!
+            let checkpoint = Checkpoint(iteration: iteration, blob: blob("checkpoint", words[2]))
+            let metric = TrainingMetric(iteration: iteration, loss: 0.5, dice: 0.5, seconds: 1)
+            return .checkpointSaved(words[1], try lease(parts[0]), checkpoint, [metric])
+        case "done": return .finished(words[1], result(of: try lease(words[2]), by: words[1]))
+        case "drain": return .surrendered(words[1], try lease(words[2]), .drained, "")
+        case "fail": return .surrendered(words[1], try lease(words[2]), .failed, rest(3))
+        case "refuse": return .surrendered(words[1], try lease(words[2]), .inputRefused, rest(3))
+        case "voted": return .voted(WorkID(UInt64(words[1])!), blob("voted", "by-\(words[1])"))
+        case "votefail": return .voteFailed(WorkID(UInt64(words[1])!), rest(2))
+        case "away": return .wasAway(milliseconds: Int64(words[1])!)
+        case "tick": return .tick
+        default: throw TranscriptError(line: line)
+        }
+    }
+
+    /// What a worker makes of a piece of work; the same whoever does it.
+    func result(of lease: Lease, by worker: WorkerName) -> WorkResult {
+        let work = scheduler.works[lease.work]
+        let outputs: [BlobReference]
+        switch work?.stage {
+        case .train: outputs = [blob("replica", "weights-\(lease.work.value)")]
+        case .predict:
+            let voters = scheduler.runs[work!.run]!.request.replicaCount
+            outputs = (0..<voters).map { blob("votes", "votes-\(lease.work.value)-\($0)") }
+        case .finish: outputs = [blob("mask", "mask-\(lease.work.value)")]
+        case .calibrate, nil: outputs = []
+        }
+        return WorkResult(lease: lease, outputs: outputs, reportJSON: "{\"work\":\(lease.work.value)}", metrics: [])
+    }
+}
+
+struct TranscriptError: Error, CustomStringConvertible {
+    var line: String
+    var description: String { "this line of a transcript cannot be read: \(line)" }
+}
+
+/// The transcripts beside this file.
+enum TranscriptFiles {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Transcripts")
+
+    static var names: [String] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return files.filter { $0.hasSuffix(".txt") }.sorted()
+    }
+}
