@@ -56,7 +56,8 @@ let package = Package(
         tests("SynthDataTests", ["SynthData", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
-        tests("WorkerTests", ["Worker", "Protocol", "Platform", "Recipes"]),
+        tests(
+            "WorkerTests", ["Worker", "Protocol", "Platform", "Recipes"], resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"],
             resources: [.copy("Transcripts")]),

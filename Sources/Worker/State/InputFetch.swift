@@ -1,0 +1,174 @@
+import Protocol
+
+/// Brings the blobs that a piece of work reads into the cache, one after the other, each in pieces.
+///
+/// For the blob at the head of the list: `openBlob` asks the cache how much of it lies there (a cut transfer left a
+/// beginning), then up to `piecesInFlightMax` pieces are asked for, from there on. Pieces come back in the order they
+/// were asked for, since one connection carries them; one that does not fit is a broken coordinator, and the
+/// connection ends. Each piece is stored before the next one is asked for. The cache verifies the digest with the last one.
+struct InputFetch: Sendable {
+    struct Need: Sendable {
+        let digest: ContentDigest
+        let byteCount: UInt64
+        let name: String
+        var damageCount = 0
+    }
+
+    private struct PieceRequest: Sendable {
+        let requestID: RequestID
+        let offset: UInt64
+        let byteCount: UInt64
+    }
+
+    /// What an answer means for the work.
+    enum Verdict: Hashable, Sendable {
+        case goesOn
+        /// The coordinator broke the rules: the connection cannot be trusted.
+        case violation(String)
+        /// This worker cannot get this blob.
+        case hopeless(String)
+    }
+
+    private(set) var needs: [Need]
+    private(set) var fetchedBytes: UInt64 = 0
+    let wantedBytes: UInt64
+    /// What holds it up, for people; nil while it goes on.
+    private(set) var obstacle: String?
+
+    /// Bytes of the first need in the cache; nil until the cache has said.
+    private var heldBytes: UInt64?
+    private var isOpening = false
+    private var requestedBytes: UInt64 = 0
+    private var inFlight: [PieceRequest] = []
+    private var quietSince: UInt64 = 0
+    private(set) var pausedUntil: UInt64?
+
+    init(_ assignment: Assignment) {
+        var seen: Set<ContentDigest> = []
+        needs = (assignment.description.inputs + (assignment.resume.map { [$0.blob] } ?? [])).compactMap { blob in
+            seen.insert(blob.digest).inserted
+                ? Need(digest: blob.digest, byteCount: blob.byteCount, name: blob.name) : nil
+        }
+        wantedBytes = needs.reduce(0) { $0.addingReportingOverflow($1.byteCount).partialValue }
+    }
+
+    var isComplete: Bool { needs.isEmpty }
+
+    /// When a pause or an answer's patience ends.
+    var wakeMilliseconds: UInt64? {
+        pausedUntil ?? (inFlight.isEmpty ? nil : quietSince + WorkerLimits.answerMilliseconds)
+    }
+
+    /// What can be asked for now. Without a connection (`isServing` false) only the cache is asked.
+    mutating func pump(isServing: Bool, requests: inout RequestNumbers, atMilliseconds now: UInt64) -> [WorkerAction] {
+        guard let need = needs.first else { return [] }
+        if let pausedUntil, now < pausedUntil { return [] }
+        pausedUntil = nil
+        guard let heldBytes else {
+            guard !isOpening else { return [] }
+            isOpening = true
+            return [.openBlob(need.digest, byteCount: need.byteCount)]
+        }
+        guard isServing else { return [] }
+        if !inFlight.isEmpty, now >= quietSince + WorkerLimits.answerMilliseconds { askAgain(from: heldBytes) }
+        var actions: [WorkerAction] = []
+        while inFlight.count < WorkerLimits.piecesInFlightMax, requestedBytes < need.byteCount {
+            let count = min(UInt64(WorkerLimits.pieceBytes), need.byteCount - requestedBytes)
+            let request = PieceRequest(requestID: requests.next(), offset: requestedBytes, byteCount: count)
+            let message = Message.blobGet(need.digest, offset: request.offset, byteCountMax: UInt32(count))
+            actions.append(.send(message, requestID: request.requestID))
+            if inFlight.isEmpty { quietSince = now }
+            inFlight.append(request)
+            requestedBytes += count
+        }
+        return actions
+    }
+
+    /// The connection is gone and with it every answer.
+    mutating func connectionLost() {
+        askAgain(from: heldBytes ?? 0)
+    }
+
+    private mutating func askAgain(from offset: UInt64) {
+        inFlight = []
+        requestedBytes = offset
+    }
+
+    // MARK: Answers of the coordinator
+
+    func awaits(_ requestID: RequestID) -> Bool { inFlight.contains { $0.requestID == requestID } }
+
+    /// - Returns: the piece to store, if it is a good one, and what the answer means.
+    mutating func answered(_ message: Message, requestID: RequestID, atMilliseconds now: UInt64)
+        -> (WorkerAction?, Verdict)
+    {
+        guard let need = needs.first, let request = inFlight.first else { return (nil, .goesOn) }
+        quietSince = now
+        switch message {
+        case .blobChunk(let digest, let offset, let byteCount, let bytes):
+            guard requestID == request.requestID, digest == need.digest, byteCount == need.byteCount,
+                offset == request.offset, !bytes.isEmpty, UInt64(bytes.count) <= request.byteCount
+            else { return (nil, .violation("it sent a piece of a blob that was not asked for")) }
+            inFlight.removeFirst()
+            // A shorter piece is allowed; what was asked for behind it then leaves a gap.
+            if UInt64(bytes.count) < request.byteCount { askAgain(from: offset + UInt64(bytes.count)) }
+            return (.storePiece(digest, offset: offset, bytes: bytes), .goesOn)
+        case .refusal(let refusal):
+            askAgain(from: heldBytes ?? 0)
+            switch refusal.code {
+            case .internalError, .diskFull, .shuttingDown:
+                pause(because: "the coordinator cannot send \(need.name): \(refusal.message)", at: now)
+                return (nil, .goesOn)
+            default:
+                return (nil, .hopeless("the coordinator does not give \(need.name): \(refusal.message)"))
+            }
+        default:
+            return (nil, .violation("it answered the request for a blob with something else"))
+        }
+    }
+
+    // MARK: Answers of the cache
+
+    mutating func held(_ digest: ContentDigest, byteCount: UInt64) {
+        guard let need = needs.first, need.digest == digest else { return }
+        precondition(byteCount <= need.byteCount, "the cache holds at most the whole blob")
+        isOpening = false
+        obstacle = nil
+        if byteCount == need.byteCount {
+            needs.removeFirst()
+            fetchedBytes += need.byteCount
+            heldBytes = nil
+            askAgain(from: 0)
+        } else {
+            // The first answer, or one that shows other bytes than we counted on, sets where to ask from.
+            if heldBytes == nil || requestedBytes < byteCount { askAgain(from: byteCount) }
+            heldBytes = byteCount
+        }
+    }
+
+    mutating func damaged(_ digest: ContentDigest) -> Verdict {
+        guard let need = needs.first, need.digest == digest else { return .goesOn }
+        needs[0].damageCount += 1
+        isOpening = false
+        heldBytes = nil
+        askAgain(from: 0)
+        guard needs[0].damageCount < WorkerLimits.damageMax else {
+            return .hopeless("\(need.name) arrived damaged \(needs[0].damageCount) times: check the coordinator's "
+                + "blob \(need.digest) and this machine's memory and disk")
+        }
+        return .goesOn
+    }
+
+    mutating func storageFailed(_ digest: ContentDigest, because reason: String, atMilliseconds now: UInt64) {
+        guard let need = needs.first, need.digest == digest else { return }
+        isOpening = false
+        heldBytes = nil
+        askAgain(from: 0)
+        pause(because: "the cache cannot take \(need.name): \(reason)", at: now)
+    }
+
+    private mutating func pause(because reason: String, at now: UInt64) {
+        obstacle = reason
+        pausedUntil = now + WorkerLimits.pauseMilliseconds
+    }
+}

@@ -1,0 +1,184 @@
+import Protocol
+
+/// The one piece of work a worker has leased.
+///
+/// - fetching: its inputs are on their way into the cache; when all are there and the compute thread is free, it starts.
+/// - computing: the compute thread runs it. While it trains, every `checkpointSeconds` a checkpoint is taken
+///   and delivered beside it; the thread never waits for that.
+/// - stopping: it was asked to end with a checkpoint (the worker leaves).
+/// - delivering: computed; the outputs are uploaded, then `finished` is said until it is answered.
+/// - handingOver: stopped; the last checkpoint is delivered, then the work is given back.
+/// - givingBack: `surrender` is said until it is answered.
+struct Work: Sendable {
+    enum Phase: Hashable, Sendable { case fetching, computing, stopping, delivering, handingOver, givingBack }
+
+    let assignment: Assignment
+    private(set) var phase = Phase.fetching
+    var fetch: InputFetch
+    /// A checkpoint beside the computing; a result, a last checkpoint or a surrender after it.
+    private(set) var delivery: Delivery?
+    /// Figures that the coordinator has not accepted yet, in the order of their iterations.
+    private(set) var metrics: [TrainingMetric] = []
+    private var acceptedIteration: UInt32
+    /// The last figure in the statement that is out.
+    private var statedIteration: UInt32?
+    private var progress: LeaseProgress
+    private var checkpointAt: UInt64?
+    private var isCheckpointAsked = false
+
+    var lease: Lease { assignment.lease }
+
+    init(_ assignment: Assignment) {
+        self.assignment = assignment
+        fetch = InputFetch(assignment)
+        acceptedIteration = assignment.resume?.iteration ?? 0
+        progress = LeaseProgress(lease: assignment.lease, fraction: 0, iteration: acceptedIteration, note: "")
+    }
+
+    // MARK: What people see
+
+    var report: LeaseProgress {
+        var report = progress
+        switch phase {
+        case .fetching:
+            report.note = fetch.obstacle ?? "fetching, \(fetch.needs.count) inputs to go"
+        case .computing, .stopping:
+            if let obstacle = delivery?.obstacle { report.note += report.note.isEmpty ? obstacle : "; " + obstacle }
+        case .delivering, .handingOver, .givingBack:
+            report.note = delivery?.obstacle ?? "uploading"
+        }
+        return report
+    }
+
+    // MARK: Computing
+
+    private var checkpointMilliseconds: UInt64 { max(UInt64(assignment.checkpointSeconds), 1) * 1_000 }
+
+    mutating func startComputing(atMilliseconds now: UInt64) {
+        precondition(phase == .fetching && fetch.isComplete, "computing needs every input")
+        phase = .computing
+        if assignment.description.stage == .train { checkpointAt = now + checkpointMilliseconds }
+    }
+
+    /// Some inputs were found damaged in the cache.
+    mutating func fetchAgain() {
+        phase = .fetching
+        fetch = InputFetch(assignment)
+        delivery = nil
+        checkpointAt = nil
+        isCheckpointAsked = false
+    }
+
+    mutating func progressed(_ report: LeaseProgress, _ newMetrics: [TrainingMetric]) {
+        progress = report
+        metrics += newMetrics.filter { $0.iteration > acceptedIteration }
+        if metrics.count > WorkerLimits.metricsHeldMax {
+            metrics.removeFirst(metrics.count - WorkerLimits.metricsHeldMax / 2)
+        }
+    }
+
+    /// Whether to ask the compute thread for a checkpoint now: it is time, none is asked for, and an earlier one is not
+    /// just being uploaded. While the coordinator is away or cannot take it, a fresh one replaces the one that waits.
+    func isCheckpointDue(isServing: Bool, atMilliseconds now: UInt64) -> Bool {
+        guard phase == .computing, let checkpointAt, !isCheckpointAsked else { return false }
+        if isServing, let delivery, delivery.pausedUntil == nil { return false }
+        return now >= checkpointAt || isServing && metrics.count >= WorkerLimits.metricsWaitingMax
+    }
+
+    var checkpointWakeMilliseconds: UInt64? {
+        phase == .computing && !isCheckpointAsked ? checkpointAt : nil
+    }
+
+    mutating func askedForCheckpoint() { isCheckpointAsked = true }
+
+    mutating func took(_ taken: TakenCheckpoint, atMilliseconds now: UInt64) {
+        isCheckpointAsked = false
+        guard phase == .computing else { return }
+        checkpointAt = now + checkpointMilliseconds
+        deliver(Delivery(taken))
+    }
+
+    // MARK: After computing
+
+    mutating func stop() { if phase == .computing { phase = .stopping } }
+
+    mutating func finish(outputs: [Payload], reportJSON: String) {
+        phase = .delivering
+        deliver(Delivery(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: outputs))
+    }
+
+    mutating func handOver(_ taken: TakenCheckpoint) {
+        phase = .handingOver
+        deliver(Delivery(taken))
+    }
+
+    mutating func giveBack(_ reason: SurrenderReason, _ message: String) {
+        phase = .givingBack
+        deliver(Delivery(.surrender(reason, message)))
+    }
+
+    private mutating func deliver(_ delivery: Delivery) {
+        self.delivery = delivery
+        statedIteration = nil
+    }
+
+    // MARK: Delivery
+
+    /// Hands the delivery out for a change; nil ends it.
+    mutating func withDelivery<Result>(_ body: (inout Delivery) -> Result) -> Result? {
+        guard var current = delivery else { return nil }
+        delivery = nil
+        defer { delivery = current }
+        return body(&current)
+    }
+
+    mutating func pumpDelivery(requests: inout RequestNumbers, atMilliseconds now: UInt64) -> [WorkerAction] {
+        guard let statement = delivery?.statement else { return [] }
+        let (lease, stated) = (lease, metricsToState(statement))
+        let actions = withDelivery {
+            $0.pump(requests: &requests, atMilliseconds: now) {
+                switch statement {
+                case .checkpoint(let checkpoint):
+                    .checkpointSaved(lease, checkpoint, Array(stated))
+                case .result(let outputs, let reportJSON):
+                    .finished(
+                        WorkResult(lease: lease, outputs: outputs, reportJSON: reportJSON, metrics: Array(stated)))
+                case .surrender(let reason, let message):
+                    .surrender(lease, reason, message)
+                }
+            }
+        }
+        if let actions, !actions.isEmpty { statedIteration = stated.last?.iteration }
+        return actions ?? []
+    }
+
+    /// A checkpoint carries the oldest figures up to its iteration, a result all that are left (the newest, should they
+    /// be more than a message holds).
+    private func metricsToState(_ statement: Delivery.Statement) -> ArraySlice<TrainingMetric> {
+        switch statement {
+        case .checkpoint(let checkpoint):
+            metrics.prefix { $0.iteration <= checkpoint.iteration }.prefix(WorkerLimits.metricsPerMessageMax)
+        case .result: metrics.suffix(WorkerLimits.metricsPerMessageMax)
+        case .surrender: []
+        }
+    }
+
+    /// The checkpoint at hand was accepted with the figures stated. When more figures belong to it, it is stated
+    /// again with those.
+    /// - Returns: whether the delivery is over.
+    mutating func settleCheckpoint(_ checkpoint: Checkpoint) -> Bool {
+        if let statedIteration {
+            acceptedIteration = statedIteration
+            metrics.removeAll { $0.iteration <= statedIteration }
+        }
+        if let next = metrics.first, next.iteration <= checkpoint.iteration {
+            _ = withDelivery { $0.stateAgain() }
+            return false
+        }
+        delivery = nil
+        return true
+    }
+
+    /// The coordinator will not have this checkpoint; the next one is due at its time.
+    mutating func dropCheckpoint() { delivery = nil }
+}

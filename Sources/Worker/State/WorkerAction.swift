@@ -1,0 +1,40 @@
+import Protocol
+
+/// Why a worker leaves for good.
+package enum WorkerExit: Hashable, Sendable {
+    /// It was asked to.
+    case drained
+    /// The coordinator will never serve it; what is wrong and what to do.
+    case refused(String)
+}
+
+/// Everything that `WorkerState` can ask of the world. The shell carries them out in order.
+package enum WorkerAction: Hashable, Sendable {
+    // The connection.
+    case dial
+    case hangUp
+    /// Request id 0 where no answer is expected.
+    case send(Message, requestID: RequestID)
+
+    // The cache. Each of the first two is answered with `blobHeld`, `blobDamaged` or `storageFailed`.
+    case openBlob(ContentDigest, byteCount: UInt64)
+    case storePiece(ContentDigest, offset: UInt64, bytes: [UInt8])
+    /// Its digest was found wrong.
+    case discardBlob(ContentDigest)
+
+    // The compute thread.
+    /// Every input lies complete in the cache; the thread is free.
+    case compute(Assignment)
+    /// After the current training step; answered with `checkpointTaken`, or by the end of the work.
+    case takeCheckpoint(Lease)
+    /// End after the current step, with a checkpoint.
+    case stopCompute(Lease)
+    /// End now: the current step is undone.
+    case interruptStep(Lease)
+    /// End now; nothing of it is wanted.
+    case cancelCompute(Lease)
+
+    /// A line for people.
+    case log(String)
+    case leave(WorkerExit)
+}

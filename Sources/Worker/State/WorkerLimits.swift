@@ -1,0 +1,41 @@
+/// Every bound and waiting time of a worker, in one place.
+package enum WorkerLimits {
+    /// Bytes asked for, or sent, in one piece of a blob: a fraction of the largest frame, so that heartbeats get
+    /// their turn between two pieces on a slow line.
+    package static let pieceBytes = 256 * 1024
+    /// Pieces asked for, or sent, before the first of them is answered. Together 1 MiB: fills a gigabit line
+    /// with 8 ms of delay, and bounds what a peer can make us hold.
+    package static let piecesInFlightMax = 4
+    /// A blob larger than this is refused before a byte of it is asked for.
+    package static let blobBytesMax: UInt64 = 64 << 30
+
+    package static let dialMilliseconds: UInt64 = 10_000
+    package static let handshakeMilliseconds: UInt64 = 5_000
+    /// The first pause after a lost connection; doubles up to the last.
+    package static let retryFirstMilliseconds: UInt64 = 250
+    package static let retryLastMilliseconds: UInt64 = 15_000
+    /// A connection that lasted this long was a good one: the next pause is the first again.
+    package static let settledMilliseconds: UInt64 = 5_000
+    /// A request that got no answer for this long is asked again.
+    package static let answerMilliseconds: UInt64 = 30_000
+    /// Pause after a full disk, here or at the coordinator, and after its internal errors.
+    package static let pauseMilliseconds: UInt64 = 10_000
+    /// How often a blob may arrive damaged, or be forgotten by the coordinator, before the work is given back.
+    package static let damageMax = 3
+
+    /// The first rest after work that failed here; doubles with every failure in a row, up to the last.
+    package static let restFirstMilliseconds: UInt64 = 1_000
+    package static let restLastMilliseconds: UInt64 = 60_000
+
+    /// From the wish to leave until the worker is gone, whatever has not ended by then.
+    package static let drainMilliseconds: UInt64 = 10_000
+    /// How long the current training step may go on before it is interrupted (and undone).
+    package static let drainStepMilliseconds: UInt64 = 3_000
+
+    /// Figures in one message: 28 bytes each, a fifth of the largest frame.
+    package static let metricsPerMessageMax = 8_192
+    /// With this many figures waiting, a checkpoint is due whatever the clock says.
+    package static let metricsWaitingMax = 4_096
+    /// Figures kept while the coordinator is away; the oldest go first.
+    package static let metricsHeldMax = 1 << 20
+}
