@@ -1,0 +1,66 @@
+/// The number of each message in a frame's header. Never renumbered; a number once used is not used again.
+public enum MessageType: UInt16, Sendable, CaseIterable {
+    case hello = 1
+    case welcome = 2
+    case refusal = 3
+
+    case idle = 16
+    case heartbeat = 17
+    case checkpointSaved = 18
+    case finished = 19
+    case surrender = 20
+
+    case assignment = 32
+    case heartbeatAnswer = 33
+    case accepted = 34
+    case revoke = 35
+
+    case blobGet = 48
+    case blobChunk = 49
+    case blobOffer = 50
+    case blobOffset = 51
+    case blobPut = 52
+
+    case submit = 64
+    case submitted = 65
+    case statusRequest = 66
+    case status = 67
+    case cancel = 68
+    case outputsRequest = 69
+    case outputs = 70
+    case metricsRequest = 71
+    case metrics = 72
+}
+
+extension Message {
+    public var type: MessageType {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .refusal: .refusal
+        case .idle: .idle
+        case .heartbeat: .heartbeat
+        case .checkpointSaved: .checkpointSaved
+        case .finished: .finished
+        case .surrender: .surrender
+        case .assignment: .assignment
+        case .heartbeatAnswer: .heartbeatAnswer
+        case .accepted: .accepted
+        case .revoke: .revoke
+        case .blobGet: .blobGet
+        case .blobChunk: .blobChunk
+        case .blobOffer: .blobOffer
+        case .blobOffset: .blobOffset
+        case .blobPut: .blobPut
+        case .submit: .submit
+        case .submitted: .submitted
+        case .statusRequest: .statusRequest
+        case .status: .status
+        case .cancel: .cancel
+        case .outputsRequest: .outputsRequest
+        case .outputs: .outputs
+        case .metricsRequest: .metricsRequest
+        case .metrics: .metrics
+        }
+    }
+}

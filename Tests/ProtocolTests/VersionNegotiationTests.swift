@@ -1,0 +1,42 @@
+import Protocol
+import Testing
+
+@Suite struct VersionNegotiationTests {
+    private func choose(
+        _ ourMin: UInt16, _ ourMax: UInt16, _ theirMin: UInt16, _ theirMax: UInt16
+    ) -> VersionNegotiation.Outcome {
+        VersionNegotiation.choose(
+            ourMin: ourMin, ourMax: ourMax, ourBuild: "quintet 2.0", theirMin: theirMin, theirMax: theirMax,
+            theirBuild: "quintet 1.0")
+    }
+
+    @Test func theHighestCommonVersionIsChosen() {
+        #expect(choose(1, 1, 1, 1) == .agreed(1))
+        #expect(choose(1, 3, 2, 5) == .agreed(3))
+        #expect(choose(2, 5, 1, 3) == .agreed(3))
+        #expect(choose(0, .max, 7, 7) == .agreed(7))
+    }
+
+    @Test func withoutACommonVersionTheOlderSideIsNamed() {
+        guard case .refused(let refusal) = choose(2, 3, 1, 1) else { Issue.record("agreed"); return }
+        #expect(refusal.code == .version)
+        #expect(refusal.message.contains("quintet 2.0 speaks 2 to 3"))
+        #expect(refusal.message.contains("update quintet 1.0"))
+        guard case .refused(let other) = choose(1, 1, 2, 3) else { Issue.record("agreed"); return }
+        #expect(other.message.contains("update quintet 2.0"))
+    }
+
+    @Test func anEmptyRangeIsMalformed() {
+        guard case .refused(let refusal) = choose(1, 3, 3, 1) else { Issue.record("agreed"); return }
+        #expect(refusal.code == .malformed)
+    }
+
+    /// A later version may add to `Hello`; what it says about versions must still be readable, so that the refusal
+    /// can name it.
+    @Test func theHelloOfALaterVersionIsReadAsFarAsTheVersions() throws {
+        let payload: [UInt8] = [2, 0, 3, 0, 3] + Array("2.0".utf8) + [99, 98, 97]
+        let decoded = try MessageCoding.decode(Frame(type: MessageType.hello.rawValue, requestID: 1, payload: payload))
+        guard case .hello(let hello) = decoded.message else { Issue.record("no hello"); return }
+        #expect(hello.versionMin == 2 && hello.versionMax == 3 && hello.build == "2.0")
+    }
+}
