@@ -24,6 +24,7 @@ let package = Package(
     products: [.executable(name: "quintet", targets: ["quintet"])],
     targets: [
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "CNIfTI",
@@ -33,7 +34,7 @@ let package = Package(
         module("Numerics", ["CKernels"]),
         module("Protocol"),
         module("Platform", ["COpenSSL"]),
-        module("Imaging", ["Numerics", "CKernels", "CNIfTI"]),
+        module("Imaging", ["Numerics", "CKernels", "CNIfTI", "CZlib"]),
         module("ModelCore", ["Numerics", "CKernels"]),
         module("SynthData", ["Imaging", "Numerics", "CKernels"]),
         module("VotingAggregator", ["Imaging", "Numerics", "CKernels"]),

@@ -1,6 +1,6 @@
 /// Where a voxel grid lies in the patient: an affine from voxel indexes (x, y, z) to millimetres in RAS+
 /// (x grows to the patient's right, y to anterior, z to superior).
-public struct Geometry: Hashable, Sendable {
+public struct Geometry: Hashable, Sendable, Codable {
     /// Row-major 3x4: millimetres = matrix[0..<3][0..<3] * (x, y, z) + matrix[0..<3][3].
     public var affine: [Double]
 
@@ -22,6 +22,44 @@ public struct Geometry: Hashable, Sendable {
             return (a * a + b * b + c * c).squareRoot()
         }
         return Spacing(zMM: norm(2), yMM: norm(1), xMM: norm(0))
+    }
+
+    /// Where a point of the grid lies: (right, anterior, superior) in millimetres. Voxel centres have whole indexes.
+    public func positionMM(z: Double, y: Double, x: Double) -> (right: Double, anterior: Double, superior: Double) {
+        func row(_ r: Int) -> Double {
+            affine[4 * r] * x + affine[4 * r + 1] * y + affine[4 * r + 2] * z + affine[4 * r + 3]
+        }
+        return (row(0), row(1), row(2))
+    }
+
+    /// The grid whose voxel (z, y, x) lies where this one's (originZ + z * stepZ, ...) lies.
+    func stepped(origin: (z: Double, y: Double, x: Double), step: (z: Double, y: Double, x: Double)) -> Geometry {
+        var result = affine
+        let corner = positionMM(z: origin.z, y: origin.y, x: origin.x)
+        for (row, position) in [corner.right, corner.anterior, corner.superior].enumerated() {
+            result[4 * row] *= step.x
+            result[4 * row + 1] *= step.y
+            result[4 * row + 2] *= step.z
+            result[4 * row + 3] = position
+        }
+        return Geometry(affine: result)
+    }
+
+    /// An affine from a file.
+    /// - Throws: `ImageFileError` when it is not finite, has a voxel size outside `ImageLimits.spacingMM` or is
+    ///   (nearly) singular.
+    init(checking affine: [Double], name: String) throws(ImageFileError) {
+        self.init(affine: affine)
+        let size = spacing
+        let lengths = [size.xMM, size.yMM, size.zMM]
+        guard affine.allSatisfy(\.isFinite), lengths.allSatisfy(ImageLimits.spacingMM.contains) else {
+            throw .damaged(name, "its voxel size is \(lengths[0]) x \(lengths[1]) x \(lengths[2]) mm")
+        }
+        // 1 for a box, 0 for voxels squashed flat; a CT's gantry tilt of 30 degrees gives 0.87.
+        let squareness = Rotation.determinant(Rotation.directions(of: self))
+        guard abs(squareness) > 0.01 else {
+            throw .damaged(name, "its orientation is singular: two axes run along each other")
+        }
     }
 }
 

@@ -1,0 +1,90 @@
+/// Reads a file's voxels behind a checked header. Memory grows with the bytes that really come, so a file that ends
+/// early or inflates beyond its claim costs little.
+enum VoxelReader {
+    /// - Parameter bytesBefore: where the voxels begin.
+    /// - Throws: when the file cannot hold what its header claims; nothing has been allocated by then.
+    static func checkClaim(
+        _ input: ByteInput, storedByteCount: Int, isCompressed: Bool, bytesBefore: Int, voxelByteCount: Int
+    ) throws(ImageFileError) {
+        let claim = bytesBefore + voxelByteCount
+        if !isCompressed {
+            guard storedByteCount >= claim else {
+                throw .damaged(
+                    input.name, "its header claims \(claim) bytes but it has \(storedByteCount): it is cut short")
+            }
+            return
+        }
+        guard claim / ImageLimits.deflateRatioMax <= storedByteCount else {
+            throw .damaged(
+                input.name, "its header claims \(claim) bytes, which \(storedByteCount) compressed bytes cannot hold")
+        }
+        guard voxelByteCount <= ImageLimits.unquestionedByteCount
+            || voxelByteCount / ImageLimits.bulkRatioMax <= storedByteCount
+        else {
+            throw ImageFileError(
+                input.name, .limit,
+                "\(storedByteCount) bytes that inflate to \(claim) are a compression bomb or an empty image",
+                remedy: "if it is meant, store it uncompressed or with one byte a voxel")
+        }
+    }
+
+    /// Reads `shape.voxelCount` voxels from the stream's current position and looks at what follows them.
+    static func read(_ stream: ByteStream, shape: VolumeShape, decoder: VoxelDecoder) throws(ImageFileError) -> [Float] {
+        var failure: ImageFileError?
+        let voxels = [Float](unsafeUninitializedCapacity: shape.voxelCount) { target, initializedCount in
+            do throws(ImageFileError) {
+                try fill(target, from: stream, decoder: decoder, shape: shape)
+                initializedCount = shape.voxelCount
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        if stream.isInflated, try stream.skip(ImageLimits.trailingByteCountMax + 1) > ImageLimits.trailingByteCountMax {
+            throw .damaged(stream.name, "it inflates to far more than its header says")
+        }
+        return voxels
+    }
+
+    private static func fill(
+        _ target: UnsafeMutableBufferPointer<Float>, from stream: ByteStream, decoder: VoxelDecoder, shape: VolumeShape
+    ) throws(ImageFileError) {
+        let size = decoder.type.byteCount
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: ImageLimits.pieceByteCount, alignment: 16)
+        defer { piece.deallocate() }
+        let (total, pieceVoxelCount) = (shape.voxelCount, ImageLimits.pieceByteCount / size)
+        var (done, badCount) = (0, 0)
+        while done < total {
+            let count = min(pieceVoxelCount, total - done)
+            let bytes = UnsafeMutableRawBufferPointer(rebasing: piece[..<(count * size)])
+            let got = try stream.fill(bytes)
+            guard got == bytes.count else {
+                throw .damaged(
+                    stream.name, "it ends after \(done + got / size) of \(total) voxels: it is cut short")
+            }
+            let part = UnsafeMutableBufferPointer(rebasing: target[done ..< done + count])
+            badCount += decoder.decode(UnsafeRawBufferPointer(bytes), into: part)
+            done += count
+        }
+        guard badCount == 0 else {
+            throw ImageFileError(
+                stream.name, .unsupported, "\(badCount) of its \(total) voxels are infinite or not a number",
+                remedy: "replace them, by -1024 HU outside the field of view")
+        }
+    }
+}
+
+/// A size from a file's header, checked against the limits, overflow included.
+func checkedShape(x: Int, y: Int, z: Int, name: String) throws(ImageFileError) -> VolumeShape {
+    for (axis, count) in [("x", x), ("y", y), ("z", z)] where count < 1 || count > ImageLimits.axisVoxelCountMax {
+        throw ImageFileError(
+            name, count < 1 ? .damaged : .limit, "its header claims \(count) voxels along \(axis)",
+            remedy: "a volume has 1 to \(ImageLimits.axisVoxelCountMax) along each axis: get or export it again")
+    }
+    let (plane, overflowsPlane) = x.multipliedReportingOverflow(by: y)
+    let (total, overflows) = plane.multipliedReportingOverflow(by: z)
+    guard !overflowsPlane, !overflows, total <= ImageLimits.voxelCountMax else {
+        throw ImageFileError(
+            name, .limit, "its header claims \(x) x \(y) x \(z) voxels",
+            remedy: "at most \(ImageLimits.voxelCountMax) are read: crop it or reduce its resolution")
+    }
+    return VolumeShape(depth: z, height: y, width: x)
+}

@@ -1,0 +1,76 @@
+import Numerics
+
+/// From a file's grid to the grid that is computed on, and back: RAS order, another spacing, a window in the plane.
+/// Knows everything needed for the way back, is small and can be stored.
+///
+///     var plan = try ResamplingPlan(source: image.source, spacing: Spacing(zMM: 2, yMM: 1.6, xMM: 1.6))
+///     let lung = plan.mask(lungInFileOrder, pool: pool)
+///     plan.window = PlaneWindow(centredOn: lung.boundingBox()!, height: 256, width: 256)
+///     let small = plan.cut(plan.image(image.volume, pool: pool), fill: 0)
+///     let answer = plan.back(maskOnTheSmallGrid, pool: pool)   // the file's own shape, order and affine
+public struct ResamplingPlan: Hashable, Sendable, Codable {
+    /// The file's grid, in the file's order.
+    public let sourceShape: VolumeShape
+    public let sourceGeometry: Geometry
+    public let orientation: Orientation
+    /// From the file's grid in RAS order to the wanted spacing.
+    public let mapping: GridMapping
+    /// Applied by `cut`, undone by `back`.
+    public var window: PlaneWindow?
+
+    /// - Throws: `ImageFileError` when the wanted grid would have more voxels than `ImageLimits` allows.
+    public init(source: ImageSource, spacing: Spacing) throws(ImageFileError) {
+        (sourceShape, sourceGeometry, orientation) = (source.shape, source.geometry, source.orientation)
+        let (shape, geometry) = AxisMoves(from: orientation, to: .canonical).apply(sourceShape, sourceGeometry)
+        let from = geometry.spacing
+        // In Double first: a thin file and a fine grid may exceed what an Int holds.
+        let count = Double(shape.voxelCount) * from.voxelML / spacing.voxelML
+        guard count < Double(ImageLimits.voxelCountMax) else {
+            throw ImageFileError(
+                source.name, .limit, "would have \(Int(count.rounded())) voxels on the wanted grid",
+                remedy: "crop it, or prepare it with a coarser preset")
+        }
+        mapping = GridMapping(sourceShape: shape, sourceSpacing: from, to: spacing)
+    }
+
+    /// The whole resampled grid, before the window.
+    public var gridShape: VolumeShape { mapping.targetShape }
+
+    /// After the window.
+    public var preparedShape: VolumeShape {
+        guard let window else { return gridShape }
+        return VolumeShape(depth: gridShape.depth, height: window.height, width: window.width)
+    }
+
+    /// File order to the whole resampled grid, trilinear, averaged where that is coarser.
+    public func image(_ volume: Volume<Float>, isAveraging: Bool = true, pool: ThreadPool) -> Volume<Float> {
+        precondition(volume.shape == sourceShape)
+        return mapping.linear(
+            volume.reoriented(from: orientation, to: .canonical), isAveraging: isAveraging, pool: pool)
+    }
+
+    /// File order to the whole resampled grid, nearest.
+    public func mask(_ mask: Mask, pool: ThreadPool) -> Mask {
+        precondition(mask.shape == sourceShape)
+        return mapping.nearest(mask.reoriented(from: orientation, to: .canonical), pool: pool)
+    }
+
+    /// The window of the resampled grid; everything when there is none.
+    public func cut<Element>(_ volume: Volume<Element>, fill: Element) -> Volume<Element> {
+        precondition(volume.shape == gridShape)
+        return window?.cut(volume, fill: fill) ?? volume
+    }
+
+    /// A mask of `preparedShape` on the file's own grid: shape, order and affine are the file's, each voxel takes the
+    /// nearest prepared voxel, 0 outside the window.
+    public func back(_ mask: Mask, pool: ThreadPool) -> Mask {
+        precondition(mask.shape == preparedShape, "a mask of \(mask.shape) is not one of \(preparedShape)")
+        let whole = window?.restore(
+            mask, planeHeight: gridShape.height, planeWidth: gridShape.width, fill: 0) ?? mask
+        var answer = mapping.reversed.nearest(whole, pool: pool).reoriented(from: .canonical, to: orientation)
+        precondition(answer.shape == sourceShape)
+        // Not recomputed: the very numbers that were read.
+        answer.geometry = sourceGeometry
+        return answer
+    }
+}

@@ -1,0 +1,43 @@
+/// A box of voxels: half-open ranges along each axis.
+public struct VoxelBox: Hashable, Sendable, Codable {
+    public var z: Range<Int>
+    public var y: Range<Int>
+    public var x: Range<Int>
+
+    public init(z: Range<Int>, y: Range<Int>, x: Range<Int>) {
+        (self.z, self.y, self.x) = (z, y, x)
+    }
+}
+
+extension Volume where Element == UInt8 {
+    /// The smallest box around everything above 0; nil when there is nothing.
+    public func boundingBox() -> VoxelBox? {
+        var (z, y, x) = (AxisExtent(), AxisExtent(), AxisExtent())
+        voxels.withUnsafeBufferPointer { voxels in
+            for depth in 0 ..< shape.depth {
+                for height in 0 ..< shape.height {
+                    let start = shape.index(z: depth, y: height, x: 0)
+                    let row = UnsafeBufferPointer(rebasing: voxels[start ..< start + shape.width])
+                    guard let first = row.firstIndex(where: { $0 > 0 }) else { continue }
+                    z.include(depth)
+                    y.include(height)
+                    x.include(first)
+                    x.include(row.lastIndex { $0 > 0 }!)
+                }
+            }
+        }
+        guard z.low <= z.high else { return nil }
+        return VoxelBox(z: z.range, y: y.range, x: x.range)
+    }
+}
+
+private struct AxisExtent {
+    var low = Int.max
+    var high = Int.min
+    var range: Range<Int> { low ..< high + 1 }
+
+    mutating func include(_ index: Int) {
+        low = min(low, index)
+        high = max(high, index)
+    }
+}

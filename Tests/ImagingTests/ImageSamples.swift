@@ -1,0 +1,58 @@
+import Foundation
+import Imaging
+import Numerics
+
+/// Files and volumes that the image tests share.
+enum ImageSamples {
+    static let testFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
+    /// Real CT, not part of the repository; tests that need it are skipped where it is missing.
+    static let realFolder = testFolder + "/../../../shared/data"
+    static let hasRealData = FileManager.default.fileExists(atPath: realFolder + "/P002_ct.nii.gz")
+
+    static func golden(_ name: String) -> String { testFolder + "/Goldens/" + name }
+
+    static func goldenBytes(_ name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: golden(name))))
+    }
+
+    /// A fresh folder, removed afterwards.
+    static func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("quintet-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        return try body(folder)
+    }
+
+    static func write(_ bytes: [UInt8], _ path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
+    /// Oblique and anisotropic, so that no two axes can be mistaken for each other.
+    static let geometry = Geometry(affine: [
+        -0.69, 0.02, 0.1, 120.5, -0.03, -0.71, 0.05, 99.25, 0.01, 0.06, 2.5, -350,
+    ])
+    static let shape = VolumeShape(depth: 4, height: 5, width: 7)
+
+    /// Whole numbers from -1024 on, all different.
+    static func ramp(_ shape: VolumeShape = shape, _ geometry: Geometry = geometry) -> Volume<Float> {
+        Volume(shape: shape, geometry: geometry, voxels: (0 ..< shape.voxelCount).map { Float($0 * 7 - 1024) })
+    }
+
+    static func noise(_ shape: VolumeShape, _ geometry: Geometry, seed: UInt64 = 1) -> Volume<Float> {
+        var stream = RandomKey(seed: seed, purpose: .phantomNoise).stream()
+        return Volume(
+            shape: shape, geometry: geometry, voxels: (0 ..< shape.voxelCount).map { _ in stream.uniform(-1000, 400) })
+    }
+
+    /// Largest difference of two affines.
+    static func distance(_ a: Geometry, _ b: Geometry) -> Double {
+        zip(a.affine, b.affine).map { abs($0 - $1) }.max()!
+    }
+
+    /// Peak resident memory of this process so far, in bytes.
+    static func peakMemoryByteCount() -> Int {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
+    }
+}
