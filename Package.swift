@@ -39,7 +39,7 @@ let package = Package(
         module("SynthData", ["Imaging", "Numerics", "CKernels"]),
         module("VotingAggregator", ["Imaging", "Numerics", "CKernels"]),
         module("Recipes", ["Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
-        module("Worker", ["Protocol", "Platform", "Recipes"]),
+        module("Worker", ["Protocol", "Platform", "Recipes", "Numerics"]),
         module("Coordinator", ["Protocol", "Platform", "VotingAggregator", "CSQLite"]),
         .executableTarget(
             name: "quintet",
@@ -58,7 +58,8 @@ let package = Package(
         tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests(
-            "WorkerTests", ["Worker", "Protocol", "Platform", "Recipes"], resources: [.copy("Transcripts")]),
+            "WorkerTests", ["Worker", "Protocol", "Platform", "Recipes", "Numerics"],
+            resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"],
             resources: [.copy("Transcripts")]),

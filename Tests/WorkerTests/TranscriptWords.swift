@@ -110,7 +110,7 @@ struct EventReader {
         case "connected": return .connected
         case "lost": return .disconnected(rest())
         case "rejected": return .rejected(rest())
-        case "got": return .received(message(), requestID: words.isEmpty ? 0 : number())
+        case "got": return .received(message(), requestID: words.isEmpty ? 0 : RequestID(number()))
         case "held": return .blobHeld(digest(next()), byteCount: number())
         case "damaged": return .blobDamaged(digest(next()))
         case "storageFailed": return .storageFailed(digest(next()), rest())

@@ -74,7 +74,7 @@ struct Connection: Sendable {
     }
 
     mutating func greet(helloID: RequestID, atMilliseconds now: UInt64) {
-        phase = .greeting(until: now + WorkerLimits.handshakeMilliseconds, helloID: helloID)
+        phase = .greeting(until: now + Limits.handshakeMilliseconds, helloID: helloID)
     }
 
     mutating func welcome(_ welcome: Welcome, atMilliseconds now: UInt64) {

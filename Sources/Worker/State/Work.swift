@@ -47,6 +47,7 @@ struct Work: Sendable {
         case .delivering, .handingOver, .givingBack:
             report.note = delivery?.obstacle ?? "uploading"
         }
+        report.note = report.note.cut(toBytes: Limits.noteBytesMax)
         return report
     }
 
@@ -114,7 +115,7 @@ struct Work: Sendable {
 
     mutating func giveBack(_ reason: SurrenderReason, _ message: String) {
         phase = .givingBack
-        deliver(Delivery(.surrender(reason, message)))
+        deliver(Delivery(.surrender(reason, message.cut(toBytes: Limits.messageBytesMax))))
     }
 
     private mutating func deliver(_ delivery: Delivery) {
@@ -157,8 +158,8 @@ struct Work: Sendable {
     private func metricsToState(_ statement: Delivery.Statement) -> ArraySlice<TrainingMetric> {
         switch statement {
         case .checkpoint(let checkpoint):
-            metrics.prefix { $0.iteration <= checkpoint.iteration }.prefix(WorkerLimits.metricsPerMessageMax)
-        case .result: metrics.suffix(WorkerLimits.metricsPerMessageMax)
+            metrics.prefix { $0.iteration <= checkpoint.iteration }.prefix(Limits.metricsMax)
+        case .result: metrics.suffix(Limits.metricsMax)
         case .surrender: []
         }
     }

@@ -1,7 +1,7 @@
 import Protocol
 
-/// The number that an answer shares with its request.
-package typealias RequestID = UInt64
+/// The number that an answer shares with its request; 0: no answer is awaited.
+package typealias RequestID = UInt32
 
 /// A blob that this worker made, with its bytes, on its way to the coordinator.
 package struct Payload: Hashable, Sendable {

@@ -1,16 +1,14 @@
-/// Every bound and waiting time of a worker, in one place.
+import Protocol
+
+/// Every bound and waiting time of a worker, in one place; those that a peer must share are in `Limits`.
 package enum WorkerLimits {
-    /// Bytes asked for, or sent, in one piece of a blob: a fraction of the largest frame, so that heartbeats get
-    /// their turn between two pieces on a slow line.
-    package static let pieceBytes = 256 * 1024
+    /// Bytes asked for, or sent, in one piece of a blob.
+    package static let pieceBytes = Limits.blobChunkBytesMax
     /// Pieces asked for, or sent, before the first of them is answered. Together 1 MiB: fills a gigabit line
     /// with 8 ms of delay, and bounds what a peer can make us hold.
     package static let piecesInFlightMax = 4
-    /// A blob larger than this is refused before a byte of it is asked for.
-    package static let blobBytesMax: UInt64 = 64 << 30
 
     package static let dialMilliseconds: UInt64 = 10_000
-    package static let handshakeMilliseconds: UInt64 = 5_000
     /// The first pause after a lost connection; doubles up to the last.
     package static let retryFirstMilliseconds: UInt64 = 250
     package static let retryLastMilliseconds: UInt64 = 15_000
@@ -32,10 +30,8 @@ package enum WorkerLimits {
     /// How long the current training step may go on before it is interrupted (and undone).
     package static let drainStepMilliseconds: UInt64 = 3_000
 
-    /// Figures in one message: 28 bytes each, a fifth of the largest frame.
-    package static let metricsPerMessageMax = 8_192
     /// With this many figures waiting, a checkpoint is due whatever the clock says.
-    package static let metricsWaitingMax = 4_096
+    package static let metricsWaitingMax = Limits.metricsMax / 2
     /// Figures kept while the coordinator is away; the oldest go first.
     package static let metricsHeldMax = 1 << 20
 }

@@ -245,9 +245,9 @@ package struct WorkerState: Sendable {
         let largest = blobs.max { $0.byteCount < $1.byteCount }
         if !settings.recipes.contains(recipe) {
             giveBack(.failed, "this worker (\(settings.build)) does not know the recipe \(recipe): update it")
-        } else if let largest, largest.byteCount > WorkerLimits.blobBytesMax {
+        } else if let largest, largest.byteCount > Limits.blobBytesMax {
             giveBack(.inputRefused, "\(largest.name) has \(largest.byteCount) bytes; "
-                + "a blob has at most \(WorkerLimits.blobBytesMax): split it")
+                + "a blob has at most \(Limits.blobBytesMax): split it")
         } else if let work, work.fetch.wantedBytes > settings.cacheBytesMax {
             giveBack(.failed, "the inputs have \(work.fetch.wantedBytes) bytes, the worker's cache is limited to "
                 + "\(settings.cacheBytesMax): give it a larger cache")

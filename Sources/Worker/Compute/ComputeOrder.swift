@@ -1,0 +1,55 @@
+import Protocol
+import Recipes
+
+/// A piece of work whose inputs lie in the cache.
+package struct ComputeOrder: Sendable {
+    package var assignment: Assignment
+    /// In the order of the description's inputs.
+    package var inputs: [RecipeInput]
+    package var resumePath: String?
+
+    package init(assignment: Assignment, inputs: [RecipeInput], resumePath: String?) {
+        precondition(inputs.count == assignment.description.inputs.count, "every input has its file")
+        precondition((resumePath == nil) == (assignment.resume == nil), "a checkpoint to go on from has its file")
+        self.assignment = assignment
+        self.inputs = inputs
+        self.resumePath = resumePath
+    }
+}
+
+/// What the compute thread says. Bytes have no digest yet: hashing a checkpoint is the network thread's work, so that
+/// training goes on meanwhile.
+package enum ComputeReport: Sendable {
+    case progressed(LeaseProgress, [TrainingMetric])
+    case checkpointTaken(Lease, iteration: Int, bytes: [UInt8])
+    case ended(Lease, ComputeEnd)
+}
+
+/// As `ComputeOutcome`, with bytes in place of payloads.
+package enum ComputeEnd: Sendable {
+    case done(RecipeResult)
+    case cancelled
+    case stopped(iteration: Int, bytes: [UInt8])
+    case stoppedWithNothing
+    case inputsDamaged([ContentDigest])
+    case inputRefused(String)
+    case failed(String)
+}
+
+/// What a piece of work needs of the world.
+package struct ComputeEnvironment: Sendable {
+    package var cacheDirectory: String
+    /// Whether the file at the path still has this digest.
+    package var isIntact: @Sendable (_ digest: ContentDigest, _ path: String) -> Bool
+    /// A clock that never runs backwards, in nanoseconds.
+    package var nowNanoseconds: @Sendable () -> UInt64
+
+    package init(
+        cacheDirectory: String, isIntact: @escaping @Sendable (ContentDigest, String) -> Bool,
+        nowNanoseconds: @escaping @Sendable () -> UInt64
+    ) {
+        self.cacheDirectory = cacheDirectory
+        self.isIntact = isIntact
+        self.nowNanoseconds = nowNanoseconds
+    }
+}

@@ -1,0 +1,150 @@
+import Numerics
+import Protocol
+import Recipes
+
+/// One piece of work on the compute thread, from its verified inputs to its result.
+struct WorkExecution {
+    let order: ComputeOrder
+    let recipe: any Recipe
+    let pool: ThreadPool
+    let environment: ComputeEnvironment
+    let control: ComputeControl
+    let report: @Sendable (ComputeReport) -> Void
+
+    private var lease: Lease { order.assignment.lease }
+    private var description: WorkDescription { order.assignment.description }
+
+    func run() -> ComputeEnd {
+        do {
+            let damaged = damagedInputs()
+            guard damaged.isEmpty else { return .inputsDamaged(damaged) }
+            switch description.stage {
+            case .train: return try train()
+            case .calibrate:
+                return try end(recipe.calibrate(
+                    parameters: description.parameters, seed: description.seed, inputs: order.inputs,
+                    resources: resources))
+            case .predict:
+                return try end(recipe.predict(
+                    parameters: description.parameters, inputs: order.inputs, resources: resources))
+            case .finish:
+                return try end(recipe.finish(
+                    parameters: description.parameters, inputs: order.inputs, resources: resources))
+            }
+        } catch RecipeError.inputRefused(let message) {
+            return .inputRefused(message)
+        } catch RecipeError.interrupted {
+            return interrupted()
+        } catch {
+            return .failed("\(description.stage) of \(description.recipe): \(error)")
+        }
+    }
+
+    // MARK: Training
+
+    private func train() throws -> ComputeEnd {
+        let session = try recipe.makeTrainingSession(
+            parameters: description.parameters, seed: description.seed, replica: Int(description.replica),
+            inputs: order.inputs, resume: order.resumePath, resources: resources)
+        control.beginKeepingResults()
+        var last: TrainingStep?
+        while session.iteration < session.iterationCount {
+            if control.isCancelled { return .cancelled }
+            if control.isStopped { return try stop(session) }
+            let start = environment.nowNanoseconds()
+            do {
+                let step = try session.step()
+                note(step, of: session, nanoseconds: environment.nowNanoseconds() - start)
+                last = step
+            } catch RecipeError.interrupted where control.isStopped && !control.isCancelled {
+                return try stop(session)
+            }
+            if control.takeCheckpointRequest() {
+                report(.checkpointTaken(lease, iteration: session.iteration, bytes: try session.checkpoint()))
+            }
+        }
+        return try finish(session, last)
+    }
+
+    /// Whatever was trained here goes on elsewhere.
+    private func stop(_ session: any TrainingSession) throws -> ComputeEnd {
+        guard session.iteration > Int(order.assignment.resume?.iteration ?? 0) else { return .stoppedWithNothing }
+        return .stopped(iteration: session.iteration, bytes: try session.checkpoint())
+    }
+
+    private func finish(_ session: any TrainingSession, _ last: TrainingStep?) throws -> ComputeEnd {
+        let weights = RecipeOutput(
+            role: "replica", name: "replica-\(description.replica)", bytes: try session.weights())
+        let figures = last.map { ",\"loss\":\($0.loss.jsonNumber),\"dice\":\($0.dice.jsonNumber)" } ?? ""
+        return end(RecipeResult(outputs: [weights], reportJSON: "{\"iterations\":\(session.iteration)\(figures)}"))
+    }
+
+    private func note(_ step: TrainingStep, of session: any TrainingSession, nanoseconds: UInt64) {
+        let metric = TrainingMetric(
+            iteration: UInt32(step.iteration), loss: step.loss, dice: step.dice, seconds: Double(nanoseconds) * 1e-9)
+        let progress = LeaseProgress(
+            lease: lease, fraction: Double(step.iteration) / Double(max(session.iterationCount, 1)),
+            iteration: metric.iteration, note: "loss \(step.loss.threeDecimals), Dice \(step.dice.threeDecimals)")
+        report(.progressed(progress, [metric]))
+    }
+
+    // MARK: What all stages share
+
+    private var resources: RecipeResources {
+        let (lease, control, report) = (lease, control, report)
+        let iteration = order.assignment.resume?.iteration ?? 0
+        let note = description.stage == .train ? "preparing" : ""
+        return RecipeResources(
+            pool: pool, cacheDirectory: environment.cacheDirectory, isCancelled: { control.isInterrupted },
+            reportProgress: { fraction in
+                let progress = LeaseProgress(
+                    lease: lease, fraction: min(max(fraction, 0), 1), iteration: iteration, note: note)
+                report(.progressed(progress, []))
+            })
+    }
+
+    /// A cache is a disk: what is read is verified every time.
+    private func damagedInputs() -> [ContentDigest] {
+        let blobs = description.inputs + (order.assignment.resume.map { [$0.blob] } ?? [])
+        let paths = order.inputs.map(\.path) + (order.resumePath.map { [$0] } ?? [])
+        return zip(blobs, paths).filter { blob, path in
+            !control.isInterrupted && !environment.isIntact(blob.digest, path)
+        }.map(\.0.digest)
+    }
+
+    private func interrupted() -> ComputeEnd {
+        if control.isCancelled { return .cancelled }
+        return control.isStopped
+            ? .stoppedWithNothing : .failed("the recipe \(description.recipe) stopped without being asked to")
+    }
+
+    /// What no message could carry is the recipe's fault, and said here.
+    private func end(_ result: RecipeResult) -> ComputeEnd {
+        if control.isCancelled { return .cancelled }
+        guard result.outputs.count <= Limits.outputsMax else {
+            return .failed("\(result.outputs.count) outputs; at most \(Limits.outputsMax) are possible")
+        }
+        guard result.reportJSON.utf8.count <= Limits.reportBytesMax else {
+            return .failed("a report of \(result.reportJSON.utf8.count) bytes; "
+                + "at most \(Limits.reportBytesMax) are possible")
+        }
+        for output in result.outputs {
+            guard output.role.utf8.count <= Limits.roleBytesMax, output.name.utf8.count <= Limits.nameBytesMax else {
+                return .failed("the output \(output.role) \(output.name) has too long a name")
+            }
+        }
+        return .done(result)
+    }
+}
+
+extension Double {
+    /// As JSON: null for what JSON has no number for.
+    fileprivate var jsonNumber: String { isFinite ? "\(self)" : "null" }
+
+    fileprivate var threeDecimals: String {
+        guard abs(self) < 1e9 else { return "\(self)" }
+        let thousandths = Int((abs(self) * 1_000).rounded())
+        let decimals = String(1_000 + thousandths % 1_000).dropFirst()
+        return (self < 0 && thousandths > 0 ? "-" : "") + "\(thousandths / 1_000).\(decimals)"
+    }
+}
