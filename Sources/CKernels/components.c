@@ -1,48 +1,24 @@
 #include "quintet_components.h"
+#include "quintet_bits.h"
 #include <string.h>
 
-// Bit i = voxel i of the 64 that begin at `voxel`; `left` > 0 voxels of the row remain.
-static inline uint64_t word_of_bytes(const uint8_t *mask, size_t voxel, size_t left) {
-    uint64_t word = 0;
-    const uint8_t *p = mask + voxel;
-    size_t count = left < 64 ? left : 64, i = 0;
-    for (; i + 8 <= count; i += 8) {
-        uint64_t v;
-        memcpy(&v, p + i, 8);
-        if (!v) continue;
-        v = (((v & 0x7f7f7f7f7f7f7f7full) + 0x7f7f7f7f7f7f7f7full) | v) >> 7 & 0x0101010101010101ull;
-        // The product gathers the lowest bit of byte k in bit 56 + k.
-        word |= (v * 0x0102040810204080ull >> 56) << i;
-    }
-    for (; i < count; i++) word |= (uint64_t)(p[i] != 0) << i;
-    return word;
-}
-
-static inline uint64_t word_of_bits(const uint64_t *bits, size_t voxel, size_t left) {
-    size_t index = voxel >> 6, shift = voxel & 63;
-    uint64_t word = bits[index] >> shift;
-    if (shift && left > 64 - shift) word |= bits[index + 1] << (64 - shift);
-    return left < 64 ? word & ((1ull << left) - 1) : word;
-}
-
-#define RUN_SCANNERS(KIND, ELEMENT)                                                                                 \
-    static int32_t count_row_##KIND(const ELEMENT *mask, size_t first, size_t width) {                              \
+#define RUN_SCANNERS(KIND, ELEMENT, WORD)                                                                           \
+    static int32_t count_row_##KIND(const ELEMENT *row, size_t width) {                                             \
         int32_t count = 0;                                                                                          \
         uint64_t before = 0;                                                                                        \
         for (size_t x = 0; x < width; x += 64) {                                                                    \
-            uint64_t word = word_of_##KIND(mask, first + x, width - x);                                             \
+            uint64_t word = WORD(row, x, width);                                                                    \
             count += __builtin_popcountll(word & ~(word << 1 | before));                                            \
             before = word >> 63;                                                                                    \
         }                                                                                                           \
         return count;                                                                                               \
     }                                                                                                               \
-    static void fill_row_##KIND(const ELEMENT *mask, size_t first, size_t width, quintet_run *run) {                \
+    static void fill_row_##KIND(const ELEMENT *row, size_t width, quintet_run *run) {                               \
         uint64_t before = 0;                                                                                        \
         for (size_t x = 0; x < width; x += 64) {                                                                    \
-            uint64_t word = word_of_##KIND(mask, first + x, width - x);                                             \
-            uint64_t edges = word ^ (word << 1 | before);                                                           \
+            uint64_t word = WORD(row, x, width);                                                                    \
             uint64_t inside = before;                                                                               \
-            for (; edges; edges &= edges - 1, inside ^= 1) {                                                        \
+            for (uint64_t edges = word ^ (word << 1 | before); edges; edges &= edges - 1, inside ^= 1) {            \
                 int32_t at = (int32_t)(x + (size_t)__builtin_ctzll(edges));                                         \
                 if (inside) (run++)->end = at; else run->begin = at;                                                \
             }                                                                                                       \
@@ -52,17 +28,24 @@ static inline uint64_t word_of_bits(const uint64_t *bits, size_t voxel, size_t l
     }                                                                                                               \
     void quintet_runs_count_##KIND(const ELEMENT *mask, size_t width, size_t first_row, size_t rows,                \
                                    int32_t *counts) {                                                               \
-        for (size_t i = 0; i < rows; i++) counts[i] = count_row_##KIND(mask, (first_row + i) * width, width);       \
+        size_t pitch = PITCH_##KIND(width);                                                                         \
+        for (size_t i = 0; i < rows; i++) counts[i] = count_row_##KIND(mask + (first_row + i) * pitch, width);      \
     }                                                                                                               \
     void quintet_runs_fill_##KIND(const ELEMENT *mask, size_t width, size_t first_row, size_t rows,                 \
                                   const int32_t *row_start, quintet_run *runs) {                                    \
+        size_t pitch = PITCH_##KIND(width);                                                                         \
         for (size_t row = first_row; row < first_row + rows; row++)                                                 \
             if (row_start[row] != row_start[row + 1])                                                               \
-                fill_row_##KIND(mask, row * width, width, runs + row_start[row]);                                   \
+                fill_row_##KIND(mask + row * pitch, width, runs + row_start[row]);                                  \
     }
 
-RUN_SCANNERS(bytes, uint8_t)
-RUN_SCANNERS(bits, uint64_t)
+#define PITCH_bytes(width) (width)
+#define PITCH_bits(width) (((width) + 63) / 64)
+#define WORD_OF_BYTES(row, x, width) quintet_word_of_bytes((row) + (x), (width) - (x))
+#define WORD_OF_BITS(row, x, width) ((row)[(x) / 64])
+
+RUN_SCANNERS(bytes, uint8_t, WORD_OF_BYTES)
+RUN_SCANNERS(bits, uint64_t, WORD_OF_BITS)
 
 static inline int32_t find(int32_t *parents, int32_t i) {
     while (parents[i] != i) {
@@ -135,9 +118,9 @@ void quintet_runs_paint_bytes(const quintet_run *runs, const int32_t *labels, co
                 memset(out + row * width + (size_t)runs[i].begin, 1, (size_t)(runs[i].end - runs[i].begin));
 }
 
-// Calls for each word that the bits begin ..< end reach, with the mask of these bits.
-#define FOR_EACH_WORD(begin, end, word, mask, ...)                                                                  \
-    for (size_t at_ = (begin), end_ = (end); at_ < end_;) {                                                         \
+// Runs the statements for each word of a row that the voxels begin ..< end reach, with the mask of their bits.
+#define FOR_EACH_WORD(run, word, mask, ...)                                                                         \
+    for (size_t at_ = (size_t)(run).begin, end_ = (size_t)(run).end; at_ < end_;) {                                 \
         size_t word = at_ >> 6, low_ = at_ & 63, stop_ = end_ - at_ < 64 - low_ ? low_ + end_ - at_ : 64;           \
         uint64_t mask = ~0ull << low_ & ~0ull >> (64 - stop_);                                                      \
         __VA_ARGS__                                                                                                 \
@@ -146,21 +129,20 @@ void quintet_runs_paint_bytes(const quintet_run *runs, const int32_t *labels, co
 
 void quintet_runs_paint_bits(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
                              const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint64_t *out) {
+    size_t pitch = PITCH_bits(width);
+    memset(out + first_row * pitch, 0, rows * pitch * sizeof *out);
     for (size_t row = first_row; row < first_row + rows; row++)
-        for (int32_t i = row_start[row]; i < row_start[row + 1]; i++) {
-            if (!keep[labels[i]]) continue;
-            FOR_EACH_WORD(row * width + (size_t)runs[i].begin, row * width + (size_t)runs[i].end, word, mask,
-                          out[word] |= mask;)
-        }
+        for (int32_t i = row_start[row]; i < row_start[row + 1]; i++)
+            if (keep[labels[i]]) FOR_EACH_WORD(runs[i], word, mask, out[row * pitch + word] |= mask;)
 }
 
 void quintet_runs_touched(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
                           size_t first_row, size_t rows, const uint64_t *bits, uint8_t *touched) {
+    size_t pitch = PITCH_bits(width);
     for (size_t row = first_row; row < first_row + rows; row++)
         for (int32_t i = row_start[row]; i < row_start[row + 1]; i++) {
             uint64_t found = 0;
-            FOR_EACH_WORD(row * width + (size_t)runs[i].begin, row * width + (size_t)runs[i].end, word, mask,
-                          found |= bits[word] & mask;)
+            FOR_EACH_WORD(runs[i], word, mask, found |= bits[row * pitch + word] & mask;)
             if (found) touched[labels[i]] = 1;
         }
 }

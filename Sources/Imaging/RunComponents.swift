@@ -16,7 +16,6 @@ package struct RunComponents {
     private let labels: [Int32]
 
     private static let taskSlices = 8
-    /// A multiple of 64, so that tasks never share a word of bits, whatever the width.
     private static let taskRows = 512
 
     /// - Parameter mask: one byte a voxel; anything but 0 is foreground.
@@ -31,11 +30,12 @@ package struct RunComponents {
             fill: { quintet_runs_fill_bytes(base, shape.width, $0.lowerBound, $0.count, $1, $2) })
     }
 
-    /// - Parameter bits: voxel i is bit i % 64 of word i / 64; bits after the last voxel are 0.
+    /// - Parameter bits: `shape.bitWordCount` words; a row begins at a word (see quintet_bits.h), the bits behind its
+    ///   end are 0.
     package init(
         bits: UnsafeBufferPointer<UInt64>, shape: VolumeShape, neighbourhood: Neighbourhood, pool: ThreadPool?
     ) {
-        precondition(bits.count == (shape.voxelCount + 63) / 64, "one word for 64 voxels")
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
         nonisolated(unsafe) let base = bits.baseAddress
         self.init(
             shape: shape, neighbourhood: neighbourhood, pool: pool,
@@ -113,13 +113,15 @@ package struct RunComponents {
 extension RunComponents {
     /// A label for every voxel.
     package func labelVolume(pool: ThreadPool?) -> [Int32] {
-        paint(on: pool) { quintet_runs_paint(runs, labels, rowStart, shape.width, $0.lowerBound, $0.count, $1) }
+        paint(elements: shape.voxelCount, on: pool) {
+            quintet_runs_paint(runs, labels, rowStart, shape.width, $0.lowerBound, $0.count, $1)
+        }
     }
 
     /// 1 in the voxels of the components that are kept. `keep[label]` decides; `keep[0]` is not read.
     package func mask(keeping keep: [Bool], pool: ThreadPool?) -> [UInt8] {
         let keep = bytes(keep)
-        return paint(on: pool) {
+        return paint(elements: shape.voxelCount, on: pool) {
             quintet_runs_paint_bytes(runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, $1)
         }
     }
@@ -127,19 +129,14 @@ extension RunComponents {
     /// As `mask(keeping:)`, one bit a voxel.
     package func bits(keeping keep: [Bool], pool: ThreadPool?) -> [UInt64] {
         let keep = bytes(keep)
-        var words = [UInt64](repeating: 0, count: (shape.voxelCount + 63) / 64)
-        words.withUnsafeMutableBufferPointer { buffer in
-            nonisolated(unsafe) let base = buffer.baseAddress
-            runRanges(shape.depth * shape.height, stride: Self.taskRows, on: pool) {
-                quintet_runs_paint_bits(runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, base)
-            }
+        return paint(elements: shape.bitWordCount, on: pool) {
+            quintet_runs_paint_bits(runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, $1)
         }
-        return words
     }
 
     /// `[label]` is true where the component holds a set bit of `bits`; `[0]` is false.
     package func touched(by bits: UnsafeBufferPointer<UInt64>) -> [Bool] {
-        precondition(bits.count == (shape.voxelCount + 63) / 64, "one word for 64 voxels")
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
         var touched = [UInt8](repeating: 0, count: count + 1)
         quintet_runs_touched(
             runs, labels, rowStart, shape.width, 0, shape.depth * shape.height, bits.baseAddress, &touched)
@@ -182,10 +179,10 @@ extension RunComponents {
     }
 
     private func paint<Value>(
-        on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>?) -> Void
+        elements: Int, on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>?) -> Void
     ) -> [Value] {
-        [Value](unsafeUninitializedCapacity: shape.voxelCount) { buffer, initialized in
-            initialized = shape.voxelCount
+        [Value](unsafeUninitializedCapacity: elements) { buffer, initialized in
+            initialized = elements
             nonisolated(unsafe) let base = buffer.baseAddress
             runRanges(shape.depth * shape.height, stride: Self.taskRows, on: pool) { kernel($0, base) }
         }

@@ -41,8 +41,8 @@ import Testing
         let shape = VolumeShape(depth: 11, height: 9, width: 77)
         var stream = RandomKey(seed: 5, purpose: .phantomNoise).stream()
         let mask = (0..<shape.voxelCount).map { _ -> UInt8 in stream.uniform() < 0.2 ? 1 : 0 }
-        var words = [UInt64](repeating: 0, count: (mask.count + 63) / 64)
-        for (index, value) in mask.enumerated() where value != 0 { words[index / 64] |= 1 << UInt64(index % 64) }
+        let words = [UInt64](packing: mask, shape: shape, pool: nil)
+        #expect(words.unpacked(shape: shape, pool: nil) == mask)
         let fromBytes = mask.withUnsafeBufferPointer {
             RunComponents(mask: $0, shape: shape, neighbourhood: .full, pool: nil)
         }
@@ -55,7 +55,7 @@ import Testing
         let kept = fromBits.labelVolume(pool: nil).map { keep[Int($0)] && $0 != 0 }
         #expect(fromBits.mask(keeping: keep, pool: nil).map { $0 != 0 } == kept)
         let keptBits = fromBits.bits(keeping: keep, pool: nil)
-        #expect(mask.indices.map { keptBits[$0 / 64] >> UInt64($0 % 64) & 1 != 0 } == kept)
+        #expect(keptBits.unpacked(shape: shape, pool: nil).map { $0 != 0 } == kept)
         let touched = keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0) }
         #expect(Array(touched[1...]) == Array(keep[1...]) && !touched[0])
     }

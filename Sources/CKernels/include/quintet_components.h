@@ -1,6 +1,6 @@
 // Connected components by runs: a run is a maximal stretch of set voxels in one row, so a mask of millions of voxels
-// is thousands of runs, and components are found by joining runs. A mask is either bytes (not 0 = set) or bits
-// (voxel i is bit i % 64 of word i / 64; bits after the last voxel are 0). C order, x fastest; row = z * height + y.
+// is thousands of runs, and components are found by joining runs. A mask is either bytes (not 0 = set) or rows of
+// bits (quintet_bits.h). C order, x fastest; row = z * height + y.
 #ifndef QUINTET_COMPONENTS_H
 #define QUINTET_COMPONENTS_H
 #include <stddef.h>
@@ -37,7 +37,7 @@ void quintet_runs_paint(const quintet_run *runs, const int32_t *values, const in
 /// Writes every voxel of the rows: 1 where the run's label is kept (keep[label] != 0), otherwise 0.
 void quintet_runs_paint_bytes(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
                               const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint8_t *out);
-/// Sets the bits of all runs whose label is kept; out must be 0 before. Rows of one word must be one thread's.
+/// Writes every word of the rows: the bits of the runs whose label is kept.
 void quintet_runs_paint_bits(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
                              const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint64_t *out);
 /// touched[label] = 1 for every run that holds a set bit of `bits`; other entries keep their value.

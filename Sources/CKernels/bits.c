@@ -1,0 +1,95 @@
+#include "quintet_bits.h"
+
+void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_row, size_t rows, uint64_t *bits) {
+    size_t pitch = (width + 63) / 64;
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (size_t x = 0; x < width; x += 64)
+            bits[row * pitch + x / 64] = quintet_word_of_bytes(bytes + row * width + x, width - x);
+}
+
+void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes) {
+    size_t pitch = (width + 63) / 64;
+    for (size_t row = first_row; row < first_row + rows; row++) {
+        uint8_t *out = bytes + row * width;
+        memset(out, 0, width);
+        for (size_t x = 0; x < width; x += 64) {
+            uint64_t word = bits[row * pitch + x / 64];
+            if (!word) continue;
+            size_t count = width - x < 64 ? width - x : 64;
+            for (size_t i = 0; i < count; i++) out[x + i] = word >> i & 1;
+        }
+    }
+}
+
+void quintet_bits_at_least(const float *values, float threshold, const uint64_t *mask, size_t width, size_t first_row,
+                           size_t rows, uint64_t *bits) {
+    size_t pitch = (width + 63) / 64;
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (size_t x = 0; x < width; x += 64) {
+            uint64_t within = mask[row * pitch + x / 64], word = 0;
+            if (within) {
+                uint8_t above[64] = {0};
+                const float *v = values + row * width + x;
+                if (width - x >= 64) {
+                    for (size_t i = 0; i < 64; i++) above[i] = v[i] >= threshold;
+                } else {
+                    for (size_t i = 0; i < width - x; i++) above[i] = v[i] >= threshold;
+                }
+                word = quintet_word_of_bytes(above, 64) & within;
+            }
+            bits[row * pitch + x / 64] = word;
+        }
+}
+
+size_t quintet_bits_count(const uint64_t *words, size_t count) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) total += (size_t)__builtin_popcountll(words[i]);
+    return total;
+}
+
+size_t quintet_bits_count_both(const uint64_t *a, const uint64_t *b, size_t count) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) total += (size_t)__builtin_popcountll(a[i] & b[i]);
+    return total;
+}
+
+enum { BLOCK = 128, PLANES = 16 };
+
+// Counters are kept in slices: plane p holds bit p of 64 counters in each word, so one ripple of ANDs and XORs adds a
+// voter to 64 voxels at once.
+static void vote_block(const uint64_t *const *voters, size_t voter_count, size_t needed, size_t planes, size_t first,
+                       size_t count, uint64_t *out) {
+    uint64_t counter[PLANES][BLOCK], carry[BLOCK], above[BLOCK], equal[BLOCK];
+    memset(counter, 0, planes * sizeof counter[0]);
+    for (size_t v = 0; v < voter_count; v++) {
+        memcpy(carry, voters[v] + first, count * sizeof *carry);
+        for (size_t p = 0; p < planes; p++)
+            for (size_t i = 0; i < count; i++) {
+                uint64_t old = counter[p][i];
+                counter[p][i] = old ^ carry[i];
+                carry[i] &= old;
+            }
+    }
+    memset(above, 0, sizeof above);
+    memset(equal, 0xff, sizeof equal);
+    for (size_t p = planes; p-- > 0;)
+        for (size_t i = 0; i < count; i++) {
+            if (needed >> p & 1) {
+                equal[i] &= counter[p][i];
+            } else {
+                above[i] |= equal[i] & counter[p][i];
+                equal[i] &= ~counter[p][i];
+            }
+        }
+    for (size_t i = 0; i < count; i++) out[first + i] = above[i] | equal[i];
+}
+
+void quintet_bits_vote(const uint64_t *const *voters, size_t voter_count, size_t needed, size_t first, size_t count,
+                       uint64_t *out) {
+    size_t planes = 1;
+    while (voter_count >> planes) planes++;
+    for (size_t begin = first; begin < first + count; begin += BLOCK) {
+        size_t left = first + count - begin;
+        vote_block(voters, voter_count, needed, planes, begin, left < BLOCK ? left : BLOCK, out);
+    }
+}

@@ -1,0 +1,42 @@
+// Masks with one bit a voxel, 64 voxels a word. A row of voxels begins at a word: voxel (row, x) is bit x % 64 of word
+// row * pitch + x / 64, with pitch = (width + 63) / 64 and row = z * height + y. Bits behind a row's end are 0.
+#ifndef QUINTET_BITS_H
+#define QUINTET_BITS_H
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/// Bit i is set where bytes[i] is not 0, for the first min(count, 64) bytes; count > 0.
+static inline uint64_t quintet_word_of_bytes(const uint8_t *bytes, size_t count) {
+    uint64_t word = 0;
+    if (count > 64) count = 64;
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        uint64_t v;
+        memcpy(&v, bytes + i, 8);
+        if (!v) continue;
+        v = (((v & 0x7f7f7f7f7f7f7f7full) + 0x7f7f7f7f7f7f7f7full) | v) >> 7 & 0x0101010101010101ull;
+        // The product gathers the lowest bit of byte k in bit 56 + k.
+        word |= (v * 0x0102040810204080ull >> 56) << i;
+    }
+    for (; i < count; i++) word |= (uint64_t)(bytes[i] != 0) << i;
+    return word;
+}
+
+void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_row, size_t rows, uint64_t *bits);
+/// Writes 0 or 1 to every byte of the rows.
+void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes);
+
+/// bits = mask where values >= threshold, otherwise 0 (also where the value is not a number).
+void quintet_bits_at_least(const float *values, float threshold, const uint64_t *mask, size_t width, size_t first_row,
+                           size_t rows, uint64_t *bits);
+
+size_t quintet_bits_count(const uint64_t *words, size_t count);
+/// Number of bits set in both.
+size_t quintet_bits_count_both(const uint64_t *a, const uint64_t *b, size_t count);
+
+/// out = 1 where at least `needed` of the voters' words have a 1, for words first ..< first + count;
+/// 1 <= needed <= voter_count < 65536.
+void quintet_bits_vote(const uint64_t *const *voters, size_t voter_count, size_t needed, size_t first, size_t count,
+                       uint64_t *out);
+#endif

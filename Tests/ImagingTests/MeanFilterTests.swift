@@ -1,0 +1,67 @@
+import Imaging
+import Numerics
+import Testing
+
+@Suite struct MeanFilterTests {
+    @Test func countsAndMeansAreScipysForAnyNumberOfThreads() throws {
+        var golden = try GoldenReader("box_filters.bin")
+        let pools: [ThreadPool?] = [nil, ThreadPool(threadCount: 3)]
+        for _ in 0..<golden.int() {
+            let shape = VolumeShape(depth: golden.int(), height: golden.int(), width: golden.int())
+            let box = BoxSize(z: golden.int(), y: golden.int(), x: golden.int())
+            let mask = golden.array(shape.voxelCount, of: UInt8.self)
+            let counts = golden.array(shape.voxelCount, of: UInt16.self).map(UInt32.init)
+            let values = golden.array(shape.voxelCount, of: Float.self)
+            let means = golden.array(shape.voxelCount, of: Float.self)
+            let found = pools.map { pool in
+                values.withUnsafeBufferPointer { MeanFilter.boxMeans($0, shape: shape, box: box, pool: pool) }
+            }
+            #expect(zip(found[0], means).allSatisfy { abs($0 - $1) < 1e-6 })
+            #expect(found[0] == found[1])
+            for pool in pools {
+                #expect(mask.withUnsafeBufferPointer {
+                    MeanFilter.boxCounts($0, shape: shape, box: box, pool: pool)
+                } == counts)
+            }
+        }
+        #expect(golden.isAtEnd)
+    }
+
+    @Test func aSheetOneVoxelThickIsNotMoreThanAFifthOfABox() {
+        // Exactly 25 of 125 voxels: a comparison in floats would decide by rounding.
+        let shape = VolumeShape(depth: 9, height: 9, width: 9)
+        let sheet = (0..<shape.voxelCount).map { $0 / 81 == 4 ? UInt8(1) : 0 }
+        #expect(exceeding(0.2, sheet, shape).allSatisfy { $0 == 0 })
+        #expect(exceeding(0.199_999, sheet, shape).contains(1))
+    }
+
+    @Test func fixedPointMeansAgreeWithDoubleSums() {
+        let shape = VolumeShape(depth: 20, height: 45, width: 100), box = BoxSize(z: 7, y: 7, x: 7)
+        var stream = RandomKey(seed: 8, purpose: .phantomNoise).stream()
+        let values = (0..<shape.voxelCount).map { _ in stream.uniform() * 0.3 }
+        let means = values.withUnsafeBufferPointer { MeanFilter.boxMeans($0, shape: shape, box: box) }
+        let bits = [UInt64](packing: Array(repeating: 1, count: shape.voxelCount), shape: shape, pool: nil)
+        var found = [UInt64](repeating: 0, count: shape.bitWordCount)
+        bits.withUnsafeBufferPointer { bits in
+            values.withUnsafeBufferPointer { values in
+                let sums = BoxSums(
+                    bits: bits, intensities: values, shape: shape, box: box, region: BoundingBox(of: shape))
+                found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(0.15, out: $0, pool: nil) }
+            }
+        }
+        for (mean, bit) in zip(means, found.unpacked(shape: shape, pool: nil)) where abs(mean - 0.15) > 2e-7 {
+            #expect((mean > 0.15) == (bit == 1))
+        }
+    }
+
+    private func exceeding(_ threshold: Double, _ mask: [UInt8], _ shape: VolumeShape) -> [UInt8] {
+        let bits = [UInt64](packing: mask, shape: shape, pool: nil)
+        var found = [UInt64](repeating: 0, count: shape.bitWordCount)
+        bits.withUnsafeBufferPointer { bits in
+            let sums = BoxSums(
+                bits: bits, shape: shape, box: BoxSize(z: 5, y: 5, x: 5), region: BoundingBox(of: shape))
+            found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(threshold, out: $0, pool: nil) }
+        }
+        return found.unpacked(shape: shape, pool: nil)
+    }
+}
