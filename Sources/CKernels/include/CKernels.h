@@ -4,6 +4,7 @@
 #include "quintet_bits.h"
 #include "quintet_box.h"
 #include "quintet_components.h"
+#include "quintet_distance.h"
 #include "quintet_gaussian.h"
 #include "quintet_math.h"
 #include "quintet_philox.h"

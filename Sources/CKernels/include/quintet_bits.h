@@ -39,4 +39,20 @@ size_t quintet_bits_count_both(const uint64_t *a, const uint64_t *b, size_t coun
 /// 1 <= needed <= voter_count < 65536.
 void quintet_bits_vote(const uint64_t *const *voters, size_t voter_count, size_t needed, size_t first, size_t count,
                        uint64_t *out);
+
+/// Dilation of rows of bits by a shape symmetric in x: bit (z, y, x) of `out` is set where for some offset (dz, dy) and
+/// some |dx| <= reach[(dz + radius_z) * (2 * radius_y + 1) + dy + radius_y] bit (z + dz, y + dy, x + dx) is; a negative
+/// reach leaves the offset out. flip: 0 or ~0, applied to bits in and out, so ~0 is erosion. Voxels outside of the
+/// volume are 0 before the flip. Writes slices first ..< first + slices. distinct: the reaches that occur, each once.
+typedef struct {
+    const uint64_t *bits;
+    size_t depth, height, width, radius_z, radius_y;
+    const int32_t *reach, *distinct;
+    size_t distinct_count;
+    uint64_t flip;
+} quintet_dilation;
+/// Words of scratch for `slices` slices.
+size_t quintet_bits_dilate_scratch_count(const quintet_dilation *dilation, size_t slices);
+void quintet_bits_dilate(const quintet_dilation *dilation, size_t first, size_t slices, uint64_t *scratch,
+                         uint64_t *out);
 #endif

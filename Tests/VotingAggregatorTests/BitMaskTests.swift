@@ -1,0 +1,79 @@
+import Imaging
+import Numerics
+import Testing
+import VotingAggregator
+
+@Suite struct BitMaskTests {
+    static func noise(_ shape: VolumeShape, share: Float, seed: UInt64) -> Mask {
+        var stream = RandomKey(seed: seed, purpose: .phantomNoise).stream()
+        return Mask(
+            shape: shape, geometry: Geometry(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1)),
+            voxels: (0..<shape.voxelCount).map { _ in stream.uniform() < share ? 1 : 0 })
+    }
+
+    @Test(arguments: [1, 5, 63, 64, 65, 130]) func bytesSurviveTheWayToBitsAndBack(width: Int) throws {
+        let mask = Self.noise(VolumeShape(depth: 3, height: 5, width: width), share: 0.4, seed: UInt64(width))
+        let bits = BitMask(mask)
+        #expect(bits.voxels() == mask.voxels)
+        #expect(bits.voxelCount == mask.voxels.reduce(0) { $0 + Int($1) })
+        #expect(bits[2, 4, width - 1] == (mask[2, 4, width - 1] == 1))
+        #expect(try BitMask(bytes: bits.bytes()) == bits)
+        let values = mask.voxels.map { Float($0) - 0.5 }
+        #expect(values.withUnsafeBufferPointer { BitMask(shape: mask.shape, values: $0, above: 0) } == bits)
+    }
+
+    @Test func setOperationsAndBoxesAreThoseOfTheVoxels() {
+        let shape = VolumeShape(depth: 4, height: 5, width: 70)
+        let (a, b) = (Self.noise(shape, share: 0.3, seed: 1), Self.noise(shape, share: 0.5, seed: 2))
+        let (p, q) = (BitMask(a), BitMask(b))
+        #expect(p.intersection(q).voxels() == zip(a.voxels, b.voxels).map { $0 & $1 })
+        #expect(p.union(q).voxels() == zip(a.voxels, b.voxels).map { $0 | $1 })
+        #expect(p.subtracting(q).voxels() == zip(a.voxels, b.voxels).map { $0 & ~$1 })
+        #expect(p.voxelCount(sharedWith: q) == zip(a.voxels, b.voxels).count { $0 == 1 && $1 == 1 })
+        var corners = BitMask(shape: shape)
+        #expect(corners.boundingBox() == nil)
+        corners[1, 2, 3] = true
+        corners[3, 0, 66] = true
+        #expect(corners.boundingBox() == BoundingBox(z: 1..<4, y: 0..<3, x: 3..<67))
+    }
+
+    @Test func emptyStretchesCostNothing() {
+        var mask = BitMask(shape: VolumeShape(depth: 300, height: 512, width: 512))
+        mask[150, 256, 256] = true
+        #expect(mask.bytes().count < 64)
+    }
+
+    @Test func damagedBytesAreRefusedOrHarmless() {
+        let mask = BitMask(Self.noise(VolumeShape(depth: 2, height: 3, width: 70), share: 0.02, seed: 3))
+        let good = mask.bytes()
+        for length in 0..<good.count {
+            #expect(throws: VotingError.self) { try BitMask(bytes: Array(good[..<length])) }
+        }
+        #expect(throws: VotingError.self) { try BitMask(bytes: good + [0]) }
+        for index in good.indices {
+            for flip: UInt8 in [1, 0x80, 0xff] {
+                var bad = good
+                bad[index] ^= flip
+                guard let read = try? BitMask(bytes: bad) else { continue }
+                #expect(read.shape.voxelCount <= 1 << 31 && read != mask)
+            }
+        }
+    }
+
+    @Test func sizesThatOverflowOrAreTooLargeAreRefusedBeforeAllocation() {
+        func header(_ sizes: [UInt32], _ words: UInt64) -> [UInt8] {
+            var bytes = Array("QNTBITS\0".utf8)
+            for value in [1] + sizes { withUnsafeBytes(of: value.littleEndian) { bytes += Array($0) } }
+            withUnsafeBytes(of: words.littleEndian) { bytes += Array($0) }
+            return bytes
+        }
+        for sizes: [UInt32] in [[.max, .max, .max], [1 << 16, 1 << 16, 1 << 16], [0, 1, 1], [1 << 31, 2, 1]] {
+            #expect(throws: VotingError.self) { try BitMask(bytes: header(sizes, 0)) }
+        }
+        #expect(throws: VotingError.self) { try BitMask(bytes: header([10, 10, 10], 99)) }
+        let expected = VolumeShape(depth: 1, height: 1, width: 1)
+        #expect(throws: VotingError.gridMismatch(
+            what: "the mask", shape: VolumeShape(depth: 2, height: 1, width: 1), expected: expected)
+        ) { try BitMask(bytes: header([2, 1, 1], 2), expectedShape: expected) }
+    }
+}

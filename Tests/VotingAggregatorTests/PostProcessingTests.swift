@@ -1,0 +1,90 @@
+import Imaging
+import Numerics
+import Testing
+import VotingAggregator
+
+@Suite struct PostProcessingTests {
+    struct Case {
+        var healthy: Mask, lung: Mask, intensity: Volume<Float>
+        /// Answers for boxes of 5 and 3, then of 9 and 7.
+        var cores: [[UInt8]], grown: [[UInt8]]
+
+        init() throws {
+            var golden = try GoldenReader("post_processing.bin")
+            let shape = VolumeShape(depth: golden.int(), height: golden.int(), width: golden.int())
+            let levels = golden.array(shape.voxelCount, of: UInt16.self)
+            let packed = golden.array(shape.voxelCount, of: UInt8.self)
+            func bit(_ index: UInt8) -> [UInt8] { packed.map { $0 >> index & 1 } }
+            lung = Mask(
+                shape: shape, geometry: Geometry(spacing: Spacing(zMM: 2, yMM: 1.6, xMM: 1.6)), voxels: bit(1))
+            healthy = lung.with(bit(0))
+            intensity = lung.with(levels.map { Float($0) / 65535 })
+            cores = [bit(2), bit(4)]
+            grown = [bit(3), bit(5)]
+            #expect(golden.isAtEnd)
+        }
+    }
+
+    static let spacings = [Spacing(zMM: 2, yMM: 1.6, xMM: 1.6), Spacing(zMM: 1, yMM: 0.8, xMM: 0.8)]
+
+    @Test(arguments: [1, 2, 5]) func theAnswerIsTheScipyReferencesForAnyNumberOfThreads(threads: Int) throws {
+        let golden = try Case()
+        let pool = ThreadPool(threadCount: threads)
+        for (index, spacing) in Self.spacings.enumerated() {
+            let answer = try PostProcessing.run(
+                healthy: golden.healthy, intensity: golden.intensity, lung: golden.lung,
+                settings: PostProcessingSettings(spacing: spacing), pool: pool)
+            #expect(answer.core.voxels() == golden.cores[index])
+            #expect(answer.grown.voxels() == golden.grown[index])
+        }
+    }
+
+    @Test func boxesKeepTheirPhysicalSize() {
+        func boxes(_ z: Double, _ y: Double, _ x: Double) -> [BoxSize] {
+            let settings = PostProcessingSettings(spacing: Spacing(zMM: z, yMM: y, xMM: x))
+            return [settings.brightBox, settings.fullBox]
+        }
+        func cube(_ size: Int) -> BoxSize { BoxSize(z: size, y: size, x: size) }
+        #expect(boxes(1, 0.8, 0.8) == [cube(9), cube(7)])
+        #expect(boxes(2, 1.6, 1.6) == [cube(5), cube(3)])
+        #expect(boxes(8, 8, 8) == [cube(3), cube(3)])
+        #expect(boxes(5, 0.8, 0.4) == [BoxSize(z: 3, y: 9, x: 19), BoxSize(z: 3, y: 7, x: 15)])
+    }
+
+    @Test func growthStopsAtItsLimit() throws {
+        // A bright seed at one end of a dim rod: without a limit the whole rod is the answer.
+        let shape = VolumeShape(depth: 9, height: 9, width: 80)
+        let unit = Geometry(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1))
+        let lung = Mask(repeating: 1, shape: shape, geometry: unit)
+        var intensity = Volume<Float>(repeating: 0, shape: shape, geometry: unit)
+        for z in 0..<9 { for y in 0..<9 { for x in 0..<80 { intensity[z, y, x] = x < 9 ? 1 : 0.3 } } }
+        var settings = PostProcessingSettings(spacing: unit.spacing)
+        func reach() throws -> [Int] {
+            let answer = try PostProcessing.run(
+                healthy: lung.with(Array(repeating: 0, count: shape.voxelCount)), intensity: intensity, lung: lung,
+                settings: settings)
+            #expect(answer.grown.intersection(answer.core) == answer.core)
+            return [answer.core, answer.grown].map { $0.boundingBox()!.x.upperBound }
+        }
+        let unlimited = try reach()
+        #expect(unlimited[0] < 15 && unlimited[1] > 75)
+        settings.growthLimitMM = 10
+        #expect(try reach() == [unlimited[0], unlimited[0] + 10])
+    }
+
+    @Test func nothingIsFoundWithoutALungOrWhereAllIsHealthy() throws {
+        let golden = try Case()
+        let settings = PostProcessingSettings(spacing: Self.spacings[0])
+        let none = golden.lung.with([UInt8](repeating: 0, count: golden.lung.voxels.count))
+        for (healthy, lung) in [(golden.healthy, none), (golden.lung, golden.lung)] {
+            let answer = try PostProcessing.run(
+                healthy: healthy, intensity: golden.intensity, lung: lung, settings: settings)
+            #expect(answer.core.voxelCount == 0 && answer.grown.voxelCount == 0)
+        }
+        #expect(throws: VotingError.self) {
+            try PostProcessing.run(
+                healthy: BitMask(shape: VolumeShape(depth: 1, height: 1, width: 1)), intensity: golden.intensity,
+                lung: BitMask(golden.lung), settings: settings)
+        }
+    }
+}
