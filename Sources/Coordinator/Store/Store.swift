@@ -1,0 +1,177 @@
+import Protocol
+
+/// What must survive. Every change the scheduler asks for is written here, all changes of one turn in one transaction;
+/// only then does anybody hear of them. The epoch of a result, a checkpoint or a new lease is checked once more inside
+/// that transaction: the second line of defence, should the state in memory ever be wrong.
+package final class Store {
+    let database: Database
+    /// The audit keeps this many entries.
+    static let eventsMax = 1_000_000
+    /// Earlier checkpoints of a replica are dropped.
+    package static let checkpointsKeptMax = 3
+
+    /// Opens or makes the database and brings its schema up to date.
+    /// - Throws: `StoreError`.
+    package init(path: String) throws {
+        database = try Database(path: path)
+        try Migrations.apply(to: database)
+        try database.run(
+            "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(Self.eventsMax)))
+    }
+
+    package func close() { database.close() }
+
+    /// Writes the changes, all or none.
+    /// - Returns: the blobs that nothing refers to any more; their files may be removed now.
+    /// - Throws: `StoreError`; of kind staleEpoch for a change that must not be.
+    package func commit(_ changes: [StoreChange], wallMilliseconds: Int64) throws -> [ContentDigest] {
+        guard !changes.isEmpty else { return [] }
+        return try database.transaction {
+            var released: [String] = []
+            for change in changes {
+                try write(change, wallMilliseconds, &released)
+                try audit(change, wallMilliseconds)
+            }
+            return try forgetUnused(released)
+        }
+    }
+
+    /// Makes a file outside the blob folder known.
+    package func registerExternalBlob(
+        _ digest: ContentDigest, byteCount: UInt64, path: String, wallMilliseconds: Int64
+    ) throws {
+        try database.run(
+            """
+            INSERT INTO blobs(digest, byte_count, external_path, added_ms) VALUES(?, ?, ?, ?)
+            ON CONFLICT(digest) DO UPDATE SET external_path = excluded.external_path
+            """, .text("\(digest)"), .bits(byteCount), .text(path), .integer(wallMilliseconds))
+    }
+
+    /// The files outside the blob folder, by digest.
+    package func externalBlobs() throws -> [(digest: ContentDigest, byteCount: UInt64, path: String)] {
+        var found: [(digest: ContentDigest, byteCount: UInt64, path: String)] = []
+        try database.query("SELECT digest, byte_count, external_path FROM blobs WHERE external_path IS NOT NULL") {
+            guard let digest = ContentDigest(hexadecimal: $0.text(0)) else { return }
+            found.append((digest, $0.bits(1), $0.text(2)))
+        }
+        return found
+    }
+
+    // MARK: - One change
+
+    private func write(_ change: StoreChange, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
+        switch change {
+        case .runAdded(let run, let request, let firstWork):
+            try insertRun(run, request, firstWork, wallMilliseconds)
+        case .runReopened(let run, let works): try reopen(run, works, wallMilliseconds)
+        case .runEnded(let run, _):
+            try database.run(
+                "UPDATE runs SET state = 'ended', ended_ms = ? WHERE id = ?", .integer(wallMilliseconds), id(run))
+        case .runCancelled(let run): try cancel(run, wallMilliseconds)
+        case .leaseGranted(let lease, let worker): try insertLease(lease, worker, wallMilliseconds)
+        case .leaseEnded(let lease, let worker, let end): try endLease(lease, worker, end, wallMilliseconds)
+        case .leaseRevived(let lease, let worker): try reviveLease(lease, worker, wallMilliseconds)
+        case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
+            try insertCheckpoint(lease, worker, checkpoint, metrics, wallMilliseconds, &released)
+        case .resultAccepted(let result, let worker):
+            try insertResult(result, worker, wallMilliseconds, &released)
+        case .workReady(let work): try setState(work, "ready", wallMilliseconds)
+        case .workVoting(let work): try setState(work, "voting", wallMilliseconds)
+        case .votesCounted(let work, let blob):
+            try insertBlob(blob, wallMilliseconds)
+            try database.run(
+                "UPDATE works SET state = 'ready', voted = ?, changed_ms = ? WHERE id = ?", .text("\(blob.digest)"),
+                .integer(wallMilliseconds), id(work))
+        case .votesDamaged(let work, _): try discardVotes(work, wallMilliseconds, &released)
+        case .workRefused(let work, let cause, let message): try refuse(work, cause, message, wallMilliseconds)
+        case .messageRefused: break
+        case .workerConnected(let worker, let facts):
+            try database.run(
+                """
+                INSERT INTO workers(name, build, device, thread_count, connected, changed_ms) VALUES(?, ?, ?, ?, 1, ?)
+                ON CONFLICT(name) DO UPDATE SET build = excluded.build, device = excluded.device,
+                    thread_count = excluded.thread_count, connected = 1, changed_ms = excluded.changed_ms
+                """, .text(worker), .text(facts.build), .text(facts.device), .integer(Int64(facts.threadCount)),
+                .integer(wallMilliseconds))
+        case .workerDisconnected(let worker):
+            try database.run(
+                "UPDATE workers SET connected = 0, changed_ms = ? WHERE name = ?", .integer(wallMilliseconds),
+                .text(worker))
+        }
+    }
+
+    private func audit(_ change: StoreChange, _ wallMilliseconds: Int64) throws {
+        let subject = change.subject
+        var run = subject.run.map(id)
+        if run == nil, let work = subject.work {
+            try database.query("SELECT run FROM works WHERE id = ?", id(work)) { run = .integer($0.integer(0)) }
+        }
+        try database.run(
+            "INSERT INTO events(time_ms, run, work, epoch, worker, message) VALUES(?, ?, ?, ?, ?, ?)",
+            .integer(wallMilliseconds), run ?? .null, subject.work.map(id) ?? .null,
+            subject.epoch.map { .bits($0) } ?? .null, .optional(subject.worker), .text(change.description))
+    }
+
+    /// Drops the candidates that nothing refers to any more.
+    private func forgetUnused(_ candidates: [String]) throws -> [ContentDigest] {
+        var unused: [ContentDigest] = []
+        for digest in candidates {
+            let count = try database.run(
+                """
+                DELETE FROM blobs WHERE digest = ?1 AND external_path IS NULL
+                AND NOT EXISTS(SELECT 1 FROM outputs WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM checkpoints WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM run_inputs WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM shard_inputs WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM works WHERE voted = ?1)
+                """, .text(digest))
+            if count > 0, let digest = ContentDigest(hexadecimal: digest) { unused.append(digest) }
+        }
+        return unused
+    }
+
+    // MARK: - Small helpers
+
+    func id(_ run: RunID) -> SQLValue { .bits(run.value) }
+    func id(_ work: WorkID) -> SQLValue { .bits(work.value) }
+
+    func insertBlob(_ blob: BlobReference, _ wallMilliseconds: Int64) throws {
+        try database.run(
+            "INSERT OR IGNORE INTO blobs(digest, byte_count, added_ms) VALUES(?, ?, ?)", .text("\(blob.digest)"),
+            .bits(blob.byteCount), .integer(wallMilliseconds))
+    }
+
+    func setState(_ work: WorkID, _ state: String, _ wallMilliseconds: Int64) throws {
+        try database.run(
+            "UPDATE works SET state = ?, changed_ms = ? WHERE id = ?", .text(state), .integer(wallMilliseconds),
+            id(work))
+    }
+
+    /// The second line of defence: exactly one row must have changed.
+    func require(_ changedRowCount: Int, _ lease: Lease, _ what: String) throws {
+        guard changedRowCount == 1 else {
+            throw StoreError(
+                kind: .staleEpoch, code: 0, message: "\(what) under \(lease), which does not count", sql: "",
+                path: database.path)
+        }
+    }
+}
+
+extension StoreChange {
+    /// Whom it is about, for the audit.
+    var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
+        switch self {
+        case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run):
+            return (run, nil, nil, nil)
+        case .leaseGranted(let lease, let worker), .leaseEnded(let lease, let worker, _),
+            .leaseRevived(let lease, let worker), .checkpointAccepted(let lease, let worker, _, _),
+            .messageRefused(let lease, let worker, _):
+            return (nil, lease.work, lease.epoch, worker)
+        case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
+        case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _),
+            .workRefused(let work, _, _):
+            return (nil, work, nil, nil)
+        case .workerConnected(let worker, _), .workerDisconnected(let worker): return (nil, nil, nil, worker)
+        }
+    }
+}

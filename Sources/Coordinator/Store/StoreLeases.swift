@@ -1,0 +1,133 @@
+import Protocol
+
+// Leases, and what comes in under them.
+
+extension Store {
+    func insertLease(_ lease: Lease, _ worker: WorkerName, _ wallMilliseconds: Int64) throws {
+        let changed = try database.run(
+            "UPDATE works SET state = 'leased', epoch = ?1, changed_ms = ?2 WHERE id = ?3 AND epoch < ?1 "
+                + "AND state = 'ready'", .bits(lease.epoch), .integer(wallMilliseconds), id(lease.work))
+        try require(changed, lease, "a lease")
+        try database.run(
+            "INSERT INTO leases(work, epoch, worker, granted_ms) VALUES(?, ?, ?, ?)", id(lease.work),
+            .bits(lease.epoch), .text(worker), .integer(wallMilliseconds))
+    }
+
+    func endLease(_ lease: Lease, _ worker: WorkerName, _ end: LeaseEnd, _ wallMilliseconds: Int64) throws {
+        try database.run(
+            "UPDATE leases SET outcome = ?, ended_ms = ? WHERE work = ? AND epoch = ? AND worker = ?",
+            .text(end.word), .integer(wallMilliseconds), id(lease.work), .bits(lease.epoch), .text(worker))
+        var failed: Int64 = 0
+        if case .failed = end { failed = 1 }
+        let changed = try database.run(
+            """
+            UPDATE works SET state = 'ready', failures = failures + ?1, losses = losses + ?2, changed_ms = ?3
+            WHERE id = ?4 AND epoch = ?5 AND state IN ('leased', 'ready')
+            """, .integer(failed), .integer(end == .lapsed ? 1 : 0), .integer(wallMilliseconds), id(lease.work),
+            .bits(lease.epoch))
+        try require(changed, lease, "an end")
+    }
+
+    func reviveLease(_ lease: Lease, _ worker: WorkerName, _ wallMilliseconds: Int64) throws {
+        try requireCurrent(lease, worker, "a revival", outcome: nil, wallMilliseconds)
+        try database.run(
+            "UPDATE works SET state = 'leased', losses = max(0, losses - 1), changed_ms = ? WHERE id = ?",
+            .integer(wallMilliseconds), id(lease.work))
+    }
+
+    /// The epoch check inside the transaction: the lease is the latest on its work, the work is not final, and the
+    /// lease was not given back.
+    private func requireCurrent(
+        _ lease: Lease, _ worker: WorkerName, _ what: String, outcome: String?, _ wallMilliseconds: Int64
+    ) throws {
+        let changed = try database.run(
+            """
+            UPDATE leases SET outcome = ?1, ended_ms = CASE WHEN ?1 IS NULL THEN NULL ELSE ?2 END
+            WHERE work = ?3 AND epoch = ?4 AND worker = ?5
+                AND (outcome IS NULL OR outcome IN ('lapsed', 'not held'))
+                AND EXISTS(SELECT 1 FROM works WHERE id = ?3 AND epoch = ?4 AND state IN ('leased', 'ready'))
+            """, .optional(outcome), .integer(wallMilliseconds), id(lease.work), .bits(lease.epoch), .text(worker))
+        try require(changed, lease, what)
+    }
+
+    func insertCheckpoint(
+        _ lease: Lease, _ worker: WorkerName, _ checkpoint: Checkpoint, _ metrics: [TrainingMetric],
+        _ wallMilliseconds: Int64, _ released: inout [String]
+    ) throws {
+        try requireCurrent(lease, worker, "a checkpoint", outcome: nil, wallMilliseconds)
+        let changed = try database.run(
+            "UPDATE works SET losses = 0 WHERE id = ?1 AND "
+                + "ifnull((SELECT max(iteration) FROM checkpoints WHERE work = ?1), 0) < ?2", id(lease.work),
+            .integer(Int64(checkpoint.iteration)))
+        try require(changed, lease, "a checkpoint that goes back")
+        try insertBlob(checkpoint.blob, wallMilliseconds)
+        try database.run(
+            """
+            INSERT INTO checkpoints(work, iteration, epoch, role, name, digest, saved_ms)
+            VALUES(?, ?, ?, ?, ?, ?, ?)
+            """, id(lease.work), .integer(Int64(checkpoint.iteration)), .bits(lease.epoch),
+            .text(checkpoint.blob.role), .text(checkpoint.blob.name), .text("\(checkpoint.blob.digest)"),
+            .integer(wallMilliseconds))
+        try dropCheckpoints(of: lease.work, keeping: Self.checkpointsKeptMax, &released)
+        try insertMetrics(lease.work, metrics)
+    }
+
+    private func dropCheckpoints(of work: WorkID, keeping count: Int, _ released: inout [String]) throws {
+        var dropped: [Int64] = []
+        try database.query(
+            "SELECT iteration, digest FROM checkpoints WHERE work = ? ORDER BY iteration DESC LIMIT -1 OFFSET ?",
+            id(work), .integer(Int64(count))
+        ) {
+            dropped.append($0.integer(0))
+            released.append($0.text(1))
+        }
+        for iteration in dropped {
+            try database.run(
+                "DELETE FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(iteration))
+        }
+    }
+
+    /// A taken-over replica's iterations since the checkpoint come again, with the same figures.
+    private func insertMetrics(_ work: WorkID, _ metrics: [TrainingMetric]) throws {
+        for metric in metrics {
+            try database.run(
+                """
+                INSERT OR REPLACE INTO metrics(run, replica, iteration, loss, dice, seconds)
+                SELECT run, position, ?, ?, ?, ? FROM works WHERE id = ?
+                """, .integer(Int64(metric.iteration)), .real(metric.loss), .real(metric.dice),
+                .real(metric.seconds), id(work))
+        }
+    }
+
+    func insertResult(
+        _ result: WorkResult, _ worker: WorkerName, _ wallMilliseconds: Int64, _ released: inout [String]
+    ) throws {
+        let lease = result.lease
+        try requireCurrent(lease, worker, "a result", outcome: "done", wallMilliseconds)
+        try database.run(
+            "UPDATE works SET state = 'done', report = ?, done_by = ?, changed_ms = ? WHERE id = ?",
+            .text(result.reportJSON), .text(worker), .integer(wallMilliseconds), id(lease.work))
+        for (position, output) in result.outputs.enumerated() {
+            try insertBlob(output, wallMilliseconds)
+            try database.run(
+                "INSERT INTO outputs(work, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(lease.work),
+                .integer(Int64(position)), .text(output.role), .text(output.name), .text("\(output.digest)"))
+        }
+        try insertMetrics(lease.work, result.metrics)
+        try giveSequence(lease.work)
+        try dropCheckpoints(of: lease.work, keeping: 0, &released)
+        try releaseVotes(ofFinished: lease.work, &released)
+    }
+
+    /// A finished volume needs its votes no more.
+    private func releaseVotes(ofFinished work: WorkID, _ released: inout [String]) throws {
+        var isFinish = false
+        try database.query("SELECT voted FROM works WHERE id = ? AND stage = 'finish'", id(work)) {
+            isFinish = true
+            if let voted = $0.optionalText(0) { released.append(voted) }
+        }
+        guard isFinish else { return }
+        try database.run("UPDATE works SET voted = NULL WHERE id = ?", id(work))
+        try releaseOutputs(of: WorkID(work.value - 1), &released)
+    }
+}

@@ -1,0 +1,255 @@
+import Protocol
+
+/// One entry of the audit.
+package struct AuditEvent: Hashable, Sendable {
+    package var wallMilliseconds: Int64
+    package var run: RunID?
+    package var message: String
+}
+
+extension RecoveredRun {
+    /// Whether its works are the ones that its request leads to.
+    var isWhole: Bool {
+        let made = Scheduler.makeWorks(run: id, request: request, firstWork: firstWork)
+        return made.count == works.count
+            && zip(made, works).allSatisfy { $0.id == $1.id && $0.stage == $1.stage && $0.index == $1.index }
+    }
+}
+
+extension Store {
+    /// Everything a restarted scheduler needs, oldest run first.
+    package func recover() throws -> [RecoveredRun] {
+        var runs: [RecoveredRun] = []
+        var inputs = try references("SELECT run, 0, role, name, r.digest, byte_count FROM run_inputs r")
+        let shardInputs = try references("SELECT run, shard, role, name, r.digest, byte_count FROM shard_inputs r")
+        var names: [RunID: [String]] = [:]
+        try database.query("SELECT run, name FROM shards ORDER BY run, position") {
+            names[RunID($0.bits(0)), default: []].append($0.text(1))
+        }
+        var works = Dictionary(grouping: try recoverWorks(), by: \.run)
+        try database.query(
+            """
+            SELECT id, key, kind, recipe, parameters, seed, replica_count, iteration_count, checkpoint_seconds,
+                first_work, state FROM runs ORDER BY id
+            """
+        ) { row in
+            let id = RunID(row.bits(0))
+            let own = works.removeValue(forKey: id) ?? []
+            let volumes = (names[id] ?? []).enumerated().map { index, name in
+                VolumeSubmission(name: name, inputs: shardInputs[Key(id.value, UInt64(index))] ?? [])
+            }
+            let request = RunRequest(
+                kind: row.text(2) == "train" ? .train : .segment, recipe: row.text(3), parameters: row.text(4),
+                seed: row.bits(5), replicaCount: row.int(6), iterationCount: row.uint32(7),
+                checkpointSeconds: row.uint32(8), inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [],
+                volumes: volumes, idempotencyKey: row.text(1))
+            let run = RecoveredRun(
+                id: id, request: request, firstWork: WorkID(row.bits(9)), state: RunState(rawValue: row.text(10))!,
+                works: own)
+            guard Scheduler.problem(of: request) == nil, run.isWhole else {
+                throw StoreError(
+                    kind: .corrupt, code: 0, message: "\(id) does not hold together", sql: "", path: database.path)
+            }
+            runs.append(run)
+        }
+        return runs
+    }
+
+    private struct Key: Hashable {
+        var owner: UInt64
+        var part: UInt64
+        init(_ owner: UInt64, _ part: UInt64) {
+            self.owner = owner
+            self.part = part
+        }
+    }
+
+    /// Blob references by owner and part; `sql` selects owner, part, role, name, digest, byte count and ends with the
+    /// table `r`, which has a position.
+    private func references(_ sql: String, where condition: String = "") throws -> [Key: [BlobReference]] {
+        var found: [Key: [BlobReference]] = [:]
+        try database.query("\(sql) JOIN blobs b ON b.digest = r.digest \(condition) ORDER BY 1, 2, r.position") {
+            guard let digest = ContentDigest(hexadecimal: $0.text(4)) else { return }
+            found[Key($0.bits(0), $0.bits(1)), default: []].append(
+                BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5)))
+        }
+        return found
+    }
+
+    private func recoverWorks() throws -> [WorkRecord] {
+        var works: [WorkRecord] = []
+        let outputs = try references(
+            "SELECT work, 0, role, name, r.digest, byte_count FROM outputs r",
+            where: "JOIN works w ON w.id = work AND w.stage IN ('train', 'predict')")
+        let checkpoints = try recoverCheckpoints()
+        let metrics = try recoverMetrics()
+        try database.query(
+            """
+            SELECT w.id, w.run, w.stage, w.position, w.state, w.epoch, failures, losses, cause, done_by,
+                voted, b.byte_count, s.name, l.worker, l.outcome
+            FROM works w LEFT JOIN blobs b ON b.digest = w.voted
+            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            LEFT JOIN leases l ON l.work = w.id AND l.epoch = w.epoch ORDER BY w.id
+            """
+        ) { row in
+            let stage = WorkStage.allCases.first { "\($0)" == row.text(2) }!
+            var work = WorkRecord(
+                id: WorkID(row.bits(0)), run: RunID(row.bits(1)), stage: stage, index: row.int(3),
+                state: Self.state(row.text(4), row.optionalText(8)))
+            work.epoch = row.bits(5)
+            work.failureCount = row.int(6)
+            work.lossCount = row.int(7)
+            work.doneBy = row.optionalText(9)
+            if let digest = row.optionalText(10).flatMap(ContentDigest.init(hexadecimal:)) {
+                work.voted = BlobReference(
+                    role: "voted", name: row.text(12), digest: digest, byteCount: row.bits(11))
+            }
+            let outcome = row.optionalText(14)
+            if let worker = row.optionalText(13), work.state == .leased || work.state == .ready,
+                outcome == nil || outcome == "lapsed" || outcome == "not held"
+            {
+                work.lease = LeaseRecord(
+                    worker: worker, epoch: work.epoch, grantedMilliseconds: 0, expiresMilliseconds: 0)
+                work.lease!.hasLapsed = outcome != nil
+            }
+            work.outputs = outputs[Key(work.id.value, 0)] ?? []
+            work.checkpoint = checkpoints[work.id]
+            if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(work.index))] }
+            works.append(work)
+        }
+        return works
+    }
+
+    private static func state(_ name: String, _ cause: String?) -> WorkState {
+        switch name {
+        case "waiting": return .waiting
+        case "voting": return .voting
+        case "ready": return .ready
+        case "leased": return .leased
+        case "done": return .done
+        case "cancelled": return .cancelled
+        default: return .refused(cause.flatMap(RefusalCause.init(rawValue:)) ?? .failed)
+        }
+    }
+
+    private func recoverCheckpoints() throws -> [WorkID: Checkpoint] {
+        var found: [WorkID: Checkpoint] = [:]
+        try database.query(
+            """
+            SELECT work, iteration, role, name, c.digest, byte_count
+            FROM checkpoints c JOIN blobs b ON b.digest = c.digest ORDER BY work, iteration
+            """
+        ) {
+            guard let digest = ContentDigest(hexadecimal: $0.text(4)) else { return }
+            found[WorkID($0.bits(0))] = Checkpoint(
+                iteration: $0.uint32(1),
+                blob: BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5)))
+        }
+        return found
+    }
+
+    private func recoverMetrics() throws -> [Key: TrainingMetric] {
+        var found: [Key: TrainingMetric] = [:]
+        try database.query(
+            "SELECT run, replica, max(iteration), loss, dice, seconds FROM metrics GROUP BY run, replica"
+        ) { found[Key($0.bits(0), $0.bits(1))] = Self.metric($0, from: 2) }
+        return found
+    }
+
+    private static func metric(_ row: SQLRow, from column: Int32) -> TrainingMetric {
+        TrainingMetric(
+            iteration: row.uint32(column), loss: row.real(column + 1), dice: row.real(column + 2),
+            seconds: row.real(column + 3))
+    }
+
+    // MARK: - Pages
+
+    /// What a run has produced, in the order in which it came.
+    package func outputs(of run: RunID, first: UInt32, countMax: Int) throws -> (outputs: [RunOutput], more: Bool) {
+        var found: [(work: WorkID, output: RunOutput)] = []
+        try database.query(
+            """
+            SELECT w.id, stage, w.position, state, report, s.name FROM works w
+            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            WHERE w.run = ? AND sequence IS NOT NULL ORDER BY sequence LIMIT ? OFFSET ?
+            """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
+        ) { row in
+            let stage = WorkStage.allCases.first { "\($0)" == row.text(1) }!
+            let name: String
+            switch stage {
+            case .train: name = "replica-\(row.int(2))"
+            case .calibrate: name = "calibration"
+            case .predict, .finish: name = row.text(5)
+            }
+            let output = RunOutput(
+                stage: stage, name: name, state: row.text(3) == "done" ? .done : .refused, outputs: [],
+                report: row.text(4))
+            found.append((WorkID(row.bits(0)), output))
+        }
+        let more = found.count > countMax
+        if more { found.removeLast() }
+        for index in found.indices { found[index].output.outputs = try outputBlobs(of: found[index].work) }
+        return (found.map(\.output), more)
+    }
+
+    private func outputBlobs(of work: WorkID) throws -> [BlobReference] {
+        var blobs: [BlobReference] = []
+        try database.query(
+            """
+            SELECT role, name, o.digest, byte_count FROM outputs o JOIN blobs b ON b.digest = o.digest
+            WHERE work = ? ORDER BY position
+            """, id(work)
+        ) {
+            guard let digest = ContentDigest(hexadecimal: $0.text(2)) else { return }
+            blobs.append(BlobReference(role: $0.text(0), name: $0.text(1), digest: digest, byteCount: $0.bits(3)))
+        }
+        return blobs
+    }
+
+    /// A replica's figures from an iteration on.
+    package func metrics(of run: RunID, replica: Int, firstIteration: UInt32, countMax: Int) throws
+        -> (metrics: [TrainingMetric], more: Bool)
+    {
+        var found: [TrainingMetric] = []
+        try database.query(
+            """
+            SELECT iteration, loss, dice, seconds FROM metrics
+            WHERE run = ? AND replica = ? AND iteration >= ? ORDER BY iteration LIMIT ?
+            """, id(run), .integer(Int64(replica)), .integer(Int64(firstIteration)), .integer(Int64(countMax) + 1)
+        ) { found.append(Self.metric($0, from: 0)) }
+        let more = found.count > countMax
+        if more { found.removeLast() }
+        return (found, more)
+    }
+
+    /// The latest entries of the audit, oldest first; of one run, or of all.
+    package func events(of run: RunID?, countMax: Int) throws -> [AuditEvent] {
+        var found: [AuditEvent] = []
+        try database.query(
+            """
+            SELECT time_ms, run, message FROM events WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT ?2
+            """, run.map(id) ?? .null, .integer(Int64(countMax))
+        ) {
+            found.append(
+                AuditEvent(
+                    wallMilliseconds: $0.integer(0),
+                    run: $0.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) }, message: $0.text(2)))
+        }
+        return found.reversed()
+    }
+
+    /// How much of a table there is, for tests.
+    package func rowCount(of table: String) throws -> Int {
+        var count = 0
+        try database.query("SELECT count(*) FROM \(table)") { count = $0.int(0) }
+        return count
+    }
+
+    /// "ok", or what SQLite finds wrong with the file.
+    package func integrityReport() throws -> String {
+        var lines: [String] = []
+        try database.query("PRAGMA integrity_check") { lines.append($0.text(0)) }
+        try database.query("PRAGMA foreign_key_check") { lines.append("foreign key of \($0.text(0))") }
+        return lines.joined(separator: "\n")
+    }
+}
