@@ -74,8 +74,9 @@ struct TranscriptPlayer {
         case "submit" where words[2] == "train":
             return .submit(trainRequest(key: words[1], replicas: number("replicas") ?? 2))
         case "submit":
-            let names = words.first { $0.hasPrefix("volumes=") }?.dropFirst(8).split(separator: ",").map(String.init)
-            return .submit(segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names ?? []))
+            let list = words.first { $0.hasPrefix("volumes=") }?.dropFirst(8) ?? ""
+            let names = list.split(separator: ",").map(String.init)
+            return .submit(segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names))
         case "cancel": return .cancel(RunID(UInt64(words[1])!))
         case "connect":
             return .workerConnected(words[1], testFacts, held: try words.dropFirst(2).map(lease))
@@ -131,7 +132,8 @@ struct TranscriptError: Error, CustomStringConvertible {
 
 /// The transcripts beside this file.
 enum TranscriptFiles {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Transcripts")
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Transcripts")
 
     static var names: [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []

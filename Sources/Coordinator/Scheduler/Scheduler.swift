@@ -10,17 +10,18 @@ import Protocol
 /// a piece of work carries the epoch; what does not match the latest one changes nothing.
 ///
 /// **Order.** Older runs go first, whatever their kind: a long training is not starved by the segmentations that are
-/// submitted after it, and what it leaves free, they get. Within a run, finish goes before predict, so that few volumes
-/// are under way at once. Whoever made a volume's votes still holds the prepared volume and gets its finish; if it is
-/// not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest idle is first.
+/// submitted after it, and what it leaves free, they get. Within a run, finish goes before predict, so that few
+/// volumes are under way at once. Whoever made a volume's votes still holds the prepared volume and gets its finish;
+/// if it is not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest
+/// idle is first.
 ///
 /// **Failure.** Work that failed goes to another worker; the one on whom it failed may have it again only after
 /// `retryMilliseconds`. After `failuresMax` failures, or `lossesMax` leases in a row that ran out with no checkpoint in
 /// between (work that kills its workers), it is refused with the last message, and everything else goes on. Submitting
 /// the same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
 ///
-/// **Restart.** `init(recovering:)` rebuilds it from the store. Leases that were running get a full lease time, in which
-/// their workers reconnect and say that they still hold them.
+/// **Restart.** `init(recovering:)` rebuilds it from the store. Leases that were running get a full lease time, in
+/// which their workers reconnect and say that they still hold them.
 package struct Scheduler: Sendable {
     package struct Configuration: Hashable, Sendable {
         /// A lease without a sign of life for so long has run out.
@@ -40,10 +41,6 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// More pieces of work than this in one run are refused.
-    package static let worksPerRunMax = 1_000_000
-    package static let replicasMax = 1_000
-    package static let idempotencyKeyBytesMax = 128
     /// A worker that has gone is forgotten after this.
     static let forgetMilliseconds: Int64 = 3_600_000
 

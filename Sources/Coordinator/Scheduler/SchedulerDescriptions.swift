@@ -29,6 +29,8 @@ extension StoreChange: CustomStringConvertible {
         case .leaseRevived(let lease, let worker): return "\(lease) of \(worker) revived"
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             return "\(lease) of \(worker) checkpoint \(checkpoint.iteration), \(metrics.count) metrics"
+        case .metricsAccepted(let lease, let worker, let metrics):
+            return "\(lease) of \(worker) \(metrics.count) more metrics"
         case .resultAccepted(let result, let worker):
             let names = result.outputs.map { "\($0.role) \($0.name)" }
             return "\(result.lease) of \(worker) done: \(names.joined(separator: ", "))"

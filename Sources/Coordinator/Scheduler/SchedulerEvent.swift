@@ -90,6 +90,8 @@ package enum StoreChange: Hashable, Sendable {
     case leaseEnded(Lease, WorkerName, LeaseEnd)
     case leaseRevived(Lease, WorkerName)
     case checkpointAccepted(Lease, WorkerName, Checkpoint, [TrainingMetric])
+    /// More figures up to a checkpoint that was accepted before.
+    case metricsAccepted(Lease, WorkerName, [TrainingMetric])
     case resultAccepted(WorkResult, WorkerName)
     case workReady(WorkID)
     case workVoting(WorkID)

@@ -130,6 +130,8 @@ extension Scheduler {
             works[lease.work]!.lossCount = 0
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
+        } else if !metrics.isEmpty {
+            actions.append(.persist(.metricsAccepted(lease, name, metrics)))
         }
         actions.append(.answer(.accepted))
     }

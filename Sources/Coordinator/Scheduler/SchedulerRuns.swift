@@ -21,11 +21,15 @@ extension Scheduler {
     /// What is wrong with a request, for its sender.
     static func problem(of request: RunRequest) -> String? {
         let keyByteCount = request.idempotencyKey.utf8.count
-        if keyByteCount == 0 || keyByteCount > idempotencyKeyBytesMax {
-            return "the idempotency key has \(keyByteCount) bytes; it needs 1 to \(idempotencyKeyBytesMax)"
+        if keyByteCount == 0 || keyByteCount > Limits.idempotencyKeyBytesMax {
+            return "the idempotency key has \(keyByteCount) bytes; it needs 1 to \(Limits.idempotencyKeyBytesMax)"
         }
-        if request.replicaCount < 1 || request.replicaCount > replicasMax {
-            return "a run of \(request.replicaCount) replicas; 1 to \(replicasMax) are possible"
+        if request.replicaCount < 1 || request.replicaCount > Limits.replicasMax {
+            return "a run of \(request.replicaCount) replicas; 1 to \(Limits.replicasMax) are possible"
+        }
+        let ownInputsMax = max(request.replicaCount, Limits.volumeInputsMax)
+        if request.inputs.count + ownInputsMax > Limits.inputsMax {
+            return "\(request.inputs.count) inputs; at most \(Limits.inputsMax - ownInputsMax) fit into one run"
         }
         switch request.kind {
         case .train:
@@ -33,8 +37,9 @@ extension Scheduler {
             if !request.volumes.isEmpty { return "a training run has no volumes; segment has" }
         case .segment:
             if request.volumes.isEmpty { return "there is no volume to segment" }
-            if request.volumes.count > worksPerRunMax / 2 {
-                return "\(request.volumes.count) volumes; at most \(worksPerRunMax / 2) fit into one run: split them"
+            if request.volumes.count > Limits.manifestVolumesMax {
+                return "\(request.volumes.count) volumes; at most \(Limits.manifestVolumesMax) fit into one run: "
+                    + "split them"
             }
         }
         return nil

@@ -40,8 +40,8 @@ package struct SQLRow {
     }
 }
 
-/// A connection to a database file, in WAL mode with `synchronous=FULL`: what a transaction has committed is there after
-/// a power cut. Used by one thread at a time.
+/// A connection to a database file, in WAL mode with `synchronous=FULL`: what a transaction has committed is there
+/// after a power cut. Used by one thread at a time.
 package final class Database {
     package let path: String
     private var handle: OpaquePointer?

@@ -15,6 +15,7 @@ package final class Store {
     package init(path: String) throws {
         database = try Database(path: path)
         try Migrations.apply(to: database)
+        try database.run("UPDATE workers SET connected = 0 WHERE connected = 1")
         try database.run(
             "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(Self.eventsMax)))
     }
@@ -73,6 +74,8 @@ package final class Store {
         case .leaseRevived(let lease, let worker): try reviveLease(lease, worker, wallMilliseconds)
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             try insertCheckpoint(lease, worker, checkpoint, metrics, wallMilliseconds, &released)
+        case .metricsAccepted(let lease, let worker, let metrics):
+            try insertMetrics(lease, worker, metrics, wallMilliseconds)
         case .resultAccepted(let result, let worker):
             try insertResult(result, worker, wallMilliseconds, &released)
         case .workReady(let work): try setState(work, "ready", wallMilliseconds)
@@ -165,7 +168,7 @@ extension StoreChange {
             return (run, nil, nil, nil)
         case .leaseGranted(let lease, let worker), .leaseEnded(let lease, let worker, _),
             .leaseRevived(let lease, let worker), .checkpointAccepted(let lease, let worker, _, _),
-            .messageRefused(let lease, let worker, _):
+            .metricsAccepted(let lease, let worker, _), .messageRefused(let lease, let worker, _):
             return (nil, lease.work, lease.epoch, worker)
         case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
         case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _),
@@ -173,5 +176,14 @@ extension StoreChange {
             return (nil, work, nil, nil)
         case .workerConnected(let worker, _), .workerDisconnected(let worker): return (nil, nil, nil, worker)
         }
+    }
+}
+
+extension Store {
+    /// Lets the file grow by so many pages only, so that a test meets a full disk.
+    package func limitPageCount(toCurrentPlus pages: Int) throws {
+        var current = 0
+        try database.query("PRAGMA page_count") { current = $0.int(0) }
+        try database.execute("PRAGMA max_page_count = \(current + pages)")
     }
 }

@@ -42,7 +42,8 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .newerSchema: return "\(path) was made by a newer quintet; use that one, or another --state folder"
         case .notAllowed: return "give this user the right to read and write \(path) and its folder"
         case .staleEpoch: return "the state in memory and in \(path) differ: the coordinator reads it again"
-        case .other: return "see the message; `sqlite3 \(path) 'PRAGMA integrity_check'` tells whether the file is whole"
+        case .other:
+            return "see the message; `sqlite3 \(path) 'PRAGMA integrity_check'` tells whether the file is whole"
         }
     }
 

@@ -87,6 +87,13 @@ extension Store {
         }
     }
 
+    func insertMetrics(
+        _ lease: Lease, _ worker: WorkerName, _ metrics: [TrainingMetric], _ wallMilliseconds: Int64
+    ) throws {
+        try requireCurrent(lease, worker, "metrics", outcome: nil, wallMilliseconds)
+        try insertMetrics(lease.work, metrics)
+    }
+
     /// A taken-over replica's iterations since the checkpoint come again, with the same figures.
     private func insertMetrics(_ work: WorkID, _ metrics: [TrainingMetric]) throws {
         for metric in metrics {
