@@ -55,4 +55,25 @@ enum ImageSamples {
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
         return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
     }
+
+    /// Some bytes replaced.
+    static func patched(_ bytes: [UInt8], at offset: Int, _ values: [UInt8]) -> [UInt8] {
+        var result = bytes
+        result.replaceSubrange(offset ..< offset + values.count, with: values)
+        return result
+    }
+
+    static func littleEndian<Word: FixedWidthInteger>(_ word: Word) -> [UInt8] {
+        withUnsafeBytes(of: word.littleEndian) { Array($0) }
+    }
+
+    /// What the reader says about a bad file; nil when it accepts it.
+    static func refusal(_ bytes: [UInt8], name: String = "bad.nii") -> ImageFileError? {
+        do {
+            _ = try ImageFile.read(bytes: bytes, name: name)
+            return nil
+        } catch {
+            return error
+        }
+    }
 }
