@@ -6,7 +6,9 @@
 #include "quintet_components.h"
 #include "quintet_distance.h"
 #include "quintet_gaussian.h"
+#include "quintet_arena.h"
 #include "quintet_math.h"
+#include "quintet_network.h"
 #include "quintet_philox.h"
 #include "quintet_pool.h"
 #endif

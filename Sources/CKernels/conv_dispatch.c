@@ -1,0 +1,263 @@
+// Which kernel runs: the algorithm by shape, the instruction set by processor; what they have in common (sizes,
+// packing, copies in and out).
+#include "conv_layout.h"
+#include <stdatomic.h>
+#include <string.h>
+
+static atomic_int forced = -1;
+
+int quintet_variant_available(int variant) {
+    switch (variant) {
+    case QUINTET_NAIVE: case QUINTET_PORTABLE: return 1;
+#if defined(__x86_64__)
+    case QUINTET_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case QUINTET_AVX512:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+               && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#endif
+    default: return 0;
+    }
+}
+
+int quintet_variant_current(void) {
+    int variant = atomic_load(&forced);
+    if (variant >= 0) return variant;
+    for (variant = QUINTET_AVX512; !quintet_variant_available(variant);) variant--;
+    return variant;
+}
+
+void quintet_variant_force(int variant) {
+    if (quintet_variant_available(variant)) atomic_store(&forced, variant);
+}
+void quintet_variant_release(void) { atomic_store(&forced, -1); }
+
+static const quintet_kernels *kernels(void) {
+    switch (quintet_variant_current()) {
+    case QUINTET_NAIVE: return &quintet_kernels_naive;
+#if defined(__x86_64__)
+    case QUINTET_AVX2: return &quintet_kernels_avx2;
+    case QUINTET_AVX512: return &quintet_kernels_avx512;
+#endif
+    default: return &quintet_kernels_portable;
+    }
+}
+
+size_t quintet_layout_floats(quintet_layout layout) {
+    long blocks = layout.planar ? layout.channels : quintet_blocks(layout);
+    return (size_t)(blocks * quintet_steps_of(layout).block + (layout.planar ? QUINTET_SLACK : 0) + 15) / 16 * 16;
+}
+
+quintet_plan quintet_plan_of(const quintet_convolution *convolution) {
+    quintet_layout fine = convolution->fine, coarse = convolution->coarse;
+    if (convolution->stride > 2) return PLAN_NAIVE;
+    if (!fine.planar && !coarse.planar) return PLAN_BLOCKED;
+    if (fine.channels > PLANAR_CHANNELS_MAX) return PLAN_NAIVE;
+    if (!coarse.planar) return quintet_blocks(coarse) <= PLANAR_BLOCKS_MAX ? PLAN_PLANAR_TO_BLOCKED : PLAN_NAIVE;
+    int small = coarse.channels <= PLANAR_CHANNELS_MAX && fine.planar;
+    return small && convolution->kernel == 3 && convolution->stride == 1 ? PLAN_PLANAR : PLAN_NAIVE;
+}
+
+int quintet_gradient_slots(const quintet_convolution *convolution) {
+    int rows = convolution->coarse.depth * convolution->coarse.height, slots = 64;
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE: return 1;
+    case PLAN_BLOCKED:
+        slots = 64 / (quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse));
+        break;
+    case PLAN_PLANAR_TO_BLOCKED: slots = 64 / quintet_blocks(convolution->coarse); break;
+    case PLAN_PLANAR: break;
+    }
+    if (slots > rows) slots = rows;
+    return slots < 1 ? 1 : slots;
+}
+
+size_t quintet_gradient_scratch(const quintet_convolution *convolution) {
+    const int k = convolution->kernel;
+    long unit, fine_blocks = quintet_blocks(convolution->fine), coarse_blocks = quintet_blocks(convolution->coarse);
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE: return 16;
+    case PLAN_BLOCKED: unit = fine_blocks * coarse_blocks * 256; break;
+    case PLAN_PLANAR_TO_BLOCKED: unit = (long)convolution->fine.channels * coarse_blocks * 16; break;
+    case PLAN_PLANAR: unit = (long)convolution->fine.channels * convolution->coarse.channels * 16; break;
+    }
+    return (size_t)(unit * k * k * k) * quintet_gradient_slots(convolution);
+}
+
+size_t quintet_packed_floats(const quintet_convolution *convolution, int direction) {
+    const int k = convolution->kernel;
+    size_t taps = (size_t)k * k * k, raw = taps * convolution->fine.channels * convolution->coarse.channels, packed = raw;
+    size_t fine_blocks = quintet_blocks(convolution->fine), coarse_blocks = quintet_blocks(convolution->coarse);
+    (void)direction;
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE: case PLAN_PLANAR: break;
+    case PLAN_BLOCKED: packed = fine_blocks * coarse_blocks * taps * 256; break;
+    case PLAN_PLANAR_TO_BLOCKED: packed = convolution->fine.channels * coarse_blocks * taps * 16; break;
+    }
+    // The naive kernels, when forced, want the weights as they are.
+    return ((packed > raw ? packed : raw) + 15) / 16 * 16;
+}
+
+typedef struct {
+    const quintet_convolution *convolution;
+    int direction;
+    const float *weights;
+    float *packed;
+    quintet_plan plan;
+} pack_job;
+
+// Place of weight (o, i, tap 0) among the packed ones, and the distance to the next tap.
+static long packed_place(const pack_job *job, int o, int i, long *step) {
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int k = job->convolution->kernel, taps = k * k * k;
+    int out = quintet_padded(coarse, o), in = fine.planar ? i : quintet_padded(fine, i);
+    int forward = job->direction == QUINTET_FORWARD;
+    if (job->plan == PLAN_BLOCKED) {
+        *step = 256;
+        long blocks = forward ? (long)(out / 16) * quintet_blocks(fine) + in / 16
+                              : (long)(in / 16) * quintet_blocks(coarse) + out / 16;
+        return blocks * taps * 256 + (forward ? in % 16 * 16 + out % 16 : out % 16 * 16 + in % 16);
+    }
+    *step = 16;
+    long group = forward ? (long)(out / 16) * fine.channels + i : (long)i * quintet_blocks(coarse) + out / 16;
+    return group * taps * 16 + out % 16;
+}
+
+static void pack_task(void *context, int o) {
+    const pack_job *job = context;
+    const int k = job->convolution->kernel, taps = k * k * k, ins = job->convolution->fine.channels;
+    for (int i = 0; i < ins; i++) {
+        const float *from = job->weights + ((long)o * ins + i) * taps;
+        if (job->plan == PLAN_PLANAR) {
+            // The gradient is a convolution with the taps turned round and the channels exchanged.
+            long place = ((long)i * job->convolution->coarse.channels + o) * taps;
+            for (int t = 0; t < taps; t++) job->packed[place + t] = from[taps - 1 - t];
+            continue;
+        }
+        long step, place = packed_place(job, o, i, &step);
+        for (int t = 0; t < taps; t++) job->packed[place + t * step] = from[t];
+    }
+}
+
+void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
+                          const float *weights, float *packed) {
+    pack_job job = {convolution, direction, weights, packed, quintet_plan_of(convolution)};
+    const int k = convolution->kernel, outs = convolution->coarse.channels;
+    int naive = quintet_variant_current() == QUINTET_NAIVE || job.plan == PLAN_NAIVE;
+    if (naive || (job.plan == PLAN_PLANAR && direction == QUINTET_FORWARD)) {
+        memcpy(packed, weights, sizeof(float) * k * k * k * outs * convolution->fine.channels);
+        return;
+    }
+    // Channels that pad a block keep the zeros of the buffer's allocation: nothing else is ever written there.
+    quintet_pool_run(pool, outs, pack_task, &job);
+}
+
+size_t quintet_statistics_floats(quintet_layout layout) {
+    return (size_t)2 * (layout.planar ? (layout.channels + 15) / 16 * 16 : quintet_blocks(layout) * 16);
+}
+
+size_t quintet_sum_scratch(quintet_layout layout) {
+    size_t blocks = layout.planar ? layout.channels : quintet_blocks(layout);
+    size_t norm = blocks * layout.depth * 48 + blocks * 16;
+    size_t loss = (size_t)(3 * layout.channels + 3) * layout.depth + layout.channels;
+    return norm > loss ? norm : loss;
+}
+
+typedef struct {
+    quintet_layout layout;
+    int32_t depth, height, width;
+    const float *from;
+    float *to;
+} copy_job;
+
+static void import_task(void *context, int index) {
+    const copy_job *job = context;
+    quintet_layout layout = job->layout;
+    int c = index / layout.depth, d = index % layout.depth, step = layout.planar ? 1 : 16;
+    for (int h = 0; h < layout.height; h++) {
+        float *to = job->to + quintet_element(layout, c, d, h, 0);
+        int count = d < job->depth && h < job->height ? job->width : 0;
+        const float *from = job->from + (((long)c * job->depth + d) * job->height + h) * job->width;
+        for (int w = 0; w < count; w++) to[w * step] = from[w];
+        for (int w = count; w < layout.width; w++) to[w * step] = 0;
+    }
+}
+
+static void export_task(void *context, int index) {
+    const copy_job *job = context;
+    quintet_layout layout = job->layout;
+    int c = index / job->depth, d = index % job->depth, step = layout.planar ? 1 : 16;
+    for (int h = 0; h < job->height; h++) {
+        const float *from = job->from + quintet_element(layout, c, d, h, 0);
+        float *to = job->to + (((long)c * job->depth + d) * job->height + h) * job->width;
+        for (int w = 0; w < job->width; w++) to[w] = from[w * step];
+    }
+}
+
+void quintet_import(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
+                    const float *plain, float *tensor) {
+    copy_job job = {layout, depth, height, width, plain, tensor};
+    quintet_pool_run(pool, layout.channels * layout.depth, import_task, &job);
+}
+
+void quintet_export(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
+                    const float *tensor, float *plain) {
+    copy_job job = {layout, depth, height, width, tensor, plain};
+    quintet_pool_run(pool, layout.channels * depth, export_task, &job);
+}
+
+void quintet_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                      const float *packed, const float *bias, float *y, int accumulate) {
+    kernels()->convolve(pool, convolution, x, packed, bias, y, accumulate);
+}
+void quintet_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
+                                 const float *packed, const float *bias, float *x, int accumulate) {
+    kernels()->convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
+}
+void quintet_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                             const float *y_gradient, float *scratch, float *gradient) {
+    kernels()->weight_gradient(pool, convolution, x, y_gradient, scratch, gradient);
+}
+void quintet_bias_gradient(quintet_pool *pool, quintet_layout layout, const float *y_gradient, double *scratch,
+                           float *gradient) {
+    kernels()->bias_gradient(pool, layout, y_gradient, scratch, gradient);
+}
+void quintet_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
+                             float *statistics) {
+    kernels()->norm_statistics(pool, layout, x, scratch, statistics);
+}
+void quintet_norm_activate(quintet_pool *pool, quintet_layout layout, const float *x, const float *statistics,
+                           const float *slope, const float *residual, float *y) {
+    kernels()->norm_activate(pool, layout, x, statistics, slope, residual, y);
+}
+void quintet_norm_activate_gradient(quintet_pool *pool, quintet_layout layout, const float *x,
+                                    const float *statistics, const float *slope, const float *y_gradient,
+                                    double *scratch, float *x_gradient, float *slope_gradient) {
+    kernels()->norm_activate_gradient(pool, layout, x, statistics, slope, y_gradient, scratch, x_gradient,
+                                      slope_gradient);
+}
+void quintet_add(quintet_pool *pool, quintet_layout layout, const float *x, float *y) {
+    kernels()->add(pool, layout, x, y);
+}
+void quintet_dice_cross_entropy(quintet_pool *pool, quintet_layout layout, const float *logits,
+                                const uint8_t *target, double scale, double *scratch, float *gradient,
+                                quintet_loss_figures *figures) {
+    kernels()->dice_cross_entropy(pool, layout, logits, target, scale, scratch, gradient, figures);
+}
+void quintet_softmax(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
+                     const float *logits, int32_t chosen, float *probability) {
+    kernels()->softmax(pool, layout, depth, height, width, logits, chosen, probability);
+}
+
+// base^exponent by squaring: the C library's pow has other bits on other machines.
+static double power(double base, int64_t exponent) {
+    double result = 1;
+    for (; exponent > 0; exponent /= 2, base *= base)
+        if (exponent % 2) result *= base;
+    return result;
+}
+
+void quintet_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
+                  int64_t step, const float *gradient, float *mean, float *square, float *weights) {
+    kernels()->adam(pool, count, learning_rate, beta1, beta2, epsilon, power(beta1, step), power(beta2, step),
+                    gradient, mean, square, weights);
+}

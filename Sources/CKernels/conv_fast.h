@@ -1,0 +1,66 @@
+// The three operations of a convolution, each sent to the kernel its shapes ask for. Included once per instruction set.
+
+static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                          const float *packed, const float *bias, float *y, int accumulate) {
+    quintet_layout fine = convolution->fine, coarse = convolution->coarse;
+    planar_job planar = {convolution, x, packed, bias, y, accumulate};
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE: quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate); return;
+    case PLAN_PLANAR_TO_BLOCKED:
+        quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * coarse.height, planar_to_blocked_task, &planar);
+        return;
+    case PLAN_PLANAR: quintet_pool_run(pool, coarse.depth * coarse.height, planar_planar_task, &planar); return;
+    case PLAN_BLOCKED: break;
+    }
+    direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
+                      0, accumulate, rows_per_task(coarse.width, coarse.height)};
+    int groups = (coarse.height + job.group - 1) / job.group;
+    quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * groups, direct_task, &job);
+}
+
+static void fast_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
+                                     const float *packed, const float *bias, float *x, int accumulate) {
+    quintet_layout fine = convolution->fine, coarse = convolution->coarse;
+    planar_job planar = {convolution, y, packed, bias, x, accumulate};
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE:
+        quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
+        return;
+    case PLAN_PLANAR_TO_BLOCKED: quintet_pool_run(pool, fine.depth * fine.height, blocked_to_planar_task, &planar); return;
+    case PLAN_PLANAR: {
+        quintet_convolution turned = {coarse, fine, 3, 1};
+        planar.convolution = &turned;
+        quintet_pool_run(pool, fine.depth * fine.height, planar_planar_task, &planar);
+        return;
+    }
+    case PLAN_BLOCKED: break;
+    }
+    direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
+                      rows_per_task(coarse.width, coarse.height)};
+    int groups = (coarse.height + job.group - 1) / job.group, tasks = quintet_blocks(fine) * fine.depth * groups;
+    if (convolution->stride == 1) quintet_pool_run(pool, tasks, direct_task, &job);
+    else quintet_pool_run(pool, tasks * 2, direct_transposed_task, &job);
+}
+
+static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                                 const float *y_gradient, float *scratch, float *gradient) {
+    gradient_job job = {convolution, x, y_gradient, scratch, gradient, quintet_gradient_slots(convolution)};
+    int coarse_blocks = quintet_blocks(convolution->coarse), pairs = quintet_blocks(convolution->fine) * coarse_blocks;
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE:
+        quintet_kernels_naive.weight_gradient(pool, convolution, x, y_gradient, scratch, gradient);
+        return;
+    case PLAN_PLANAR_TO_BLOCKED:
+        quintet_pool_run(pool, coarse_blocks * job.slots, planar_gradient_task, &job);
+        quintet_pool_run(pool, coarse_blocks, planar_gradient_sum_task, &job);
+        return;
+    case PLAN_PLANAR:
+        quintet_pool_run(pool, job.slots, planar_planar_gradient_task, &job);
+        planar_planar_gradient_sum(&job);
+        return;
+    case PLAN_BLOCKED:
+        quintet_pool_run(pool, pairs * job.slots, direct_gradient_task, &job);
+        quintet_pool_run(pool, pairs, direct_gradient_sum_task, &job);
+        return;
+    }
+}

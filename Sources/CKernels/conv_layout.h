@@ -1,0 +1,73 @@
+// Where a voxel lies. Internal to the network's kernels.
+#ifndef QUINTET_CONV_LAYOUT_H
+#define QUINTET_CONV_LAYOUT_H
+#include "quintet_network.h"
+
+static inline int quintet_blocks(quintet_layout layout) {
+    return (layout.split + 15) / 16 + (layout.channels - layout.split + 15) / 16;
+}
+
+/// Distances in floats; `block` lies between blocks, or between the channels of a planar tensor.
+typedef struct { long row, plane, block; } quintet_steps;
+
+static inline quintet_steps quintet_steps_of(quintet_layout layout) {
+    quintet_steps steps;
+    steps.row = (long)(layout.width + 2) * (layout.planar ? 1 : 16);
+    steps.plane = (layout.height + 2) * steps.row;
+    steps.block = (layout.depth + 2) * steps.plane;
+    return steps;
+}
+
+/// First float of the row (d, h) of a block or planar channel, interior coordinates.
+static inline long quintet_row(quintet_layout layout, int block, int d, int h) {
+    quintet_steps steps = quintet_steps_of(layout);
+    return block * steps.block + (d + 1) * steps.plane + (h + 1) * steps.row + (layout.planar ? 1 : 16);
+}
+
+/// Channel c's place among the padded channels.
+static inline int quintet_padded(quintet_layout layout, int c) {
+    return c < layout.split ? c : (layout.split + 15) / 16 * 16 + c - layout.split;
+}
+
+/// Any element; d, h, w from -1 (halo) to size.
+static inline long quintet_element(quintet_layout layout, int c, int d, int h, int w) {
+    if (layout.planar) return quintet_row(layout, c, d, h) + w;
+    int place = quintet_padded(layout, c);
+    return quintet_row(layout, place / 16, d, h) + (long)w * 16 + place % 16;
+}
+
+typedef struct {
+    void (*convolve)(quintet_pool *, const quintet_convolution *, const float *, const float *, const float *,
+                     float *, int);
+    void (*convolve_transposed)(quintet_pool *, const quintet_convolution *, const float *, const float *,
+                                const float *, float *, int);
+    void (*weight_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *,
+                            float *);
+    void (*bias_gradient)(quintet_pool *, quintet_layout, const float *, double *, float *);
+    void (*norm_statistics)(quintet_pool *, quintet_layout, const float *, double *, float *);
+    void (*norm_activate)(quintet_pool *, quintet_layout, const float *, const float *, const float *,
+                          const float *, float *);
+    void (*norm_activate_gradient)(quintet_pool *, quintet_layout, const float *, const float *, const float *,
+                                   const float *, double *, float *, float *);
+    void (*add)(quintet_pool *, quintet_layout, const float *, float *);
+    void (*dice_cross_entropy)(quintet_pool *, quintet_layout, const float *, const uint8_t *, double, double *,
+                               float *, quintet_loss_figures *);
+    void (*softmax)(quintet_pool *, quintet_layout, int32_t, int32_t, int32_t, const float *, int32_t, float *);
+    void (*adam)(quintet_pool *, size_t, float, float, float, float, double, double, const float *, float *,
+                 float *, float *);
+} quintet_kernels;
+
+extern const quintet_kernels quintet_kernels_naive, quintet_kernels_portable;
+#if defined(__x86_64__)
+extern const quintet_kernels quintet_kernels_avx2, quintet_kernels_avx512;
+#endif
+
+/// Planar channels, and blocks on the other side, that the planar kernels take.
+enum { PLANAR_CHANNELS_MAX = 4, PLANAR_BLOCKS_MAX = 64 };
+
+/// How a convolution is computed: by shape alone.
+typedef enum { PLAN_NAIVE, PLAN_BLOCKED, PLAN_PLANAR_TO_BLOCKED, PLAN_PLANAR } quintet_plan;
+quintet_plan quintet_plan_of(const quintet_convolution *convolution);
+/// Parts into which the sums of a weight gradient are cut.
+int quintet_gradient_slots(const quintet_convolution *convolution);
+#endif

@@ -1,0 +1,304 @@
+// Convolutions with a planar side: a network's few input channels into blocks of 16, and the few output channels at
+// full resolution, where padding to 16 would cost more than the rest of the network. Included once per instruction set.
+
+typedef struct {
+    const quintet_convolution *convolution;
+    const float *in, *w, *bias;
+    float *out;
+    int accumulate;
+} planar_job;
+
+// `rows` voxels x 16 output channels; taps of all planar channels in one list. in_step: the stride.
+INLINE void planar_strip(const int rows, const int in_step, const float *x, const int32_t *x_offset, const float *w,
+                         int taps, float *y, const float *start) {
+    v16 sum[6];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sum[r] = start ? LOAD(start) : LOAD(y + r * 16);
+    for (int t = 0; t < taps; t++) {
+        const float *xp = x + x_offset[t];
+        v16 b = LOAD(w + t * 16);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) sum[r] = FMA(SPLAT(xp[r * in_step]), b, sum[r]);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) STORE(y + r * 16, sum[r]);
+}
+#define DEFINE_PLANAR_ROW(NAME, STEP) \
+    SEPARATE void NAME(int width, const float *x, const int32_t *x_offset, const float *w, int taps, float *y, \
+                       const float *start) { \
+        int q = 0; \
+        for (; q + 6 <= width; q += 6) planar_strip(6, STEP, x + q * STEP, x_offset, w, taps, y + q * 16, start); \
+        for (; q < width; q++) planar_strip(1, STEP, x + q * STEP, x_offset, w, taps, y + q * 16, start); \
+    }
+DEFINE_PLANAR_ROW(planar_row_1, 1)
+DEFINE_PLANAR_ROW(planar_row_2, 2)
+
+// Offsets of every tap of every planar channel from a row's first voxel: channel, then taps in order.
+INLINE int planar_offsets(quintet_layout planar, int k, int32_t *offset) {
+    quintet_steps steps = quintet_steps_of(planar);
+    int taps = 0, reach = k / 2;
+    for (int c = 0; c < planar.channels; c++)
+        for (int t = 0; t < k * k * k; t++)
+            offset[taps++] = (int32_t)(c * steps.block + (t / (k * k) - reach) * steps.plane
+                                       + (t / k % k - reach) * steps.row + t % k - reach);
+    return taps;
+}
+
+// Planar fine -> blocked coarse, one row of one block. w: [blocks][channels][taps][16].
+static void planar_to_blocked_task(void *context, int index) {
+    const planar_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int s = job->convolution->stride;
+    int h = index % coarse.height, d = index / coarse.height % coarse.depth;
+    int block = index / coarse.height / coarse.depth;
+    int32_t offset[PLANAR_CHANNELS_MAX * 27];
+    int taps = planar_offsets(fine, job->convolution->kernel, offset);
+    float start[16] __attribute__((aligned(64)));
+    load_bias(start, job->bias, block, coarse.channels);
+    const float *x = job->in + quintet_row(fine, 0, d * s, h * s), *w = job->w + (long)block * taps * 16;
+    float *y = job->out + quintet_row(coarse, block, d, h);
+    const float *from = job->accumulate ? NULL : start;
+    if (s == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
+    else planar_row_2(coarse.width, x, offset, w, taps, y, from);
+}
+
+// Sums the lanes of each of 16 vectors into the lanes of one, in a fixed tree.
+INLINE v16 sum_lanes_16(v16 *a) {
+    for (int i = 0; i < 8; i++)
+        a[i] = __builtin_shufflevector(a[i], a[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+               + __builtin_shufflevector(a[i], a[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    for (int i = 0; i < 4; i++)
+        a[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+               + __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    for (int i = 0; i < 2; i++)
+        a[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+               + __builtin_shufflevector(a[i], a[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    return __builtin_shufflevector(a[0], a[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+           + __builtin_shufflevector(a[0], a[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+}
+
+INLINE float sum_lanes(v16 a) {
+    float lane[16];
+    STORE_ANY(lane, a);
+    for (int width = 8; width >= 1; width /= 2)
+        for (int i = 0; i < width; i++) lane[i] += lane[i + width];
+    return lane[0];
+}
+
+// Scalar products of `rows` neighbouring coarse voxels with the taps' weights, lane by lane.
+INLINE void planar_products(const int rows, const float *x, const int32_t *x_offset, const float *w,
+                            const int32_t *w_offset, int taps, v16 *sum) {
+    v16 a[4];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) a[r] = SPLAT(0);
+    for (int t = 0; t < taps; t++) {
+        v16 b = LOAD(w + w_offset[t]);
+        const float *xp = x + x_offset[t];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) a[r] = FMA(LOAD(xp + r * 16), b, a[r]);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sum[r] = a[r];
+}
+
+// One row of one planar channel: out[q * step] (+)= start + products of coarse voxel q.
+SEPARATE void blocked_to_planar_row(int width, const float *x, const int32_t *x_offset, const float *w,
+                                    const int32_t *w_offset, int taps, float *out, int step, float start,
+                                    int accumulate) {
+    for (int q = 0; q < width; q += 16) {
+        v16 sum[16];
+        int count = width - q < 16 ? width - q : 16, r = 0;
+        for (; r + 4 <= count; r += 4)
+            planar_products(4, x + (q + r) * 16, x_offset, w, w_offset, taps, sum + r);
+        for (; r < count; r++) planar_products(1, x + (q + r) * 16, x_offset, w, w_offset, taps, sum + r);
+        for (; r < 16; r++) sum[r] = SPLAT(0);
+        float lane[16];
+        STORE_ANY(lane, sum_lanes_16(sum));
+        for (r = 0; r < count; r++) {
+            float *y = out + (long)(q + r) * step;
+            *y = (accumulate ? *y : start) + lane[r];
+        }
+    }
+}
+
+// The taps of one axis that meet fine coordinate f: all of them at stride 1.
+INLINE int planar_taps_meeting(int kernel, int stride, int f, int *tap, int *coarse) {
+    if (stride == 2) return taps_meeting(f, tap, coarse);
+    for (int t = 0; t < kernel; t++) tap[t] = t, coarse[t] = f + kernel / 2 - t;
+    return kernel;
+}
+
+// Blocked coarse -> planar fine, one fine row of every channel. w: [channels][blocks][taps][16 coarse].
+static void blocked_to_planar_task(void *context, int index) {
+    const planar_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int k = job->convolution->kernel, s = job->convolution->stride, blocks = quintet_blocks(coarse);
+    int h = index % fine.height, d = index / fine.height;
+    int kd[3], cd[3], kh[3], ch[3];
+    int nd = planar_taps_meeting(k, s, d, kd, cd), nh = planar_taps_meeting(k, s, h, kh, ch);
+    int32_t x_offset[27 * PLANAR_BLOCKS_MAX], w_offset[27 * PLANAR_BLOCKS_MAX];
+    for (int parity = 0; parity < s; parity++) {
+        int kw[3], cw[3], nw = planar_taps_meeting(k, s, parity, kw, cw), taps = 0;
+        for (int b = 0; b < blocks; b++)
+            for (int t = 0; t < nd * nh * nw; t++, taps++) {
+                int i = t / (nh * nw), j = t / nw % nh, l = t % nw;
+                x_offset[taps] = (int32_t)(quintet_row(coarse, b, cd[i], ch[j]) + cw[l] * 16);
+                w_offset[taps] = ((b * k + kd[i]) * k * k + kh[j] * k + kw[l]) * 16;
+            }
+        for (int c = 0; c < fine.channels; c++)
+            blocked_to_planar_row(coarse.width, job->in, x_offset, job->w + (long)c * blocks * k * k * k * 16, w_offset,
+                                  taps, job->out + quintet_row(fine, c, d, h) + parity, s,
+                                  job->bias ? job->bias[c] : 0, job->accumulate);
+    }
+}
+
+// Weight gradient with a planar fine side: six taps x 16 coarse channels in registers along a row.
+INLINE void planar_gradient_strip(const int taps, const int step, const float *x, const int32_t *x_offset,
+                                  const float *dy, float *sums, int width) {
+    v16 a[6];
+#pragma clang loop unroll(full)
+    for (int t = 0; t < taps; t++) a[t] = LOAD(sums + t * 16);
+    for (int i = 0; i < width; i++) {
+        v16 b = LOAD(dy + i * 16);
+#pragma clang loop unroll(full)
+        for (int t = 0; t < taps; t++) a[t] = FMA(SPLAT(x[x_offset[t] + i * step]), b, a[t]);
+    }
+#pragma clang loop unroll(full)
+    for (int t = 0; t < taps; t++) STORE(sums + t * 16, a[t]);
+}
+#define DEFINE_PLANAR_GRADIENT(NAME, STEP) \
+    SEPARATE void NAME(const float *x, const int32_t *offset, int taps, const float *dy, float *sums, int width) { \
+        int t = 0; \
+        for (; t + 6 <= taps; t += 6) planar_gradient_strip(6, STEP, x, offset + t, dy, sums + t * 16, width); \
+        for (; t + 3 <= taps; t += 3) planar_gradient_strip(3, STEP, x, offset + t, dy, sums + t * 16, width); \
+        for (; t < taps; t++) planar_gradient_strip(1, STEP, x, offset + t, dy, sums + t * 16, width); \
+    }
+DEFINE_PLANAR_GRADIENT(planar_gradient_1, 1)
+DEFINE_PLANAR_GRADIENT(planar_gradient_2, 2)
+
+// scratch: [block][slot][channels * taps][16].
+static void planar_gradient_task(void *context, int index) {
+    const gradient_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int s = job->convolution->stride;
+    int32_t offset[PLANAR_CHANNELS_MAX * 27];
+    int taps = planar_offsets(fine, job->convolution->kernel, offset);
+    int slot = index % job->slots, block = index / job->slots;
+    float *sums = job->scratch + (long)index * taps * 16;
+    memset(sums, 0, sizeof(float) * taps * 16);
+    long rows = (long)coarse.depth * coarse.height;
+    for (long r = rows * slot / job->slots; r < rows * (slot + 1) / job->slots; r++) {
+        int d = (int)(r / coarse.height), h = (int)(r % coarse.height);
+        const float *dy = job->dy + quintet_row(coarse, block, d, h);
+        const float *x = job->x + quintet_row(fine, 0, d * s, h * s);
+        if (s == 1) planar_gradient_1(x, offset, taps, dy, sums, coarse.width);
+        else planar_gradient_2(x, offset, taps, dy, sums, coarse.width);
+    }
+}
+
+static void planar_gradient_sum_task(void *context, int block) {
+    const gradient_job *job = context;
+    quintet_layout coarse = job->convolution->coarse;
+    const int k = job->convolution->kernel, taps = job->convolution->fine.channels * k * k * k;
+    float *sums = job->scratch + (long)block * job->slots * taps * 16;
+    for (int slot = 1; slot < job->slots; slot++)
+        for (int i = 0; i < taps * 16; i++) sums[i] += sums[(long)slot * taps * 16 + i];
+    for (int o = 0; o < coarse.channels; o++) {
+        int place = quintet_padded(coarse, o);
+        if (place / 16 != block) continue;
+        for (int t = 0; t < taps; t++) job->gradient[(long)o * taps + t] += sums[t * 16 + place % 16];
+    }
+}
+
+// Planar -> planar, 3x3x3 at stride 1: 16 voxels of a row in a register, all out channels beside each other.
+// w: [out][in][27], already turned round for the gradient.
+INLINE void planar_planar_row(const int outs, int width, int taps, const float *x, const int32_t *offset, const float *w,
+                              float *const *y, const float *start, int accumulate) {
+    for (int q = 0; q < width; q += 16) {
+        v16 sum[PLANAR_CHANNELS_MAX];
+#pragma clang loop unroll(full)
+        for (int o = 0; o < outs; o++) sum[o] = accumulate ? LOAD_ANY(y[o] + q) : SPLAT(start[o]);
+        for (int t = 0; t < taps; t++) {
+            v16 v = LOAD_ANY(x + offset[t] + q);
+#pragma clang loop unroll(full)
+            for (int o = 0; o < outs; o++) sum[o] = FMA(v, SPLAT(w[o * taps + t]), sum[o]);
+        }
+        int count = width - q < 16 ? width - q : 16;
+#pragma clang loop unroll(full)
+        for (int o = 0; o < outs; o++) {
+            if (count == 16) STORE_ANY(y[o] + q, sum[o]);
+            else for (int i = 0; i < count; i++) y[o][q + i] = sum[o][i];
+        }
+    }
+}
+
+static void planar_planar_task(void *context, int index) {
+    const planar_job *job = context;
+    // Gradient and forward differ in their packing only: `fine` and `coarse` have one size at stride 1.
+    quintet_layout in = job->convolution->fine, out = job->convolution->coarse;
+    int h = index % out.height, d = index / out.height;
+    int32_t offset[PLANAR_CHANNELS_MAX * 27];
+    int taps = planar_offsets(in, 3, offset);
+    float start[PLANAR_CHANNELS_MAX] = {0}, *y[PLANAR_CHANNELS_MAX];
+    for (int o = 0; o < out.channels; o++) {
+        y[o] = job->out + quintet_row(out, o, d, h);
+        if (job->bias) start[o] = job->bias[o];
+    }
+    const float *x = job->in + quintet_row(in, 0, d, h);
+    switch (out.channels) {
+    case 1: planar_planar_row(1, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
+    case 2: planar_planar_row(2, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
+    case 3: planar_planar_row(3, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
+    case 4: planar_planar_row(4, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
+    }
+}
+
+// The last, partial vector of a row: lanes from `count` on are zero.
+INLINE v16 load_some(const float *x, int count) {
+    if (count >= 16) return LOAD_ANY(x);
+    float lane[16] = {0};
+    for (int i = 0; i < count; i++) lane[i] = x[i];
+    return LOAD_ANY(lane);
+}
+
+// Weight gradient of planar -> planar: lanes hold voxels until the end. scratch [slot][out][in * 27][16].
+static void planar_planar_gradient_task(void *context, int slot) {
+    const gradient_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    int32_t offset[PLANAR_CHANNELS_MAX * 27];
+    int taps = planar_offsets(fine, 3, offset);
+    float *sums = job->scratch + (long)slot * coarse.channels * taps * 16;
+    memset(sums, 0, sizeof(float) * coarse.channels * taps * 16);
+    long rows = (long)coarse.depth * coarse.height;
+    for (long r = rows * slot / job->slots; r < rows * (slot + 1) / job->slots; r++) {
+        int d = (int)(r / coarse.height), h = (int)(r % coarse.height);
+        const float *x = job->x + quintet_row(fine, 0, d, h);
+        for (int o = 0; o < coarse.channels; o++) {
+            const float *dy = job->dy + quintet_row(coarse, o, d, h);
+            for (int t = 0; t < taps; t += 3) {
+                float *sum = sums + ((long)o * taps + t) * 16;
+                v16 a = LOAD(sum), b = LOAD(sum + 16), c = LOAD(sum + 32);
+                for (int q = 0; q < coarse.width; q += 16) {
+                    // Past the row's end x holds other voxels; they meet zeros.
+                    v16 g = load_some(dy + q, coarse.width - q);
+                    const float *xp = x + offset[t] + q;
+                    a = FMA(g, LOAD_ANY(xp), a);
+                    b = FMA(g, LOAD_ANY(xp + 1), b);
+                    c = FMA(g, LOAD_ANY(xp + 2), c);
+                }
+                STORE(sum, a);
+                STORE(sum + 16, b);
+                STORE(sum + 32, c);
+            }
+        }
+    }
+}
+
+static void planar_planar_gradient_sum(const gradient_job *job) {
+    long count = (long)job->convolution->coarse.channels * job->convolution->fine.channels * 27;
+    for (long i = 0; i < count; i++) {
+        v16 sum = LOAD(job->scratch + i * 16);
+        for (int slot = 1; slot < job->slots; slot++) sum += LOAD(job->scratch + (slot * count + i) * 16);
+        job->gradient[i] += sum_lanes(sum);
+    }
+}

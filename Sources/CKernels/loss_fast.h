@@ -1,0 +1,233 @@
+// Softmax, Dice + cross-entropy and Adam. 16 voxels at a time, all classes beside each other; exp and log are
+// polynomials of our own, so that every machine gives the same bits. Included once per instruction set.
+
+// exp of x <= 0, relative error below 2e-7; below -87 it stays at exp(-87), which no sum of a softmax can see.
+INLINE v16 exp_negative(v16 x) {
+    x = SELECT(x < -87.0f, SPLAT(-87.0f), x);
+    v16 shifted = FMA(x, SPLAT(1.44269504088896341f), SPLAT(12582912.0f));
+    v16 n = shifted - 12582912.0f;
+    v16 r = FMA(n, SPLAT(-0.693359375f), x);
+    r = FMA(n, SPLAT(2.12194440e-4f), r);
+    v16 p = SPLAT(1.9875691500e-4f);
+    p = FMA(p, r, SPLAT(1.3981999507e-3f));
+    p = FMA(p, r, SPLAT(8.3334519073e-3f));
+    p = FMA(p, r, SPLAT(4.1665795894e-2f));
+    p = FMA(p, r, SPLAT(1.6666665459e-1f));
+    p = FMA(p, r, SPLAT(5.0000001201e-1f));
+    p = FMA(p, r * r, r) + 1.0f;
+    i16 exponent = ((i16)shifted - 0x4B400000 + 127) << 23;
+    return p * (v16)exponent;
+}
+
+// Natural logarithm of x >= 1, absolute error below 1e-7 * (1 + log x).
+INLINE v16 log_above_one(v16 x) {
+    i16 bits = (i16)x;
+    i16 exponent = (bits >> 23) - 127;
+    v16 m = (v16)((bits & 0x007FFFFF) | 0x3F800000);
+    i16 large = m > 1.41421356f;
+    m = SELECT(large, m * 0.5f, m);
+    v16 e = __builtin_convertvector(exponent - large, v16), f = m - 1.0f, z = f * f;
+    v16 p = SPLAT(7.0376836292e-2f);
+    p = FMA(p, f, SPLAT(-1.1514610310e-1f));
+    p = FMA(p, f, SPLAT(1.1676998740e-1f));
+    p = FMA(p, f, SPLAT(-1.2420140846e-1f));
+    p = FMA(p, f, SPLAT(1.4249322787e-1f));
+    p = FMA(p, f, SPLAT(-1.6668057665e-1f));
+    p = FMA(p, f, SPLAT(2.0000714765e-1f));
+    p = FMA(p, f, SPLAT(-2.4999993993e-1f));
+    p = FMA(p, f, SPLAT(3.3333331174e-1f));
+    v16 y = FMA(e, SPLAT(-2.12194440e-4f), p * f * z);
+    y = FMA(z, SPLAT(-0.5f), y) + f;
+    return FMA(e, SPLAT(0.693359375f), y);
+}
+
+typedef struct {
+    quintet_layout layout;
+    const float *logits;
+    const uint8_t *target;
+    double *scratch;
+    float *gradient;
+    // For each class: d loss / d p outside the class's voxels, and what its voxels add; then 1 / voxels.
+    const float *slopes;
+    float voxel_share, scale;
+    int32_t height, width, chosen;
+    float *probability;
+} loss_job;
+
+// Channel c of 16 voxels from w on; lanes past the row's end are zero.
+INLINE v16 load_channel(quintet_layout layout, const float *x, int c, int d, int h, int w) {
+    const float *from = x + quintet_element(layout, c, d, h, w);
+    if (layout.planar) return load_some(from, layout.width - w);
+    float lane[16] = {0};
+    for (int i = 0; i < 16 && w + i < layout.width; i++) lane[i] = from[i * 16];
+    return LOAD_ANY(lane);
+}
+INLINE void store_channel(quintet_layout layout, float *x, int c, int d, int h, int w, v16 v) {
+    float *to = x + quintet_element(layout, c, d, h, w);
+    for (int i = 0; i < 16 && w + i < layout.width; i++) to[layout.planar ? i : i * 16] = v[i];
+}
+INLINE v16 largest_logit(quintet_layout layout, const float *logits, int d, int h, int w) {
+    v16 top = load_channel(layout, logits, 0, d, h, w);
+    for (int c = 1; c < layout.channels; c++) {
+        v16 z = load_channel(layout, logits, c, d, h, w);
+        top = SELECT(z > top, z, top);
+    }
+    return top;
+}
+INLINE i16 load_target(const loss_job *job, int d, int h, int w) {
+    const uint8_t *from = job->target + ((long)d * job->layout.height + h) * job->layout.width + w;
+    int32_t lane[16];
+    for (int i = 0; i < 16; i++) lane[i] = w + i < job->layout.width ? from[i] : -1;
+    i16 target;
+    memcpy(&target, lane, sizeof target);
+    return target;
+}
+
+INLINE double sum_doubles(d16 v) {
+    double sum = 0;
+    for (int i = 0; i < 16; i++) sum += v[i];
+    return sum;
+}
+INLINE int count_lanes(i16 mask) {
+    int count = 0;
+    for (int i = 0; i < 16; i++) count -= mask[i];
+    return count;
+}
+
+// One plane: writes probabilities where the gradient will stand; scratch [depth][3 C + 3]: for each class the sums of
+// p, of p in the class's voxels and of those voxels; cross-entropy; intersection, predicted.
+static void loss_sums_task(void *context, int d) {
+    const loss_job *job = context;
+    const quintet_layout layout = job->layout;
+    const int classes = layout.channels;
+    double *sums = job->scratch + (long)d * (3 * classes + 3);
+    memset(sums, 0, sizeof(double) * (3 * classes + 3));
+    for (int h = 0; h < layout.height; h++)
+        for (int w = 0; w < layout.width; w += 16) {
+            v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), of_target = SPLAT(0);
+            i16 target = load_target(job, d, h, w), inside = target >= 0;
+            for (int c = 0; c < classes; c++) {
+                v16 z = load_channel(layout, job->logits, c, d, h, w) - top, e = exp_negative(z);
+                total += e;
+                of_target = SELECT(target == c, z, of_target);
+                store_channel(layout, job->gradient, c, d, h, w, e);
+            }
+            v16 inverse = 1.0f / total;
+            for (int c = 0; c < classes; c++) {
+                v16 p = load_channel(layout, job->gradient, c, d, h, w) * inverse;
+                i16 here = target == c;
+                sums[3 * c] += sum_doubles(WIDEN(SELECT(inside, p, SPLAT(0))));
+                sums[3 * c + 1] += sum_doubles(WIDEN(SELECT(here, p, SPLAT(0))));
+                sums[3 * c + 2] += count_lanes(here);
+                store_channel(layout, job->gradient, c, d, h, w, p);
+            }
+            sums[3 * classes] += sum_doubles(WIDEN(SELECT(inside, log_above_one(total) - of_target, SPLAT(0))));
+            // Ties go to the lower class, as argmax does.
+            v16 one = load_channel(layout, job->logits, 1, d, h, w);
+            i16 predicted = inside & (one == top) & (load_channel(layout, job->logits, 0, d, h, w) < top);
+            sums[3 * classes + 1] += count_lanes(predicted & (target == 1));
+            sums[3 * classes + 2] += count_lanes(predicted);
+        }
+}
+
+// dz_c = p_c (g_c - sum_k g_k p_k) + (p_c - t_c) / voxels, with g = d Dice loss / d p.
+static void loss_gradient_task(void *context, int d) {
+    const loss_job *job = context;
+    const quintet_layout layout = job->layout;
+    for (int h = 0; h < layout.height; h++)
+        for (int w = 0; w < layout.width; w += 16) {
+            i16 target = load_target(job, d, h, w);
+            v16 mean = SPLAT(0);
+            for (int c = 0; c < layout.channels; c++) {
+                v16 in_class = SELECT(target == c, SPLAT(job->slopes[2 * c + 1]), SPLAT(0));
+                mean = FMA(load_channel(layout, job->gradient, c, d, h, w), job->slopes[2 * c] + in_class, mean);
+            }
+            for (int c = 0; c < layout.channels; c++) {
+                v16 p = load_channel(layout, job->gradient, c, d, h, w);
+                v16 in_class = SELECT(target == c, SPLAT(job->slopes[2 * c + 1]), SPLAT(0));
+                v16 truth = SELECT(target == c, SPLAT(1), SPLAT(0));
+                v16 g = FMA(p, job->slopes[2 * c] + in_class - mean, (p - truth) * job->voxel_share);
+                store_channel(layout, job->gradient, c, d, h, w, g * job->scale);
+            }
+        }
+}
+
+static void fast_dice_cross_entropy(quintet_pool *pool, quintet_layout layout, const float *logits,
+                                    const uint8_t *target, double scale, double *scratch, float *gradient,
+                                    quintet_loss_figures *figures) {
+    const int classes = layout.channels, kinds = 3 * classes + 3;
+    const double voxels = (double)layout.depth * layout.height * layout.width, smooth = 1e-5;
+    float *slopes = (float *)(scratch + (long)layout.depth * kinds);
+    loss_job job = {.layout = layout, .logits = logits, .target = target, .scratch = scratch, .gradient = gradient,
+                    .slopes = slopes, .voxel_share = (float)(1 / voxels), .scale = (float)scale};
+    quintet_pool_run(pool, layout.depth, loss_sums_task, &job);
+    for (int d = 1; d < layout.depth; d++)
+        for (int i = 0; i < kinds; i++) scratch[i] += scratch[(long)d * kinds + i];
+    double dice = 0;
+    for (int c = 0; c < classes; c++) {
+        double top = 2 * scratch[3 * c + 1] + smooth, bottom = scratch[3 * c] + scratch[3 * c + 2] + smooth;
+        dice += 1 - top / bottom;
+        slopes[2 * c] = (float)(top / (bottom * bottom) / classes);
+        slopes[2 * c + 1] = (float)(-2 / bottom / classes);
+    }
+    figures->loss = dice / classes + scratch[3 * classes] / voxels;
+    figures->intersection = (int64_t)scratch[3 * classes + 1];
+    figures->predicted = (int64_t)scratch[3 * classes + 2];
+    figures->truth = (int64_t)scratch[3 + 2];
+    quintet_pool_run(pool, layout.depth, loss_gradient_task, &job);
+}
+
+static void softmax_task(void *context, int d) {
+    const loss_job *job = context;
+    const quintet_layout layout = job->layout;
+    for (int h = 0; h < job->height; h++)
+        for (int w = 0; w < job->width; w += 16) {
+            v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), chosen = SPLAT(0);
+            for (int c = 0; c < layout.channels; c++) {
+                v16 e = exp_negative(load_channel(layout, job->logits, c, d, h, w) - top);
+                total += e;
+                if (c == job->chosen) chosen = e;
+            }
+            v16 p = chosen / total;
+            float *to = job->probability + ((long)d * job->height + h) * job->width + w;
+            for (int i = 0; i < 16 && w + i < job->width; i++) to[i] = p[i];
+        }
+}
+
+static void fast_softmax(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
+                         const float *logits, int32_t chosen, float *probability) {
+    loss_job job = {.layout = layout, .logits = logits, .height = height, .width = width, .chosen = chosen,
+                    .probability = probability};
+    quintet_pool_run(pool, depth, softmax_task, &job);
+}
+
+typedef struct {
+    size_t count;
+    const float *gradient;
+    float *mean, *square, *weights;
+    float keep1, keep2, add2, epsilon, root_correction, step_size;
+} adam_job;
+
+enum { ADAM_TASK = 1 << 16 };
+
+static void adam_task(void *context, int index) {
+    const adam_job *job = context;
+    size_t end = (size_t)(index + 1) * ADAM_TASK;
+    if (end > job->count) end = job->count;
+    for (size_t i = (size_t)index * ADAM_TASK; i < end; i++) {
+        float g = job->gradient[i];
+        float m = job->mean[i] + job->keep1 * (g - job->mean[i]);
+        float v = job->square[i] * job->keep2 + job->add2 * g * g;
+        job->mean[i] = m;
+        job->square[i] = v;
+        job->weights[i] -= job->step_size * (m / (__builtin_sqrtf(v) / job->root_correction + job->epsilon));
+    }
+}
+
+static void fast_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
+                      double power1, double power2, const float *gradient, float *mean, float *square,
+                      float *weights) {
+    adam_job job = {count, gradient, mean, square, weights, 1 - beta1, beta2, 1 - beta2, epsilon,
+                    (float)__builtin_sqrt(1 - power2), (float)(learning_rate / (1 - power1))};
+    quintet_pool_run(pool, (int)((count + ADAM_TASK - 1) / ADAM_TASK), adam_task, &job);
+}
