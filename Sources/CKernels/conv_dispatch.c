@@ -1,10 +1,11 @@
 // Which kernel runs: the algorithm by shape, the instruction set by processor; what they have in common (sizes,
 // packing, copies in and out).
 #include "conv_layout.h"
-#include <stdatomic.h>
 #include <string.h>
 
-static atomic_int forced = -1;
+// Of this thread alone, so that a test that forces a variant disturbs none beside it: kernels are chosen by the thread
+// that calls an operation, not by those that help it.
+static _Thread_local int forced = -1;
 
 int quintet_variant_available(int variant) {
     switch (variant) {
@@ -20,16 +21,16 @@ int quintet_variant_available(int variant) {
 }
 
 int quintet_variant_current(void) {
-    int variant = atomic_load(&forced);
+    int variant = forced;
     if (variant >= 0) return variant;
     for (variant = QUINTET_AVX512; !quintet_variant_available(variant);) variant--;
     return variant;
 }
 
 void quintet_variant_force(int variant) {
-    if (quintet_variant_available(variant)) atomic_store(&forced, variant);
+    if (quintet_variant_available(variant)) forced = variant;
 }
-void quintet_variant_release(void) { atomic_store(&forced, -1); }
+void quintet_variant_release(void) { forced = -1; }
 
 static const quintet_kernels *kernels(void) {
     switch (quintet_variant_current()) {

@@ -106,7 +106,7 @@ void quintet_adam(quintet_pool *pool, size_t count, float learning_rate, float b
 /// The instruction sets the kernels are compiled for, and the plain loops that judge them.
 enum { QUINTET_NAIVE = 0, QUINTET_PORTABLE = 1, QUINTET_AVX2 = 2, QUINTET_AVX512 = 3 };
 int quintet_variant_available(int variant);
-/// The best available one unless forced. Naive kernels differ in bits (they add in double).
+/// The best available one unless this thread has forced another. Naive kernels differ in bits (they add in double).
 int quintet_variant_current(void);
 void quintet_variant_force(int variant);
 void quintet_variant_release(void);

@@ -1,0 +1,64 @@
+import CKernels
+
+/// A run of whole blocks (or planar channels) of a stored value: concatenation is two views of one value.
+struct ValueView {
+    var value: Int
+    var firstBlock: Int
+    var layout: quintet_layout
+}
+
+/// One step of a network's computation. Forward and backward are lists of these, made once for a network and a size:
+/// so memory can be planned ahead, and fusing steps is a rewriting of a list.
+enum Operation {
+    case convolve(
+        layer: Int, ConvolutionDirection, from: ValueView, bias: Int?, to: ValueView, accumulate: Bool)
+    case weightGradient(layer: Int, fine: ValueView, coarse: ValueView)
+    case biasGradient(ValueView, parameter: Int)
+    case normStatistics(ValueView, statistics: Int)
+    case normActivate(ValueView, statistics: Int, slope: Int, residual: ValueView?, to: ValueView)
+    case normActivateGradient(ValueView, statistics: Int, slope: Int, from: ValueView, to: ValueView)
+    case add(ValueView, to: ValueView)
+    /// The loss and its gradient with respect to the logits.
+    case loss(logits: ValueView, gradient: ValueView)
+
+    /// Everything read or written.
+    var values: [Int] {
+        switch self {
+        case .convolve(_, _, let from, _, let to, _): [from.value, to.value]
+        case .weightGradient(_, let fine, let coarse): [fine.value, coarse.value]
+        case .biasGradient(let view, _), .normStatistics(let view, _): [view.value]
+        case .normActivate(let view, _, _, let residual, let to):
+            [view.value, to.value] + (residual.map { [$0.value] } ?? [])
+        case .normActivateGradient(let view, _, _, let from, let to): [view.value, from.value, to.value]
+        case .add(let from, let to): [from.value, to.value]
+        case .loss(let logits, let gradient): [logits.value, gradient.value]
+        }
+    }
+}
+
+/// A convolution of the network: its shape and its weight among the parameters.
+struct LayerShape {
+    var shape: quintet_convolution
+    var weight: Int
+    var needsForwardWeights = false
+    var needsTransposedWeights = false
+}
+
+/// A value with a place of its own, before it has one.
+struct ValueShape {
+    var shape: TensorShape3D
+    var planar: Bool
+    /// Blocks of 16 channels, or planar channels.
+    var blockCount: Int
+}
+
+/// What a network computes for one input size: operations over values, and what they need.
+struct NetworkProgram {
+    var operations: [Operation] = []
+    var values: [ValueShape] = []
+    var layers: [LayerShape] = []
+    /// Layouts of the normed tensors, one for each set of statistics.
+    var statistics: [quintet_layout] = []
+    var input: ValueView
+    var logits: ValueView
+}

@@ -1,0 +1,72 @@
+import CKernels
+import Numerics
+
+/// A program with its memory on a backend: uploads weights, runs operations.
+final class NetworkRunner {
+    let plan: MemoryPlan
+    let backend: any Backend
+
+    init(_ configuration: UNetConfiguration, shape: TensorShape3D, training: Bool, pool: ThreadPool) throws {
+        let parameters = UNetParameters(configuration)
+        let program = UNetProgram.make(configuration, parameters: parameters, shape: shape, training: training)
+        plan = MemoryPlan(program, parameters: parameters, training: training)
+        backend = try CPUBackend(pool: pool, floatCount: plan.floatCount)
+    }
+
+    var arenaByteCount: Int { plan.floatCount * MemoryLayout<Float>.stride }
+
+    /// Rearranges the weights for the kernels; needed after every change of theirs.
+    func pack() {
+        for (layer, convolution) in zip(plan.program.layers, plan.convolutions) {
+            if layer.needsForwardWeights { backend.pack(convolution, direction: .forward) }
+            if layer.needsTransposedWeights { backend.pack(convolution, direction: .transposed) }
+        }
+    }
+
+    /// Runs the whole program.
+    ///
+    /// - Parameter lossScale: what the loss's gradient is multiplied by.
+    /// - Returns: the loss's figures when the program has a loss.
+    func run(lossScale: Double = 1) -> quintet_loss_figures? {
+        var figures: quintet_loss_figures?
+        for operation in plan.program.operations {
+            if let result = run(operation, lossScale: lossScale) { figures = result }
+        }
+        return figures
+    }
+
+    private func run(_ operation: Operation, lossScale: Double) -> quintet_loss_figures? {
+        switch operation {
+        case .convolve(let layer, let direction, let from, let bias, let to, let accumulate):
+            backend.convolve(
+                plan.convolutions[layer], direction, from: plan.tensor(from),
+                bias: bias.map { plan.parameter($0, of: plan.weights) }, to: plan.tensor(to), accumulate: accumulate)
+        case .weightGradient(let layer, let fine, let coarse):
+            backend.weightGradient(
+                plan.convolutions[layer], fine: plan.tensor(fine), coarse: plan.tensor(coarse), scratch: plan.scratch,
+                to: plan.parameter(plan.program.layers[layer].weight, of: plan.gradients))
+        case .biasGradient(let view, let parameter):
+            backend.biasGradient(
+                plan.tensor(view), scratch: plan.scratch, to: plan.parameter(parameter, of: plan.gradients))
+        case .normStatistics(let view, let statistics):
+            backend.normStatistics(plan.tensor(view), scratch: plan.scratch, to: plan.statistics[statistics])
+        case .normActivate(let view, let statistics, let slope, let residual, let to):
+            backend.normActivate(
+                plan.tensor(view), statistics: plan.statistics[statistics],
+                slope: plan.parameter(slope, of: plan.weights), residual: residual.map(plan.tensor),
+                to: plan.tensor(to))
+        case .normActivateGradient(let view, let statistics, let slope, let from, let to):
+            backend.normActivateGradient(
+                plan.tensor(view), statistics: plan.statistics[statistics],
+                slope: plan.parameter(slope, of: plan.weights), from: plan.tensor(from), scratch: plan.scratch,
+                to: plan.tensor(to), slopeGradient: plan.parameter(slope, of: plan.gradients))
+        case .add(let from, let to):
+            backend.add(plan.tensor(from), to: plan.tensor(to))
+        case .loss(let logits, let gradient):
+            return backend.diceCrossEntropy(
+                logits: plan.tensor(logits), target: plan.target, scale: lossScale, scratch: plan.scratch,
+                gradient: plan.tensor(gradient))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,93 @@
+/// A network's description and its weights, in the machine's memory. Training and prediction take their own copies.
+public final class UNetModel {
+    public let configuration: UNetConfiguration
+    package let parameters: UNetParameters
+    /// All parameters in one row, in `named_parameters()` order.
+    package var values: [Float]
+
+    /// All weights zero: follow with `initialise` or `load`.
+    public init(configuration: UNetConfiguration) {
+        self.configuration = configuration
+        parameters = UNetParameters(configuration)
+        values = [Float](repeating: 0, count: parameters.count)
+    }
+
+    /// A network from a file that says what it is (see `UNetConfiguration.metadata`), weights loaded.
+    ///
+    /// - Throws: `ModelError` naming the file and what does not fit.
+    public convenience init(file: SafeTensors) throws {
+        let configuration: UNetConfiguration
+        do {
+            configuration = try UNetConfiguration(metadata: file.metadata)
+        } catch ModelError.invalidConfiguration(let reason) {
+            throw ModelError.unsuitableFile(name: file.name, reason: reason)
+        }
+        self.init(configuration: configuration)
+        try load(file)
+    }
+
+    /// The state dict's names, in its order.
+    public var parameterNames: [String] { parameters.specifications.map(\.name) }
+
+    /// PyTorch's default initialisation; every number is a pure function of seed, replica and its place.
+    public func initialise(seed: UInt64, replica: Int) {
+        values = parameters.initialValues(seed: seed, replica: replica)
+    }
+
+    /// Takes every parameter from a file, as PyTorch's `load_state_dict(strict=True)`: none may be missing, none left
+    /// over, every shape equal; all numbers finite.
+    ///
+    /// - Parameter prefix: only the file's tensors under this prefix count ("" for a plain replica file).
+    /// - Throws: `ModelError.unsuitableFile` naming the first tensors at fault; the model is unchanged then.
+    public func load(_ file: SafeTensors, prefix: String = "") throws {
+        values = try parameters.values(from: file, prefix: prefix)
+    }
+
+    /// The weights under MONAI's names, with the network's description and the caller's own strings as metadata.
+    public func safeTensors(metadata: [String: String] = [:]) -> SafeTensors {
+        var file = SafeTensors(name: "weights")
+        file.metadata = metadata.merging(configuration.metadata) { _, own in own }
+        parameters.store(values, into: &file)
+        return file
+    }
+}
+
+extension UNetParameters {
+    func values(from file: SafeTensors, prefix: String = "") throws -> [Float] {
+        let names = Set(file.tensors.keys.filter { $0.hasPrefix(prefix) })
+        let wanted = Set(specifications.map { prefix + $0.name })
+        func list(_ names: Set<String>) -> String {
+            names.sorted().prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+        }
+        func fail(_ reason: String) -> ModelError { .unsuitableFile(name: file.name, reason: reason) }
+        if let tensors = Optional(wanted.subtracting(names)), !tensors.isEmpty {
+            throw fail("it lacks \(list(tensors)). Was it made for another network?")
+        }
+        if prefix.isEmpty, let tensors = Optional(names.subtracting(wanted)), !tensors.isEmpty {
+            throw fail("it holds \(list(tensors)), which this network has not. Was it made for another one?")
+        }
+        var values = [Float](repeating: 0, count: count)
+        for specification in specifications {
+            let tensor = file.tensors[prefix + specification.name]!
+            guard tensor.shape == specification.shape else {
+                throw fail("\(specification.name) has shape \(tensor.shape), the network's is \(specification.shape)")
+            }
+            guard let floats = tensor.floats() else {
+                throw fail("\(specification.name) holds \(tensor.type.rawValue), not floating-point numbers")
+            }
+            guard floats.allSatisfy(\.isFinite) else {
+                throw fail("\(specification.name) holds infinities or not-a-numbers; train again from a checkpoint")
+            }
+            values.replaceSubrange(specification.offset..<(specification.offset + specification.count), with: floats)
+        }
+        return values
+    }
+
+    func store(_ values: [Float], prefix: String = "", into file: inout SafeTensors) {
+        for specification in specifications {
+            let range = specification.offset..<(specification.offset + specification.count)
+            file.tensors[prefix + specification.name] = SafeTensors.Tensor(
+                shape: specification.shape, floats: values[range])
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import ModelCore
+import Numerics
+import Testing
+
+/// Goldens written by PyTorch and MONAI (Goldens/make_goldens.py).
+struct Golden {
+    let file: SafeTensors
+    let model: UNetModel
+    let shape: TensorShape3D
+
+    init(_ name: String) throws {
+        let url = try #require(
+            Bundle.module.url(forResource: "unet_\(name)", withExtension: "safetensors", subdirectory: "Goldens"))
+        file = try SafeTensors(bytes: [UInt8](Data(contentsOf: url)), name: "unet_\(name).safetensors")
+        var weights = file
+        weights.tensors = weights.tensors.filter { !$0.key.hasPrefix("golden.") }
+        model = try UNetModel(file: weights)
+        let size = file.tensors["golden.input"]!.shape
+        shape = TensorShape3D(depth: size[1], height: size[2], width: size[3])
+    }
+
+    func floats(_ name: String) -> [Float] { file.tensors["golden." + name]!.floats()! }
+    var target: [UInt8] { file.tensors["golden.target"]!.bytes }
+}
+
+func accumulate(_ trainer: UNetTrainer, _ input: [Float], _ target: [UInt8]) -> SampleFigures {
+    input.withUnsafeBufferPointer { input in
+        target.withUnsafeBufferPointer { trainer.accumulate(input: input, target: $0, batchCount: 1) }
+    }
+}
+
+/// Largest difference over the largest magnitude of the reference.
+func relativeError(_ values: [Float], _ reference: [Float]) -> Double {
+    let scale = reference.reduce(0) { max($0, abs(Double($1))) }
+    let worst = zip(values, reference).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
+    return worst / max(scale, 1e-30)
+}
+
+/// Kernels that this processor has, the naive ones included.
+let variants = KernelVariant.allCases.filter(\.isAvailable)
+
+struct ParityWithMONAITests {
+    static let all = [
+        "two_units", "no_units", "one_unit_stride_one", "odd_channels", "identity_at_top", "many_classes",
+        "stride_three", "not_divisible",
+    ]
+    static let trained = [
+        "two_units", "no_units", "one_unit_stride_one", "odd_channels", "identity_at_top", "many_classes",
+    ]
+
+    @Test(arguments: all) func logitsEqualMONAIsWithin1e4(_ name: String) throws {
+        let golden = try Golden(name)
+        for variant in variants {
+            let logits = try variant.force {
+                let predictor = try UNetPredictor(
+                    model: golden.model, shape: golden.shape, pool: ThreadPool(threadCount: 2))
+                return golden.floats("input").withUnsafeBufferPointer { predictor.logits(input: $0) }
+            }
+            let worst = zip(logits, golden.floats("logits")).map { abs($0 - $1) }.max()!
+            #expect(worst < 1e-4, "\(name), \(variant): \(worst)")
+        }
+    }
+
+    @Test(arguments: trained) func gradientsEqualPyTorchsInDoubleWithin1e3(_ name: String) throws {
+        let golden = try Golden(name)
+        for variant in variants {
+            let trainer = try variant.force {
+                let trainer = try UNetTrainer(
+                    model: golden.model, shape: golden.shape, learningRate: 1e-3, pool: ThreadPool(threadCount: 2))
+                trainer.zeroGradients()
+                _ = accumulate(trainer, golden.floats("input"), golden.target)
+                return trainer
+            }
+            for name in golden.model.parameterNames {
+                let reference = golden.floats("gradient." + name), values = trainer.gradient(name)
+                // A bias before a norm has no gradient; PyTorch's is noise.
+                if reference.allSatisfy({ abs($0) < 1e-12 }) {
+                    #expect(values.allSatisfy { abs($0) < 1e-7 }, "\(name), \(variant)")
+                } else {
+                    let error = relativeError(values, reference)
+                    #expect(error < 1e-3, "\(name), \(variant): \(error)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: trained) func tenAdamStepsFollowPyTorchsLossesWithin1e4(_ name: String) throws {
+        let golden = try Golden(name)
+        let losses = golden.file.tensors["golden.losses"]!.floats()!
+        for variant in variants {
+            try variant.force {
+                let trainer = try UNetTrainer(
+                    model: golden.model, shape: golden.shape, learningRate: 1e-3, pool: ThreadPool(threadCount: 2))
+                for (step, reference) in losses.enumerated() {
+                    trainer.zeroGradients()
+                    let loss = accumulate(trainer, golden.floats("input"), golden.target).loss
+                    trainer.update()
+                    #expect(
+                        abs(loss - Double(reference)) < 1e-4 * Double(reference),
+                        "\(name), \(variant), step \(step): \(loss), PyTorch \(reference)")
+                }
+            }
+        }
+    }
+}
