@@ -1,0 +1,40 @@
+import Glibc
+import Synchronization
+
+/// A file that has its old or its new content after a crash at any instruction, never a part of either: written
+/// beside the target, synced, renamed over it, and the folder synced.
+public enum AtomicFile {
+    private static let counter = Atomic<UInt64>(0)
+
+    /// - Throws: the target is as it was, and what was written beside it is removed.
+    public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+        let temporary = temporaryName(for: path)
+        do throws(FileError) {
+            try writeTemporary(bytes, temporary, mode)
+            try FileSystem.rename(temporary, to: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {
+        try write(Array(text.utf8), to: path, mode: mode)
+    }
+
+    private static func writeTemporary(_ bytes: [UInt8], _ path: String, _ mode: mode_t) throws(FileError) {
+        let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: mode)
+        var failure: FileError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(FileError) { try file.write(buffer, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        try file.sync()
+    }
+
+    /// In the same folder, so that the rename stays on one file system; different for every call and process.
+    static func temporaryName(for path: String) -> String {
+        let number = counter.add(1, ordering: .relaxed).newValue
+        return "\(path).\(getpid())-\(number).tmp"
+    }
+}

@@ -1,0 +1,277 @@
+import Glibc
+import Synchronization
+
+/// Blobs named by their SHA-256, in a folder:
+///
+///     ab/abcdef...       complete, verified when it arrived
+///     partial/abc...-N   an upload of N bytes that has not ended; it goes on after a restart
+///     damaged/abc...     set aside by `verify`
+///
+/// Nothing is held in memory but running uploads and registered external files: what is on the disk is the truth.
+/// All calls may be made from any thread. Several processes may share a folder.
+public final class BlobDirectory: Sendable {
+    public let path: String
+    private let state = Mutex(State())
+
+    private struct State {
+        var uploads: [[UInt8]: BlobUpload] = [:]
+        var externals: [[UInt8]: (path: String, byteCount: UInt64)] = [:]
+        var useCount: UInt64 = 0
+    }
+
+    /// Uploads whose hash is kept running; the others resume from their partial files.
+    private static let uploadsMax = 1024
+
+    /// Makes the folder where it is missing.
+    /// - Throws: `FileError`.
+    public init(path: String) throws(FileError) {
+        self.path = path
+        for folder in ["", "/partial", "/damaged"] { try FileSystem.makeFolder(path + folder) }
+        for name in try FileSystem.list(path + "/partial") where name.hasSuffix(".tmp") {
+            // Left by a process that was killed inside `store`; a living one's is less than an hour old.
+            let file = "\(path)/partial/\(name)"
+            if let time = try? FileSystem.modificationSeconds(of: file), time < WallClock.nowSeconds() - 3600 {
+                try FileSystem.remove(file)
+            }
+        }
+    }
+
+    // MARK: - Looking up
+
+    /// The file of a complete blob, the external one's included; nil where there is none.
+    public func path(of digest: [UInt8]) -> String? {
+        let own = completePath(digest)
+        if FileSystem.exists(own) {
+            FileSystem.touch(own)
+            return own
+        }
+        return state.withLock { $0.externals[digest]?.path }
+    }
+
+    /// nil where the blob is not complete.
+    public func byteCount(of digest: [UInt8]) -> UInt64? {
+        (try? FileSystem.byteCount(of: completePath(digest))) ?? state.withLock { $0.externals[digest]?.byteCount }
+    }
+
+    /// A piece of a complete blob; fewer than `count` bytes at its end, none behind it.
+    /// - Throws: `BlobError.missing`, `.changed`; `FileError`.
+    public func read(_ digest: [UInt8], offset: UInt64, count: Int) throws -> [UInt8] {
+        let own = completePath(digest)
+        if FileSystem.exists(own) { return try FileSystem.read(own, offset: offset, count: count) }
+        guard let external = state.withLock({ $0.externals[digest] }) else {
+            throw BlobError.missing(digest: Hexadecimal.text(digest))
+        }
+        guard try FileSystem.byteCount(of: external.path) == external.byteCount else {
+            throw BlobError.changed(digest: Hexadecimal.text(digest), path: external.path)
+        }
+        return try FileSystem.read(external.path, offset: offset, count: count)
+    }
+
+    /// Reads the whole blob and compares. A damaged one is moved to `damaged/` (an external one is forgotten), so
+    /// that it is missing from then on.
+    /// - Throws: `BlobError.damaged`, `.missing`; `FileError`.
+    public func verify(_ digest: [UInt8]) throws {
+        guard let file = path(of: digest) else { throw BlobError.missing(digest: Hexadecimal.text(digest)) }
+        guard try SHA256.digest(ofFile: file) != digest else { return }
+        let name = Hexadecimal.text(digest)
+        if file == completePath(digest) {
+            try FileSystem.rename(file, to: "\(path)/damaged/\(name)")
+            try FileSystem.syncFolder(FileSystem.folder(of: file))
+        } else {
+            state.withLock { $0.externals[digest] = nil }
+        }
+        throw BlobError.damaged(digest: name, path: file)
+    }
+
+    // MARK: - Uploads
+
+    /// Announces an upload. Returns where to go on: 0, or what has arrived of it before, or `byteCount` when the
+    /// blob is complete.
+    /// - Throws: `BlobError.wrongSize` when it is complete with another size; `FileError`.
+    public func offer(_ digest: [UInt8], byteCount: UInt64) throws -> UInt64 {
+        if let present = self.byteCount(of: digest) {
+            guard present == byteCount else {
+                throw BlobError.wrongSize(digest: Hexadecimal.text(digest), expected: present, found: byteCount)
+            }
+            return byteCount
+        }
+        return try state.withLock { state in
+            let upload = try upload(digest, byteCount, in: &state)
+            guard upload.byteCount > 0 else {
+                try finish(digest, upload, in: &state)
+                return 0
+            }
+            return upload.offset
+        }
+    }
+
+    /// One piece of an upload that was offered. What has arrived already is skipped, so that two peers may send the
+    /// same blob. Returns where to go on; `byteCount` after the last piece, when digest and sync were good.
+    /// - Throws: `BlobError.notOffered`, `.gap`, `.wrongSize`; `.damaged` at the last piece: the upload then begins
+    ///   anew; `FileError`: what had arrived before the piece is kept.
+    public func append(_ digest: [UInt8], offset: UInt64, bytes: [UInt8]) throws -> UInt64 {
+        try state.withLock { state in
+            guard var upload = state.uploads[digest] else {
+                // The other peer of two, or the other process, was faster.
+                if let present = try? FileSystem.byteCount(of: completePath(digest)) { return present }
+                throw BlobError.notOffered(digest: Hexadecimal.text(digest))
+            }
+            let (end, overflow) = offset.addingReportingOverflow(UInt64(bytes.count))
+            guard !overflow, end <= upload.byteCount else {
+                throw BlobError.wrongSize(
+                    digest: Hexadecimal.text(digest), expected: upload.byteCount, found: overflow ? .max : end)
+            }
+            guard offset <= upload.offset else {
+                throw BlobError.gap(digest: Hexadecimal.text(digest), expected: upload.offset, found: offset)
+            }
+            guard end > upload.offset else { return upload.offset }
+            state.useCount += 1
+            upload.lastUse = state.useCount
+            // Out of the table while it changes: the hash inside is then not copied.
+            state.uploads[digest] = nil
+            // Stays out of it on an error, when hash and file may disagree: the next offer reads the file again.
+            try upload.append(bytes, skipping: Int(upload.offset - offset))
+            state.uploads[digest] = upload
+            if upload.offset == upload.byteCount { try finish(digest, upload, in: &state) }
+            return upload.offset
+        }
+    }
+
+    private func upload(_ digest: [UInt8], _ byteCount: UInt64, in state: inout State) throws -> BlobUpload {
+        if let known = state.uploads[digest], known.byteCount == byteCount { return known }
+        if state.uploads.count >= Self.uploadsMax,
+            let oldest = state.uploads.min(by: { $0.value.lastUse < $1.value.lastUse })
+        {
+            state.uploads[oldest.key] = nil
+        }
+        let partial = "\(path)/partial/\(Hexadecimal.text(digest))-\(byteCount)"
+        var upload = try BlobUpload(path: partial, byteCount: byteCount)
+        state.useCount += 1
+        upload.lastUse = state.useCount
+        state.uploads[digest] = upload
+        // Everything but the last answer had arrived.
+        if upload.offset == byteCount && byteCount > 0 { try finish(digest, upload, in: &state) }
+        return upload
+    }
+
+    private func finish(_ digest: [UInt8], _ upload: BlobUpload, in state: inout State) throws {
+        state.uploads[digest] = nil
+        guard upload.hash.digest() == digest else {
+            try FileSystem.remove(upload.path)
+            throw BlobError.damaged(digest: Hexadecimal.text(digest), path: upload.path)
+        }
+        do throws(FileError) {
+            try upload.sync()
+        } catch {
+            // Never synced twice: the bytes are sent again into a new file.
+            try? FileSystem.remove(upload.path)
+            throw error
+        }
+        try land(upload.path, digest)
+    }
+
+    /// Moves a verified and synced file to its name.
+    private func land(_ file: String, _ digest: [UInt8]) throws {
+        let complete = completePath(digest)
+        try makeDigestFolder(digest)
+        do throws(FileError) {
+            try FileSystem.rename(file, to: complete)
+        } catch {
+            // Another process with the same folder may have landed the same bytes.
+            guard error.isMissing && FileSystem.exists(complete) else { throw error }
+        }
+    }
+
+    // MARK: - Other ways in and out
+
+    /// Stores a blob that is in memory. Returns its digest; durable when this returns.
+    /// - Throws: `FileError`.
+    public func store(_ bytes: [UInt8]) throws -> [UInt8] {
+        let digest = SHA256.digest(of: bytes)
+        if FileSystem.exists(completePath(digest)) { return digest }
+        let temporary = AtomicFile.temporaryName(for: "\(path)/partial/\(Hexadecimal.text(digest))")
+        try AtomicFile.write(bytes, to: temporary)
+        try land(temporary, digest)
+        return digest
+    }
+
+    /// Serves a file where it lies, without a copy. Forgotten when the process ends. Its size is checked at every
+    /// read; its bytes are not (the receiver verifies them).
+    /// - Throws: `FileError`; `BlobError.wrongSize` when the file has another size.
+    public func registerExternal(path: String, digest: [UInt8], byteCount: UInt64) throws {
+        let found = try FileSystem.byteCount(of: path)
+        guard found == byteCount else {
+            throw BlobError.wrongSize(digest: Hexadecimal.text(digest), expected: byteCount, found: found)
+        }
+        state.withLock { $0.externals[digest] = (path, byteCount) }
+    }
+
+    /// Forgets the blob, complete, partial or external (an external file itself stays).
+    /// - Throws: `FileError`.
+    public func remove(_ digest: [UInt8]) throws {
+        let upload = state.withLock { state in
+            state.externals[digest] = nil
+            return state.uploads.removeValue(forKey: digest)
+        }
+        if let upload { try FileSystem.remove(upload.path) }
+        try FileSystem.remove(completePath(digest))
+    }
+
+    /// For caches: removes complete blobs, the longest unused first, until those left have at most `byteCountMax`
+    /// bytes. Those in `keeping` stay. Returns the bytes removed.
+    /// - Throws: `FileError`.
+    @discardableResult
+    public func trim(toByteCount byteCountMax: UInt64, keeping: Set<[UInt8]> = []) throws -> UInt64 {
+        let files = try completeFiles()
+        var total = files.reduce(0) { $0 + $1.byteCount }, removed: UInt64 = 0
+        for file in files.sorted(by: { $0.usedSeconds < $1.usedSeconds }) {
+            if total <= byteCountMax { break }
+            if keeping.contains(file.digest) { continue }
+            try FileSystem.remove(completePath(file.digest))
+            total -= file.byteCount
+            removed += file.byteCount
+        }
+        return removed
+    }
+
+    /// The digests of all complete blobs in the folder, in order.
+    /// - Throws: `FileError`.
+    public func digests() throws(FileError) -> [[UInt8]] { try completeFiles().map(\.digest) }
+
+    private struct CompleteFile {
+        var digest: [UInt8]
+        var byteCount: UInt64
+        var usedSeconds: Double
+    }
+
+    private func completeFiles() throws(FileError) -> [CompleteFile] {
+        var files: [CompleteFile] = []
+        for folder in try FileSystem.list(path) where folder.utf8.count == 2 {
+            for name in try FileSystem.list("\(path)/\(folder)") where name.utf8.count == 64 {
+                // Another process may remove it while this one looks.
+                guard let digest = Hexadecimal.bytes(name), let status = try? status(of: completePath(digest)) else {
+                    continue
+                }
+                files.append(CompleteFile(digest: digest, byteCount: status.0, usedSeconds: status.1))
+            }
+        }
+        return files
+    }
+
+    private func status(of file: String) throws(FileError) -> (UInt64, Double) {
+        (try FileSystem.byteCount(of: file), try FileSystem.modificationSeconds(of: file))
+    }
+
+    private func completePath(_ digest: [UInt8]) -> String {
+        precondition(digest.count == 32, "a SHA-256 digest has 32 bytes")
+        let name = Hexadecimal.text(digest)
+        return "\(path)/\(name.prefix(2))/\(name)"
+    }
+
+    private func makeDigestFolder(_ digest: [UInt8]) throws(FileError) {
+        let folder = FileSystem.folder(of: completePath(digest))
+        if FileSystem.isFolder(folder) { return }
+        try FileSystem.makeFolder(folder)
+        try FileSystem.syncFolder(path)
+    }
+}

@@ -1,0 +1,146 @@
+import Glibc
+
+/// Files and folders, as far as Quintet needs them. Writing is `AtomicFile`'s affair.
+public enum FileSystem {
+    /// A whole file.
+    /// - Throws: EFBIG when it has more than `byteCountMax` bytes.
+    public static func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
+        let file = try OpenFile(path, flags: O_RDONLY)
+        let byteCount = try file.byteCount()
+        guard byteCount <= UInt64(byteCountMax) else { throw FileError(operation: "read", path: path, code: EFBIG) }
+        return try read(file, offset: 0, count: Int(byteCount))
+    }
+
+    /// `count` bytes from `offset` on, fewer where the file ends.
+    public static func read(_ path: String, offset: UInt64, count: Int) throws(FileError) -> [UInt8] {
+        let file = try OpenFile(path, flags: O_RDONLY)
+        let byteCount = try file.byteCount()
+        guard offset < byteCount else { return [] }
+        return try read(file, offset: offset, count: Int(min(UInt64(count), byteCount - offset)))
+    }
+
+    private static func read(
+        _ file: borrowing OpenFile, offset: UInt64, count: Int
+    ) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(FileError) {
+                initialized = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// The names in a folder, sorted by their bytes, without "." and "..".
+    public static func list(_ folder: String) throws(FileError) -> [String] {
+        guard let handle = opendir(folder) else { throw FileError(operation: "list", path: folder, code: errno) }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else { break }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        if errno != 0 { throw FileError(operation: "list", path: folder, code: errno) }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// The folder and those above it; no error when it is there already.
+    public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+        if isFolder(path) { return }
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex {
+            try makeFolder(String(path[..<slash]), mode: mode)
+        }
+        // Another process may make it at the same moment.
+        if path.isEmpty || mkdir(path, mode) == 0 || errno == EEXIST && isFolder(path) { return }
+        throw FileError(operation: "make the folder", path: path, code: errno)
+    }
+
+    /// A file or an empty folder; no error when nothing is there.
+    public static func remove(_ path: String) throws(FileError) {
+        if Glibc.remove(path) != 0 && errno != ENOENT {
+            throw FileError(operation: "remove", path: path, code: errno)
+        }
+    }
+
+    /// A folder with everything in it; links are removed, not followed.
+    public static func removeTree(_ path: String) throws(FileError) {
+        var status = stat()
+        if lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR {
+            for name in try list(path) { try removeTree(path + "/" + name) }
+        }
+        try remove(path)
+    }
+
+    /// Replaces what is at `target`, in one step; both on the same file system. The folder is synced.
+    public static func rename(_ path: String, to target: String) throws(FileError) {
+        if case .fail(let code) = Failpoint.hit("file.rename", detail: path) {
+            throw FileError(operation: "rename", path: path, code: code)
+        }
+        try OpenFile.repeated("rename", path) { Glibc.rename(path, target) }
+        try syncFolder(folder(of: target))
+    }
+
+    /// Makes the folder's entries durable: names added, renamed and removed.
+    public static func syncFolder(_ folder: String) throws(FileError) {
+        let file = try OpenFile(folder, flags: O_RDONLY | O_DIRECTORY)
+        if case .fail(let code) = Failpoint.hit("folder.sync", detail: folder) {
+            throw FileError(operation: "sync", path: folder, code: code)
+        }
+        // Some network file systems cannot sync a folder and say EINVAL; they have no such thing to lose.
+        if fsync(file.descriptor) != 0 && errno != EINVAL && errno != EINTR {
+            throw FileError(operation: "sync", path: folder, code: errno)
+        }
+    }
+
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    public static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    public static func byteCount(of path: String) throws(FileError) -> UInt64 {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(operation: "examine", path: path, code: errno) }
+        return UInt64(status.st_size)
+    }
+
+    /// Seconds since 1970.
+    public static func modificationSeconds(of path: String) throws(FileError) -> Double {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(operation: "examine", path: path, code: errno) }
+        return Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
+    }
+
+    /// Sets the file's modification time to now. Not being allowed to is no error.
+    static func touch(_ path: String) { _ = utimensat(AT_FDCWD, path, nil, 0) }
+
+    /// Bytes that this user may still write to the disk of `path`.
+    public static func freeByteCount(at path: String) throws(FileError) -> UInt64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw FileError(operation: "examine", path: path, code: errno) }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    }
+
+    /// With links resolved; the file must be there.
+    public static func absolutePath(_ path: String) throws(FileError) -> String {
+        guard let resolved = realpath(path, nil) else {
+            throw FileError(operation: "find", path: path, code: errno)
+        }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// "a/b" of "a/b/c", "." of "c".
+    public static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

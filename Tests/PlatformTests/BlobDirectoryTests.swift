@@ -1,0 +1,160 @@
+import Glibc
+import Platform
+import Testing
+
+@Suite struct BlobDirectoryTests {
+    private let folder: TemporaryFolder
+    private let blobs: BlobDirectory
+    private let bytes = testBytes(100_000, seed: 3)
+    private let digest: [UInt8]
+
+    init() throws {
+        folder = try TemporaryFolder()
+        blobs = try BlobDirectory(path: folder.file("blobs"))
+        digest = SHA256.digest(of: bytes)
+    }
+
+    private func send(_ range: Range<Int>, to blobs: BlobDirectory) throws -> UInt64 {
+        try blobs.append(digest, offset: UInt64(range.lowerBound), bytes: Array(bytes[range]))
+    }
+
+    private var completePath: String {
+        let name = Hexadecimal.text(digest)
+        return "\(blobs.path)/\(name.prefix(2))/\(name)"
+    }
+
+    @Test func anUploadInPiecesBecomesABlob() throws {
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 0)
+        #expect(try send(0..<40_000, to: blobs) == 40_000)
+        #expect(blobs.path(of: digest) == nil)
+        #expect(throws: BlobError.self) { try blobs.read(digest, offset: 0, count: 1) }
+        #expect(try send(40_000..<100_000, to: blobs) == 100_000)
+        #expect(blobs.path(of: digest) == completePath)
+        #expect(blobs.byteCount(of: digest) == 100_000)
+        #expect(try blobs.read(digest, offset: 99_000, count: 5000) == Array(bytes[99_000...]))
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 100_000)
+        #expect(try FileSystem.list(blobs.path + "/partial") == [])
+        #expect(try blobs.digests() == [digest])
+    }
+
+    @Test func anUploadGoesOnAfterARestart() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        _ = try send(0..<70_000, to: blobs)
+        let restarted = try BlobDirectory(path: blobs.path)
+        #expect(throws: BlobError.notOffered(digest: Hexadecimal.text(digest))) {
+            try send(70_000..<80_000, to: restarted)
+        }
+        #expect(try restarted.offer(digest, byteCount: 100_000) == 70_000)
+        #expect(try send(70_000..<100_000, to: restarted) == 100_000)
+        try restarted.verify(digest)
+    }
+
+    @Test func everythingButTheLastAnswerMayBeLost() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        _ = try send(0..<99_999, to: blobs)
+        // As if the process had died between the last write and the rename.
+        let partial = "\(blobs.path)/partial/\(Hexadecimal.text(digest))-100000"
+        try AtomicFile.write(bytes, to: partial)
+        let restarted = try BlobDirectory(path: blobs.path)
+        #expect(try restarted.offer(digest, byteCount: 100_000) == 100_000)
+        #expect(restarted.path(of: digest) != nil)
+    }
+
+    @Test func gapsAndExcessAreRefusedAndRepeatsAreNot() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        #expect(throws: BlobError.gap(digest: Hexadecimal.text(digest), expected: 0, found: 1)) {
+            try send(1..<2, to: blobs)
+        }
+        #expect(try send(0..<50_000, to: blobs) == 50_000)
+        #expect(try send(0..<50_000, to: blobs) == 50_000)
+        #expect(try send(30_000..<60_000, to: blobs) == 60_000)
+        #expect(throws: BlobError.self) {
+            try blobs.append(digest, offset: 60_000, bytes: .init(repeating: 0, count: 40_001))
+        }
+        #expect(throws: BlobError.self) { try blobs.append(digest, offset: .max, bytes: [1]) }
+        #expect(try send(60_000..<100_000, to: blobs) == 100_000)
+        #expect(try send(60_000..<100_000, to: blobs) == 100_000)
+        #expect(throws: BlobError.self) { try blobs.offer(digest, byteCount: 99_999) }
+    }
+
+    @Test func aDamagedUploadBeginsAnew() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        var damaged = bytes
+        damaged[5] ^= 1
+        #expect(throws: BlobError.self) { try blobs.append(digest, offset: 0, bytes: damaged) }
+        #expect(blobs.path(of: digest) == nil)
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 0)
+        #expect(try send(0..<100_000, to: blobs) == 100_000)
+    }
+
+    @Test func aFullDiskKeepsWhatHadArrived() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        _ = try send(0..<30_000, to: blobs)
+        Failpoint.set("file.write", .fail(ENOSPC), detailPart: blobs.path)
+        #expect(throws: FileError.self) { try send(30_000..<60_000, to: blobs) }
+        Failpoint.clear("file.write", detailPart: blobs.path)
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 30_000)
+        #expect(try send(30_000..<100_000, to: blobs) == 100_000)
+        try blobs.verify(digest)
+    }
+
+    @Test func aBlobWhoseSyncFailedIsSentAgain() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        Failpoint.set("file.sync", .fail(EIO), detailPart: blobs.path)
+        #expect(throws: FileError.self) { try send(0..<100_000, to: blobs) }
+        Failpoint.clear("file.sync", detailPart: blobs.path)
+        #expect(blobs.path(of: digest) == nil)
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 0)
+    }
+
+    @Test func storedBytesAreABlobAndBitRotIsSetAside() throws {
+        #expect(try blobs.store(bytes) == digest)
+        #expect(try blobs.store(bytes) == digest)
+        #expect(try FileSystem.list(blobs.path + "/partial") == [])
+        try blobs.verify(digest)
+        var rotten = bytes
+        rotten[99_999] ^= 0x10
+        try AtomicFile.write(rotten, to: completePath)
+        #expect(throws: BlobError.damaged(digest: Hexadecimal.text(digest), path: completePath)) {
+            try blobs.verify(digest)
+        }
+        #expect(blobs.path(of: digest) == nil)
+        #expect(try FileSystem.list(blobs.path + "/damaged") == [Hexadecimal.text(digest)])
+    }
+
+    @Test func anEmptyBlobIsABlob() throws {
+        let empty = SHA256.digest(of: [])
+        #expect(try blobs.offer(empty, byteCount: 0) == 0)
+        #expect(blobs.path(of: empty) != nil)
+        #expect(try blobs.read(empty, offset: 0, count: 10) == [])
+    }
+
+    @Test func anExternalFileIsServedInPlaceWhileItKeepsItsSize() throws {
+        let file = folder.file("ct.nii")
+        try AtomicFile.write(bytes, to: file)
+        #expect(throws: BlobError.self) { try blobs.registerExternal(path: file, digest: digest, byteCount: 1) }
+        try blobs.registerExternal(path: file, digest: digest, byteCount: 100_000)
+        #expect(blobs.path(of: digest) == file)
+        #expect(try blobs.read(digest, offset: 10, count: 10) == Array(bytes[10..<20]))
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 100_000)
+        try AtomicFile.write("short", to: file)
+        #expect(throws: BlobError.changed(digest: Hexadecimal.text(digest), path: file)) {
+            try blobs.read(digest, offset: 0, count: 10)
+        }
+        #expect(throws: BlobError.self) { try blobs.verify(digest) }
+        #expect(blobs.path(of: digest) == nil)
+    }
+
+    @Test func trimmingRemovesTheLongestUnused() throws {
+        let stored = try (0..<4).map { index in
+            let digest = try blobs.store(testBytes(1000, seed: UInt64(10 + index)))
+            MonotonicClock.sleep(milliseconds: 20)
+            return digest
+        }
+        #expect(blobs.path(of: stored[0]) != nil)
+        #expect(try blobs.trim(toByteCount: 2500, keeping: [stored[1]]) == 2000)
+        #expect(stored.map { blobs.byteCount(of: $0) != nil } == [true, true, false, false])
+        try blobs.remove(stored[0])
+        #expect(blobs.path(of: stored[0]) == nil)
+    }
+}

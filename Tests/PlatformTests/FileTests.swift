@@ -1,0 +1,99 @@
+import Glibc
+import Platform
+import Testing
+
+@Suite struct FileTests {
+    @Test func aWriteReplacesTheFileAndLeavesNothingBeside() throws {
+        let folder = try TemporaryFolder()
+        try AtomicFile.write("old", to: folder.file("a"))
+        try AtomicFile.write("new", to: folder.file("a"))
+        #expect(try FileSystem.read(folder.file("a"), byteCountMax: 100) == Array("new".utf8))
+        #expect(try FileSystem.list(folder.path) == ["a"])
+    }
+
+    /// A failure at any step of a write leaves the old content, and no temporary file.
+    @Test(arguments: [
+        ("file.open", Failpoint.Action.fail(ENOSPC)), ("file.write", .fail(ENOSPC)), ("file.write", .fail(EIO)),
+        ("file.sync", .fail(EIO)), ("file.rename", .fail(EIO)),
+    ])
+    func aFailedWriteLeavesTheOldFile(name: String, action: Failpoint.Action) throws {
+        let folder = try TemporaryFolder()
+        try AtomicFile.write("old", to: folder.file("a"))
+        Failpoint.set(name, action, detailPart: folder.path)
+        defer { Failpoint.clear(name, detailPart: folder.path) }
+        #expect(throws: FileError.self) { try AtomicFile.write("new content", to: folder.file("a")) }
+        Failpoint.clear(name, detailPart: folder.path)
+        #expect(try FileSystem.read(folder.file("a"), byteCountMax: 100) == Array("old".utf8))
+        #expect(try FileSystem.list(folder.path) == ["a"])
+    }
+
+    @Test func shortAndInterruptedWritesAreCompleted() throws {
+        let folder = try TemporaryFolder(), bytes = testBytes(10_000, seed: 2)
+        Failpoint.set("file.write", .fail(EINTR), hitNumber: 2, detailPart: folder.path)
+        Failpoint.set("file.write", .short, detailPart: folder.path)
+        defer { Failpoint.clear("file.write", detailPart: folder.path) }
+        try AtomicFile.write(bytes, to: folder.file("a"))
+        #expect(try FileSystem.read(folder.file("a"), byteCountMax: 10_000) == bytes)
+    }
+
+    @Test func failpointsCountTheirHits() {
+        Failpoint.set("test.once", .fail(EIO), hitNumber: 2)
+        Failpoint.set("test.lasting", .fail(EIO), hitNumber: 2, isLasting: true)
+        #expect((0..<3).map { _ in Failpoint.hit("test.once") } == [.none, .fail(EIO), .none])
+        #expect((0..<3).map { _ in Failpoint.hit("test.lasting") } == [.none, .fail(EIO), .fail(EIO)])
+        Failpoint.clear("test.once")
+        Failpoint.clear("test.lasting")
+        #expect(Failpoint.hit("test.lasting") == .none)
+    }
+
+    @Test func errorsNameTheFileAndTheRemedy() throws {
+        let folder = try TemporaryFolder()
+        #expect(FileError(operation: "write", path: "/data/x", code: ENOSPC).description.contains("/data/x"))
+        #expect(FileError(operation: "write", path: "/data/x", code: ENOSPC).description.contains("free some space"))
+        #expect(FileError(operation: "write", path: "/data/x", code: EDQUOT).isDiskFull)
+        #expect(throws: FileError(operation: "open", path: folder.file("none"), code: ENOENT)) {
+            try FileSystem.read(folder.file("none"), byteCountMax: 1)
+        }
+        #expect(throws: FileError(operation: "read", path: folder.path, code: EISDIR)) {
+            try FileSystem.read(folder.path, byteCountMax: 1)
+        }
+        try AtomicFile.write("12345", to: folder.file("a"))
+        #expect(throws: FileError(operation: "read", path: folder.file("a"), code: EFBIG)) {
+            try FileSystem.read(folder.file("a"), byteCountMax: 4)
+        }
+    }
+
+    @Test func piecesOfAFileEndWhereItEnds() throws {
+        let folder = try TemporaryFolder()
+        try AtomicFile.write("12345", to: folder.file("a"))
+        #expect(try FileSystem.read(folder.file("a"), offset: 1, count: 3) == Array("234".utf8))
+        #expect(try FileSystem.read(folder.file("a"), offset: 3, count: 100) == Array("45".utf8))
+        #expect(try FileSystem.read(folder.file("a"), offset: .max, count: 1) == [])
+    }
+
+    @Test func foldersAreMadeListedAndRemoved() throws {
+        let folder = try TemporaryFolder()
+        try FileSystem.makeFolder(folder.file("b/c/d"))
+        try FileSystem.makeFolder(folder.file("b/c/d"))
+        try FileSystem.makeFolder(folder.file("a"))
+        #expect(try FileSystem.list(folder.path) == ["a", "b"])
+        #expect(FileSystem.isFolder(folder.file("b/c")))
+        try FileSystem.removeTree(folder.file("b"))
+        #expect(try FileSystem.list(folder.path) == ["a"])
+        try FileSystem.remove(folder.file("missing"))
+        #expect(try FileSystem.freeByteCount(at: folder.path) > 0)
+        #expect(throws: FileError.self) {
+            try AtomicFile.write("x", to: folder.file("file"))
+            try FileSystem.makeFolder(folder.file("file/below"))
+        }
+    }
+
+    @Test func aFolderHasOneOwner() throws {
+        let folder = try TemporaryFolder()
+        var first: FolderLock? = try FolderLock(folder: folder.path)
+        #expect(throws: FolderLock.Held.self) { try FolderLock(folder: folder.path) }
+        withExtendedLifetime(first) {}
+        first = nil
+        #expect(throws: Never.self) { try FolderLock(folder: folder.path) }
+    }
+}
