@@ -100,6 +100,12 @@ package struct WorkerState: Sendable {
         return times.compactMap { $0 }.min()
     }
 
+    /// For people who look for a fault.
+    package var situation: String {
+        let work = work.map { "\($0.lease) \($0.phase)" } ?? "no work"
+        return "\(connection.phase), \(work), thread \(threadLease?.description ?? "free")"
+    }
+
     // MARK: Events
 
     private mutating func handle(_ event: WorkerEvent) {
