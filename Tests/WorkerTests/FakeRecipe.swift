@@ -1,8 +1,8 @@
 import Foundation
 import Recipes
 
-/// A recipe that computes something quickly checked: every training step folds (seed, replica, iteration, input bytes) into
-/// a number, on the pool. Its parameters are words: "iterations=50 stepMilliseconds=2 refuse".
+/// A recipe that computes something quickly checked: every training step mixes (seed, replica, iteration, input bytes)
+/// into its state, on the pool. Its parameters are words: "iterations=50 stepMilliseconds=2 refuse".
 struct FakeRecipe: Recipe {
     static var name: String { "fake" }
 

@@ -115,7 +115,9 @@ struct WorkerSimulation {
             let actions = boxes[box].worker.apply(events.removeFirst(), atMilliseconds: now)
             for action in actions { perform(action, box, &events) }
         }
-        if let wake = boxes[box].worker.wakeMilliseconds { add(.wake, to: box, at: max(wake, now + 1)) }
+        guard let wake = boxes[box].worker.wakeMilliseconds else { return }
+        if wake <= now { coordinator.violations.append("a worker wants to wake in the past") }
+        add(.wake, to: box, at: max(wake, now + 1))
     }
 
     private mutating func perform(_ action: WorkerAction, _ box: Int, _ events: inout [WorkerEvent]) {

@@ -1,11 +1,11 @@
 import Protocol
 
-/// Brings blobs to the coordinator and then says what they are: a checkpoint, a result; or says only something
+/// Brings blobs to the coordinator and then says what they are: a checkpoint, a result; or only says something
 /// (a surrender). Repeated until answered.
 ///
-/// For each payload: offer it, then send pieces from the offset that the coordinator names (a cut transfer goes on where
-/// it was cut), `piecesInFlightMax` at a time, until the coordinator says that it holds all; then the next one. When
-/// all are there: the statement. After a lost connection the payload at hand is offered again, or the statement
+/// For each payload: offer it, then send pieces from the offset that the coordinator names (a cut transfer goes on
+/// where it was cut), `piecesInFlightMax` at a time, until the coordinator says that it holds all; then the next one.
+/// When all are there: the statement. After a lost connection the payload at hand is offered again, or the statement
 /// repeated; what the coordinator has, it does not get twice.
 struct Delivery: Sendable {
     enum Statement: Hashable, Sendable {

@@ -5,7 +5,7 @@ import Protocol
 /// For the blob at the head of the list: `openBlob` asks the cache how much of it lies there (a cut transfer left a
 /// beginning), then up to `piecesInFlightMax` pieces are asked for, from there on. Pieces come back in the order they
 /// were asked for, since one connection carries them; one that does not fit is a broken coordinator, and the
-/// connection ends. Each piece is stored before the next one is asked for. The cache verifies the digest with the last one.
+/// connection ends. With the last one stored the cache verifies the digest.
 struct InputFetch: Sendable {
     struct Need: Sendable {
         let digest: ContentDigest

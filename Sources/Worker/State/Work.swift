@@ -2,7 +2,8 @@ import Protocol
 
 /// The one piece of work a worker has leased.
 ///
-/// - fetching: its inputs are on their way into the cache; when all are there and the compute thread is free, it starts.
+/// - fetching: its inputs are on their way into the cache; when all are there and the compute thread is free, it
+///   starts.
 /// - computing: the compute thread runs it. While it trains, every `checkpointSeconds` a checkpoint is taken
 ///   and delivered beside it; the thread never waits for that.
 /// - stopping: it was asked to end with a checkpoint (the worker leaves).
@@ -78,16 +79,19 @@ struct Work: Sendable {
         }
     }
 
-    /// Whether to ask the compute thread for a checkpoint now: it is time, none is asked for, and an earlier one is not
-    /// just being uploaded. While the coordinator is away or cannot take it, a fresh one replaces the one that waits.
+    /// Whether to ask the compute thread for a checkpoint now: it is time (or too many figures wait), none is asked for,
+    /// and an earlier one is not just being uploaded. While the coordinator is away or cannot take it, a fresh one
+    /// replaces the one that waits.
     func isCheckpointDue(isServing: Bool, atMilliseconds now: UInt64) -> Bool {
-        guard phase == .computing, let checkpointAt, !isCheckpointAsked else { return false }
-        if isServing, let delivery, delivery.pausedUntil == nil { return false }
+        guard let checkpointAt = checkpointWakeMilliseconds(isServing: isServing) else { return false }
         return now >= checkpointAt || isServing && metrics.count >= WorkerLimits.metricsWaitingMax
     }
 
-    var checkpointWakeMilliseconds: UInt64? {
-        phase == .computing && !isCheckpointAsked ? checkpointAt : nil
+    /// When the next checkpoint is due; nil while none can be asked for.
+    func checkpointWakeMilliseconds(isServing: Bool) -> UInt64? {
+        guard phase == .computing, !isCheckpointAsked else { return nil }
+        if isServing, let delivery, delivery.pausedUntil == nil { return nil }
+        return checkpointAt
     }
 
     mutating func askedForCheckpoint() { isCheckpointAsked = true }

@@ -1,0 +1,28 @@
+/// What a worker is and may do.
+package struct WorkerSettings: Hashable, Sendable {
+    /// The worker's name for people, "host:pid".
+    package var name: String
+    package var build: String
+    package var threadCount: UInt16
+    package var device: String
+    package var versionMin: UInt16
+    package var versionMax: UInt16
+    /// The recipes it can compute.
+    package var recipes: Set<String>
+    /// The cache's size: work whose inputs are larger is given back.
+    package var cacheBytesMax: UInt64
+
+    package init(
+        name: String, build: String, threadCount: UInt16, device: String, versionMin: UInt16, versionMax: UInt16,
+        recipes: Set<String>, cacheBytesMax: UInt64
+    ) {
+        self.name = name
+        self.build = build
+        self.threadCount = threadCount
+        self.device = device
+        self.versionMin = versionMin
+        self.versionMax = versionMax
+        self.recipes = recipes
+        self.cacheBytesMax = cacheBytesMax
+    }
+}

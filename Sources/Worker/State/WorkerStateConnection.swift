@@ -1,0 +1,103 @@
+import Protocol
+
+// The connection: dialling, greeting, being welcomed, heartbeats, and its loss.
+extension WorkerState {
+    mutating func greet() {
+        guard case .dialling = connection.phase else { return }
+        let hello = Hello(
+            role: .worker, versionMin: settings.versionMin, versionMax: settings.versionMax, build: settings.build,
+            name: settings.name, threadCount: settings.threadCount, device: settings.device,
+            held: work.map { [$0.lease] } ?? [])
+        let helloID = requests.next()
+        connection.greet(helloID: helloID, atMilliseconds: now)
+        actions.append(.send(.hello(hello), requestID: helloID))
+    }
+
+    /// Hangs up on a coordinator that breaks the rules or has gone silent.
+    mutating func hangUp(_ reason: String) {
+        guard connection.isOpen else { return }
+        actions.append(.hangUp)
+        lose(reason)
+    }
+
+    mutating func lose(_ reason: String) {
+        guard connection.isOpen else { return }
+        let pause = connection.lose(atMilliseconds: now)
+        work?.fetch.connectionLost()
+        _ = work?.withDelivery { $0.connectionLost() }
+        let computing = threadLease != nil && threadLease == work?.lease ? "; computing goes on" : ""
+        actions.append(.log("no coordinator: \(reason); trying again in \(pause) ms\(computing)"))
+    }
+
+    mutating func leave(_ exit: WorkerExit) {
+        guard !connection.isClosed else { return }
+        if let threadLease { actions.append(.cancelCompute(threadLease)) }
+        if connection.isOpen { actions.append(.hangUp) }
+        connection.close()
+        work = nil
+        actions.append(.leave(exit))
+    }
+
+    mutating func receive(_ message: Message, _ requestID: RequestID) {
+        connection.service?.heardAt = now
+        switch connection.phase {
+        case .away, .dialling, .closed: return
+        case .greeting(_, let helloID):
+            guard requestID == helloID else { return }
+            answeredHello(message)
+        case .serving:
+            switch message {
+            case .assignment(let assignment): assigned(assignment)
+            case .revoke(let lease): abandon(lease, "the coordinator has taken it back")
+            case .heartbeatAnswer: break
+            default: answered(message, requestID)
+            }
+        }
+    }
+
+    mutating func answeredHello(_ message: Message) {
+        switch message {
+        case .welcome(let welcome):
+            guard welcome.version >= settings.versionMin, welcome.version <= settings.versionMax else {
+                return leave(.refused(
+                    "the coordinator (\(welcome.build)) speaks protocol version \(welcome.version), this worker "
+                        + "\(settings.versionMin) to \(settings.versionMax): install the same quintet on both"))
+            }
+            connection.welcome(welcome, atMilliseconds: now)
+            actions.append(.log("serving a coordinator of \(welcome.build)"))
+        case .refusal(let refusal):
+            switch refusal.code {
+            case .version, .notAllowed, .malformed: leave(.refused(refusal.message))
+            default: hangUp("it turned this worker down: \(refusal.message)")
+            }
+        default:
+            hangUp("it answered hello with something else")
+        }
+    }
+
+    mutating func pumpConnection() {
+        switch connection.phase {
+        case .closed: return
+        case .away(let retryAt):
+            guard now >= retryAt else { return }
+            connection.dial(atMilliseconds: now)
+            actions.append(.dial)
+        case .dialling(let until):
+            if now >= until { hangUp("it does not answer") }
+        case .greeting(let until, _):
+            if now >= until { hangUp("it does not say welcome") }
+        case .serving(let service):
+            if now >= service.silenceEndsAt { return hangUp("it has gone silent") }
+            if now >= service.heartbeatAt {
+                connection.service?.heartbeatAt = now + service.heartbeatMilliseconds
+                actions.append(.send(.heartbeat(work.map { [$0.report] } ?? []), requestID: requests.next()))
+            }
+            if work == nil, threadLease == nil, drain == nil, now >= restUntil {
+                // Said again after a lease's time, should it have been lost.
+                if let saidAt = service.idleSaidAt, now < saidAt + service.leaseMilliseconds { return }
+                connection.service?.idleSaidAt = now
+                actions.append(.send(.idle, requestID: 0))
+            }
+        }
+    }
+}
