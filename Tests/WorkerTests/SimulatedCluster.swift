@@ -49,17 +49,30 @@ struct ModelCoordinator {
     static let leaseMilliseconds: UInt64 = 4_000
     let iterationCount: UInt32
     let input: [UInt8]
+    var parameters = ""
+    var digestOf: @Sendable ([UInt8]) -> ContentDigest
+    /// The bytes that each piece's result must have.
+    var expected: @Sendable (_ piece: Int) -> [UInt8]
+    /// Bytes of blobs sent to workers.
+    var servedByteCount = 0
+    var helloCount = 0
     var pieces: [Piece]
     var blobs: [ContentDigest: [UInt8]] = [:]
     var partial: [ContentDigest: [UInt8]] = [:]
     var acceptedCount = 0
     var violations: [String] = []
 
-    init(pieceCount: Int, iterationCount: UInt32, inputBytes: Int) {
+    init(
+        pieceCount: Int, iterationCount: UInt32, inputBytes: Int,
+        digestOf: @escaping @Sendable ([UInt8]) -> ContentDigest = simulatedDigest,
+        expected: (@Sendable (_ piece: Int) -> [UInt8])? = nil
+    ) {
+        self.digestOf = digestOf
+        self.expected = expected ?? { simulatedState(work: UInt64($0), iteration: iterationCount) }
         pieces = Array(repeating: Piece(), count: pieceCount)
         self.iterationCount = iterationCount
         input = (0..<inputBytes).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        blobs[simulatedDigest(input)] = input
+        blobs[digestOf(input)] = input
     }
 
     var isDone: Bool { pieces.allSatisfy { $0.resultDigest != nil } }
@@ -72,6 +85,7 @@ struct ModelCoordinator {
     mutating func answer(_ message: Message, from name: String, at now: UInt64) -> [Message] {
         switch message {
         case .hello(let hello):
+            helloCount += 1
             let welcome = Welcome(
                 version: 1, build: "model", heartbeatMilliseconds: 500,
                 leaseMilliseconds: UInt32(Self.leaseMilliseconds))
@@ -105,8 +119,9 @@ struct ModelCoordinator {
         pieces[index].leaseUntil = now + Self.leaseMilliseconds
         let lease = Lease(work: WorkID(UInt64(index)), epoch: pieces[index].epoch)
         let description = WorkDescription(
-            run: RunID(1), recipe: "fake", stage: .train, replica: UInt16(index), seed: 1, parameters: "",
-            inputs: [reference("ct", input)])
+            run: RunID(1), recipe: "fake", stage: .train, replica: UInt16(index), seed: 1, parameters: parameters,
+            inputs: [BlobReference(
+                role: "ct", name: "case-7", digest: digestOf(input), byteCount: UInt64(input.count))])
         return [.assignment(Assignment(
             lease: lease, description: description, resume: pieces[index].checkpoint, checkpointSeconds: 1))]
     }
@@ -138,7 +153,7 @@ struct ModelCoordinator {
             return .refusal(Refusal(code: .unknown, message: "no blob"))
         }
         let index = Int(result.lease.work.value)
-        if bytes != simulatedState(work: UInt64(index), iteration: iterationCount) {
+        if bytes != expected(index) {
             violations.append("\(result.lease): the result has other bytes")
         }
         pieces[index].metrics.formUnion(result.metrics.map(\.iteration))
@@ -156,6 +171,7 @@ struct ModelCoordinator {
             guard let bytes = blobs[digest] else { return [.refusal(Refusal(code: .unknown, message: "no blob"))] }
             let end = min(Int(offset) + Int(countMax), bytes.count)
             let part = Array(bytes[Int(offset)..<end])
+            servedByteCount += part.count
             return [.blobChunk(digest, offset: offset, byteCount: UInt64(bytes.count), bytes: part)]
         case .blobOffer(let digest, let byteCount):
             if blobs[digest] != nil { return [.blobOffset(digest, offset: byteCount)] }
@@ -167,7 +183,7 @@ struct ModelCoordinator {
             }
             part += bytes
             partial[digest] = part
-            if simulatedDigest(part) == digest {
+            if digestOf(part) == digest {
                 blobs[digest] = part
                 partial[digest] = nil
             }

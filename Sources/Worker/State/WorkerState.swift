@@ -74,6 +74,13 @@ package struct WorkerState: Sendable {
         return times.compactMap { $0 }.min()
     }
 
+    /// What the work reads; the cache must not throw it away.
+    package var neededDigests: Set<[UInt8]> {
+        guard let assignment = work?.assignment else { return [] }
+        let blobs = assignment.description.inputs + (assignment.resume.map { [$0.blob] } ?? [])
+        return Set(blobs.map(\.digest.bytes))
+    }
+
     /// For people who look for a fault.
     package var situation: String {
         let work = work.map { "\($0.lease) \($0.phase)" } ?? "no work"

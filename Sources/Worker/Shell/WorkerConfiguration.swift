@@ -1,0 +1,55 @@
+import Platform
+
+/// How a worker process is set up.
+public struct WorkerConfiguration: Sendable {
+    /// The coordinator's address.
+    public var host: String
+    public var port: UInt16
+    public var security: ConnectionSecurity
+    /// Threads that compute; at least 1. The network has a thread of its own that is nearly always asleep.
+    public var threadCount: Int
+    /// "cpu" or "cuda:0"; said to the coordinator.
+    public var device: String
+    /// For blobs and for what recipes prepare from them. Made where it is missing; several workers may share it, and
+    /// then fetch every blob once.
+    public var cacheDirectory: String
+    /// The blobs in the cache have at most this many bytes, the recipes' prepared files as many again.
+    public var cacheBytesMax: UInt64
+    /// For people: "host:pid". Unique among the cluster's processes.
+    public var name: String
+    /// Version and build of the program, for messages.
+    public var build: String
+    /// Lines for people, from the thread that runs the daemon; without a time.
+    public var log: @Sendable (String) -> Void
+
+    public init(
+        host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",
+        cacheDirectory: String, cacheBytesMax: UInt64 = 64 << 30, name: String, build: String,
+        log: @escaping @Sendable (String) -> Void
+    ) {
+        precondition(threadCount >= 1 && threadCount <= Int(UInt16.max), "a worker has 1 to 65535 threads")
+        self.host = host
+        self.port = port
+        self.security = security
+        self.threadCount = threadCount
+        self.device = device
+        self.cacheDirectory = cacheDirectory
+        self.cacheBytesMax = cacheBytesMax
+        self.name = name
+        self.build = build
+        self.log = log
+    }
+}
+
+/// Why a worker ends without having been asked to.
+public enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The coordinator at the address will never serve it (another version, a wrong token); what to do.
+    case refused(coordinator: String, String)
+
+    public var description: String {
+        switch self {
+        case .refused(let coordinator, let message):
+            "the coordinator at \(coordinator) does not take this worker: \(message)"
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Platform
+import Recipes
+import Synchronization
+
+/// A worker: dials the coordinator, computes what it is given, comes back after every fault.
+///
+///     let daemon = WorkerDaemon(configuration: configuration, recipes: ["lung-normnet": LungNormNet()])
+///     // in a signal watcher: daemon.requestDrain()
+///     try daemon.run()
+public final class WorkerDaemon: Sendable {
+    private let configuration: WorkerConfiguration
+    private let recipes: [String: any Recipe]
+    private let drain = Mutex(Drain())
+
+    private struct Drain {
+        var isRequested = false
+        var waker: NetworkWaker?
+    }
+
+    /// - Parameter recipes: what this worker can compute, by name.
+    public init(configuration: WorkerConfiguration, recipes: [String: any Recipe]) {
+        self.configuration = configuration
+        self.recipes = recipes
+    }
+
+    /// Serves until drained; blocks. Once per daemon.
+    /// - Throws: `WorkerError.refused` when the coordinator will never take this worker; `FileError` when the cache's
+    ///   folder cannot be made; `NetworkError` when the system has no sockets or memory left.
+    public func run() throws {
+        let loop = try NetworkLoop()
+        let shell = try WorkerShell(configuration, recipes: recipes, loop: loop)
+        drain.withLock { $0.waker = loop.waker }
+        defer { drain.withLock { $0.waker = nil } }
+        while shell.exit == nil {
+            try shell.turn(isDrainRequested: drain.withLock { $0.isRequested })
+        }
+        try shell.end()
+        if case .refused(let message)? = shell.exit {
+            let address = NetworkAddress(host: configuration.host, port: configuration.port)
+            throw WorkerError.refused(coordinator: address.description, message)
+        }
+    }
+
+    /// Hand the work back and leave, within 10 s; `run` then returns. From any thread, as often as one likes; not
+    /// from a signal handler itself (use `StopSignal`).
+    public func requestDrain() {
+        let waker = drain.withLock { drain in
+            drain.isRequested = true
+            return drain.waker
+        }
+        waker?.wake()
+    }
+}

@@ -1,0 +1,161 @@
+import Platform
+import Protocol
+import Recipes
+
+/// Carries out what `WorkerState` decides: sockets, cache and compute thread. One thread.
+final class WorkerShell {
+    private let configuration: WorkerConfiguration
+    private let loop: NetworkLoop
+    private let cache: WorkerCache
+    private let mailbox: ComputeMailbox
+    private let thread: ComputeThread
+    private var state: WorkerState
+    private var link: CoordinatorLink?
+    /// Events that actions brought about, to be applied in order.
+    private var events: [WorkerEvent] = []
+    private(set) var exit: WorkerExit?
+
+    /// The longest wait; so that progress, which wakes nobody, is taken in.
+    private static let waitMillisecondsMax: UInt64 = 1_000
+
+    /// - Throws: `FileError` for the cache's folder, `NetworkError`.
+    init(_ configuration: WorkerConfiguration, recipes: [String: any Recipe], loop: NetworkLoop) throws {
+        self.configuration = configuration
+        self.loop = loop
+        let cache = try WorkerCache(
+            path: configuration.cacheDirectory, byteCountMax: configuration.cacheBytesMax)
+        let mailbox = ComputeMailbox(waker: loop.waker)
+        self.cache = cache
+        self.mailbox = mailbox
+        let environment = ComputeEnvironment(
+            cacheDirectory: cache.preparedPath, isIntact: { digest, _ in cache.isIntact(digest) },
+            nowNanoseconds: MonotonicClock.nowNanoseconds)
+        thread = ComputeThread(
+            recipes: recipes, threadCount: configuration.threadCount, environment: environment,
+            report: mailbox.post)
+        state = WorkerState(WorkerSettings(
+            name: configuration.name, build: configuration.build, threadCount: UInt16(configuration.threadCount),
+            device: configuration.device, versionMin: VersionNegotiation.versionMin,
+            versionMax: VersionNegotiation.versionMax, recipes: Set(recipes.keys),
+            cacheBytesMax: configuration.cacheBytesMax))
+        apply(.started)
+    }
+
+    /// Waits for the next thing to happen and deals with it.
+    /// - Throws: `NetworkError` when the system has no memory left.
+    func turn(isDrainRequested: Bool) throws {
+        if isDrainRequested { apply(.drainRequested) }
+        let now = MonotonicClock.nowMilliseconds()
+        let wake = state.wakeMilliseconds.map { $0 > now ? $0 - now : 0 } ?? Self.waitMillisecondsMax
+        for event in try loop.wait(timeoutMilliseconds: Int(min(wake, Self.waitMillisecondsMax))) { happened(event) }
+        for report in mailbox.takeAll() { apply(WorkerEvent(report)) }
+        apply(.tick)
+    }
+
+    /// Lets the last bytes leave, as far as the kernel takes them at once, and ends the compute thread.
+    func end() throws {
+        _ = try loop.wait(timeoutMilliseconds: 0)
+        if !thread.end(withinSeconds: 2) { configuration.log("the recipe does not stop; it ends with the process") }
+    }
+
+    private func apply(_ event: WorkerEvent) {
+        events.append(event)
+        while !events.isEmpty {
+            let actions = state.apply(events.removeFirst(), atMilliseconds: MonotonicClock.nowMilliseconds())
+            for action in actions { perform(action) }
+        }
+    }
+
+    // MARK: The network
+
+    private func happened(_ event: NetworkEvent) {
+        switch event {
+        case .connected(let connection):
+            if connection == link?.connection { apply(.connected) }
+        case .received(let connection, let bytes):
+            guard connection == link?.connection else { return }
+            link?.received(bytes)
+            takeMessages()
+        case .closed(let connection, let reason):
+            guard connection == link?.connection else { return }
+            link = nil
+            apply(.disconnected(reason))
+        case .drained, .accepted, .rejected: break
+        }
+    }
+
+    private func takeMessages() {
+        do {
+            while exit == nil, let (requestID, message) = try link?.next() {
+                apply(.received(message, requestID: requestID))
+            }
+        } catch {
+            hangUp()
+            apply(.disconnected("it sent something that is not understood: \(error)"))
+        }
+    }
+
+    private func dial() {
+        do {
+            link = CoordinatorLink(try loop.connect(
+                host: configuration.host, port: configuration.port, security: configuration.security))
+        } catch {
+            events.append(.disconnected("\(error)"))
+        }
+    }
+
+    /// Nothing of this connection is heard any more.
+    private func hangUp() {
+        if let link { loop.close(link.connection) }
+        link = nil
+    }
+
+    private func send(_ message: Message, _ requestID: RequestID) {
+        guard let connection = link?.connection else { return }
+        do {
+            guard let bytes = try link?.bytes(of: message, requestID: requestID) else { return }
+            loop.send(bytes, on: connection)
+        } catch {
+            // As if the coordinator had refused it: it would.
+            let refusal = Refusal(code: .malformed, message: "\(error)")
+            events.append(.received(.refusal(refusal), requestID: requestID))
+        }
+    }
+
+    // MARK: Actions
+
+    private func perform(_ action: WorkerAction) {
+        switch action {
+        case .dial: dial()
+        case .hangUp: hangUp()
+        case .send(let message, let requestID): send(message, requestID)
+        case .openBlob(let digest, let byteCount):
+            events.append(cache.open(digest, byteCount: byteCount, keeping: state.neededDigests))
+        case .storePiece(let digest, let offset, let bytes):
+            events.append(cache.store(digest, offset: offset, bytes: bytes))
+        case .discardBlob(let digest): cache.discard(digest)
+        case .compute(let assignment): compute(assignment)
+        case .takeCheckpoint(let lease): thread.takeCheckpoint(of: lease)
+        case .stopCompute(let lease): thread.stop(lease)
+        case .interruptStep(let lease): thread.interruptStep(of: lease)
+        case .cancelCompute(let lease): thread.cancel(lease)
+        case .log(let text): configuration.log(text)
+        case .leave(let exit): self.exit = exit
+        }
+    }
+
+    private func compute(_ assignment: Assignment) {
+        cache.trimPrepared()
+        let missing = state.neededDigests.filter { cache.blobs.path(of: $0) == nil }
+        guard missing.isEmpty else {
+            // Another process with the same cache removed it in this moment: fetched again.
+            let digests = missing.map { ContentDigest(bytes: $0) }
+            return events.append(.computeEnded(assignment.lease, .inputsDamaged(digests)))
+        }
+        let inputs = assignment.description.inputs.map { blob in
+            RecipeInput(role: blob.role, name: blob.name, path: cache.path(of: blob.digest) ?? "")
+        }
+        let resumePath = assignment.resume.map { cache.path(of: $0.blob.digest) ?? "" }
+        thread.start(ComputeOrder(assignment: assignment, inputs: inputs, resumePath: resumePath))
+    }
+}
