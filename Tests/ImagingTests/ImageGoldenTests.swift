@@ -59,6 +59,16 @@ import Testing
         }
     }
 
+    @Test func aPairOfFilesBecomesOne() throws {
+        for name in ["pair.hdr", "pair_big.hdr"] {
+            let path = ImageSamples.golden("images/" + name)
+            let joined = try ImageFile.read(bytes: try #require(try ImageFile.joined(path: path)), name: name)
+            let pair = try ImageFile.read(path: path)
+            #expect(joined.volume.voxels == pair.volume.voxels && joined.volume.geometry == pair.volume.geometry)
+        }
+        #expect(try ImageFile.joined(path: ImageSamples.golden("images/scaled.nii.gz")) == nil)
+    }
+
     @Test func obliqueGridsGoToTheSameAxesAsByNibabel() throws {
         for (index, golden) in try decode("orientations.json", as: [OrientationCase].self).enumerated() {
             let orientation = Orientation(nearestTo: Geometry(affine: golden.affine))

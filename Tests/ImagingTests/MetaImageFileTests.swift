@@ -76,7 +76,11 @@ import Testing
                 try ImageSamples.write([9, 9, 9, 9, 9] + Self.voxels, folder + "/b.raw")
                 try ImageSamples.write(Self.header(["HeaderSize": size], file: "b.raw"), folder + "/b.mhd")
                 #expect(try ImageFile.read(path: folder + "/b.mhd").volume.voxels == (1...12).map { Float($0) })
+                let joined = try #require(try ImageFile.joined(path: folder + "/b.mhd"))
+                #expect(try ImageFile.read(bytes: joined, name: "b").volume.voxels == (1...12).map { Float($0) })
             }
+            try ImageSamples.write(Self.header() + Self.voxels, folder + "/b.mha")
+            #expect(try ImageFile.joined(path: folder + "/b.mha") == nil)
         }
     }
 

@@ -26,6 +26,15 @@ public enum ImageFile {
             ? try MetaImageFile.read(input, path: path) : try NIfTIFile.read(input, path: path)
     }
 
+    /// A volume that is kept in two files (.hdr with .img, .mhd with its data) as the bytes of one, for sending it
+    /// elsewhere: header and stored voxels unchanged. nil when the file stands by itself and can be sent as it is.
+    /// - Throws: `ImageFileError`.
+    public static func joined(path: String, name: String? = nil) throws(ImageFileError) -> [UInt8]? {
+        let input = try ByteInput(path: path, name: name ?? LocalFile.fileName(of: path))
+        return MetaImageHeader.isLikely(try input.peek(64))
+            ? try MetaImageFile.joined(input, path: path) : try NIfTIFile.joined(input, path: path)
+    }
+
     /// Does the name look like a file to read? The extension alone decides: for choosing files in a folder. A .img or
     /// .raw belongs to its header and is not read by itself.
     public static func isReadable(_ name: String) -> Bool {

@@ -39,6 +39,24 @@ public enum MetaImageFile {
             volume: Volume(shape: header.shape, geometry: header.geometry, voxels: voxels), source: source)
     }
 
+    /// See `ImageFile.joined`.
+    static func joined(_ input: ByteInput, path: String) throws(ImageFileError) -> [UInt8]? {
+        let start = try input.peek(ImageLimits.metaHeaderByteCountMax)
+        let header = try MetaImageHeader(checking: start, name: input.name)
+        if header.dataPlace == .local { return nil }
+        let data = try openData(header, input, path: path)
+        let claim = header.shape.voxelCount * header.type.byteCount
+        guard header.isCompressed || data.byteCount >= claim + max(header.skippedByteCount, 0) else {
+            throw .damaged(data.name, "it has \(data.byteCount) bytes where its header claims \(claim): it is cut short")
+        }
+        guard data.byteCount <= claim + ImageLimits.dataOffsetMax else {
+            throw .damaged(data.name, "it has far more bytes than its header claims")
+        }
+        var front = Array(start[..<header.byteCount])
+        front.removeSubrange(front[..<(front.count - 1)].lastIndex(of: 10).map { $0 + 1 }!...)
+        return front + Array("ElementDataFile = LOCAL\n".utf8) + (try ByteStream(data).read(data.byteCount))
+    }
+
     /// The bytes the voxels are in, standing at the first of them.
     private static func openData(
         _ header: MetaImageHeader, _ input: ByteInput, path: String?

@@ -32,6 +32,18 @@ public enum NIfTIFile {
             volume: Volume(shape: header.shape, geometry: geometry, voxels: voxels), source: source)
     }
 
+    /// See `ImageFile.joined`.
+    static func joined(_ input: ByteInput, path: String) throws(ImageFileError) -> [UInt8]? {
+        let raw = try openStream(input).read(NIfTIHeader.byteCount)
+        let header = try NIfTIHeader(checking: raw, name: input.name)
+        if header.isSingleFile { return nil }
+        let stream = try openStream(openCompanion(of: path, input.name))
+        let byteCount = try seekVoxels(stream, header, position: 0)
+        let voxels = try stream.read(byteCount)
+        guard voxels.count == byteCount else { throw .damaged(stream.name, "it is cut short") }
+        return header.singleFileFront(raw: raw) + voxels
+    }
+
     private static func openStream(_ input: ByteInput) throws(ImageFileError) -> ByteStream {
         try input.peek(2) == [0x1f, 0x8b] ? ByteStream(inflated: input) : ByteStream(input)
     }
@@ -39,13 +51,24 @@ public enum NIfTIFile {
     private static func readVoxels(
         _ stream: ByteStream, _ header: NIfTIHeader, position: Int
     ) throws(ImageFileError) -> [Float] {
+        _ = try seekVoxels(stream, header, position: position)
         let decoder = VoxelDecoder(type: header.type, swapsBytes: header.swapsBytes, scaling: header.scaling)
+        return try VoxelReader.read(stream, shape: header.shape, decoder: decoder)
+    }
+
+    /// Moves on to the voxels once it is certain that the file can hold them; returns their bytes.
+    private static func seekVoxels(
+        _ stream: ByteStream, _ header: NIfTIHeader, position: Int
+    ) throws(ImageFileError) -> Int {
+        let byteCount = header.shape.voxelCount * header.type.byteCount
         try VoxelReader.checkClaim(
             stream.input, storedByteCount: stream.input.byteCount, isCompressed: stream.isInflated,
-            bytesBefore: header.dataOffset, voxelByteCount: header.shape.voxelCount * header.type.byteCount)
+            bytesBefore: header.dataOffset, voxelByteCount: byteCount)
         let gap = header.dataOffset - position
-        guard try stream.skip(gap) == gap else { throw .damaged(stream.name, "it ends before its voxels: it is cut short") }
-        return try VoxelReader.read(stream, shape: header.shape, decoder: decoder)
+        guard try stream.skip(gap) == gap else {
+            throw .damaged(stream.name, "it ends before its voxels: it is cut short")
+        }
+        return byteCount
     }
 
     /// scan.hdr(.gz) -> scan.img or scan.img.gz in the same folder.

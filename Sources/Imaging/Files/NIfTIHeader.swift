@@ -194,6 +194,16 @@ struct NIfTIHeader: Hashable, Sendable {
         return header
     }
 
+    /// The front of one file for a header that was apart from its voxels; the file's byte order stays.
+    func singleFileFront(raw: [UInt8]) -> [UInt8] {
+        var front = raw
+        let offset = Float(Self.singleFileOffset).bitPattern
+        let stored = swapsBytes ? offset.bigEndian : offset.littleEndian
+        withUnsafeBytes(of: stored) { front.replaceSubrange(Field.dataOffset ..< Field.dataOffset + 4, with: $0) }
+        front.replaceSubrange(Field.magic..., with: "n+1\0".utf8)
+        return front + [0, 0, 0, 0]
+    }
+
     /// Reads back bytes that were checked before.
     init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
