@@ -61,7 +61,8 @@ let package = Package(
             "WorkerTests", ["Worker", "Protocol", "Platform", "Recipes", "Numerics"],
             resources: [.copy("Transcripts")]),
         tests(
-            "CoordinatorTests", ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes"],
+            "CoordinatorTests",
+            ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
             resources: [.copy("Transcripts")]),
         tests("TidyTests", []),
     ]

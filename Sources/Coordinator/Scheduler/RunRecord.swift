@@ -69,6 +69,9 @@ package struct RunRecord: Sendable {
     /// Works that can be leased now, in order of their numbers; those of stage finish apart, because they go first.
     package var ready: [WorkID] = []
     package var readyFinish: [WorkID] = []
+    /// When its first lease was granted, and how many works of stage finish have ended since, for the rate.
+    package var begunMilliseconds: Int64?
+    package var concludedCount = 0
 
     package init(id: RunID, request: RunRequest, firstWork: WorkID) {
         self.id = id

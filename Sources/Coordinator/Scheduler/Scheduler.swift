@@ -98,6 +98,7 @@ package struct Scheduler: Sendable {
         works[id]!.state = state
         works[id]!.lease = nil
         runs[works[id]!.run]!.remainingCount -= 1
+        if works[id]!.stage == .finish { runs[works[id]!.run]!.concludedCount += 1 }
     }
 
     /// Takes a piece of work out of the lists that its state put it on.

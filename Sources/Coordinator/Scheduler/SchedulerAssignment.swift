@@ -58,6 +58,7 @@ extension Scheduler {
         idle.removeAll { $0 == name }
         let lease = Lease(work: id, epoch: epoch)
         let work = works[id]!
+        if runs[work.run]!.begunMilliseconds == nil { runs[work.run]!.begunMilliseconds = nowMilliseconds }
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,
             checkpointSeconds: runs[work.run]!.request.checkpointSeconds)

@@ -29,7 +29,12 @@ extension Scheduler {
             run.remainingCount = recovered.works.count { !$0.state.isFinal }
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
-                work.lease?.expiresMilliseconds = nowMilliseconds + configuration.leaseMilliseconds
+                if let lease = work.lease {
+                    work.lease = LeaseRecord(
+                        worker: lease.worker, epoch: lease.epoch, grantedMilliseconds: nowMilliseconds,
+                        expiresMilliseconds: nowMilliseconds + configuration.leaseMilliseconds)
+                    work.lease!.hasLapsed = lease.hasLapsed
+                }
                 works[work.id] = work
                 if work.state == .ready { run.insertReady(work.id, stage: work.stage) }
                 if work.state == .leased { leased.insertSorted(work.id) }

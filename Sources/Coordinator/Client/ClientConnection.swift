@@ -1,0 +1,107 @@
+import Platform
+import Protocol
+
+/// One connection of a client: requests out, answers in, nothing else at the same time.
+final class ClientConnection {
+    /// The connection ended; the same requests on a new one may succeed.
+    struct Lost: Error {
+        var reason: String
+    }
+
+    private let loop: NetworkLoop
+    private let connection: ConnectionID
+    private var decoder = FrameDecoder(frameBytesMax: Limits.frameBytesMax)
+    private var lastRequestID: UInt32 = 0
+    private var answers: [UInt32: Message] = [:]
+    private var endReason: String?
+
+    /// A coordinator that says nothing for so long while an answer is awaited is taken for gone.
+    private static let answerMilliseconds: UInt64 = 60_000
+
+    /// Connects and says hello.
+    /// - Throws: `Lost`; `ClientError.refused`.
+    init(address: NetworkAddress, security: ConnectionSecurity, build: String) throws {
+        loop = try NetworkLoop()
+        connection = try loop.connect(host: address.host, port: address.port, security: security)
+        var isConnected = false
+        while !isConnected {
+            for event in try loop.wait(timeoutMilliseconds: 1_000) {
+                if case .connected = event { isConnected = true } else { take(event) }
+            }
+            if let endReason { throw Lost(reason: endReason) }
+        }
+        loop.send(FrameEncoder.magic, on: connection)
+        let hello = Hello(
+            role: .client, versionMin: VersionNegotiation.versionMin, versionMax: VersionNegotiation.versionMax,
+            build: build, name: "client", threadCount: 0, device: "none", held: [])
+        guard case .welcome = try request(.hello(hello), milliseconds: Limits.handshakeMilliseconds) else {
+            throw ClientError.violation("it did not answer hello with welcome")
+        }
+    }
+
+    deinit { loop.abort(connection, reason: "the client has ended") }
+
+    /// Sends one request and waits for its answer.
+    /// - Throws: `Lost`; `ClientError.refused` when the answer is a refusal.
+    func request(_ message: Message, milliseconds: UInt64 = answerMilliseconds) throws -> Message {
+        try answer(to: try send(message), milliseconds: milliseconds)
+    }
+
+    /// Keeps up to `windowCount` requests under way. `next` makes them until nil; `take` gets the answers in the same
+    /// order, each before `next` is asked for a request that would exceed the window.
+    func pipeline(windowCount: Int, next: () throws -> Message?, take: (Message) throws -> Void) throws {
+        var open: [UInt32] = []
+        var isExhausted = false
+        while true {
+            while !isExhausted, open.count < windowCount {
+                guard let message = try next() else {
+                    isExhausted = true
+                    break
+                }
+                open.append(try send(message))
+            }
+            guard !open.isEmpty else { return }
+            try take(try answer(to: open.removeFirst(), milliseconds: Self.answerMilliseconds))
+        }
+    }
+
+    private func send(_ message: Message) throws -> UInt32 {
+        lastRequestID += 1
+        loop.send(try MessageCoding.encode(message, requestID: lastRequestID), on: connection)
+        return lastRequestID
+    }
+
+    private func answer(to requestID: UInt32, milliseconds: UInt64) throws -> Message {
+        let deadline = MonotonicClock.nowMilliseconds() + milliseconds
+        while true {
+            if let message = answers.removeValue(forKey: requestID) {
+                if case .refusal(let refusal) = message { throw ClientError.refused(refusal) }
+                return message
+            }
+            // A refusal without a request id is about the connection itself.
+            if case .refusal(let refusal)? = answers.removeValue(forKey: 0) { throw ClientError.refused(refusal) }
+            if let endReason { throw Lost(reason: endReason) }
+            let now = MonotonicClock.nowMilliseconds()
+            guard now < deadline else { throw Lost(reason: "it does not answer") }
+            for event in try loop.wait(timeoutMilliseconds: Int(deadline - now)) { take(event) }
+        }
+    }
+
+    private func take(_ event: NetworkEvent) {
+        switch event {
+        case .received(_, let bytes):
+            decoder.append(bytes)
+            do {
+                while let frame = try decoder.next() {
+                    let (requestID, message) = try MessageCoding.decode(frame)
+                    answers[requestID] = message
+                }
+            } catch {
+                endReason = "\(error)"
+                loop.abort(connection, reason: "\(error)")
+            }
+        case .closed(_, let reason): endReason = endReason ?? reason
+        case .accepted, .rejected, .connected, .drained: break
+        }
+    }
+}

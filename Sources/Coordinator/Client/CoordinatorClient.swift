@@ -1,0 +1,260 @@
+import Foundation
+import Platform
+import Protocol
+
+/// What `train`, `segment`, `status`, `watch` and `cancel` say to a coordinator. Every call waits for its answer. A
+/// connection that is lost is made again, for `patienceSeconds`, and the request repeated: none of them does harm
+/// twice. So a coordinator may be restarted under a client that waits for a run. One thread at a time.
+///
+///     let client = try CoordinatorClient(address: NetworkAddress(parsing: "lab3:7311"))
+///     let data = try client.upload(path: "data/a.nii", role: "volume", name: "a")
+///     let run = try client.submit(Submission(...))
+///     while try client.status(of: run).runs[0].state == "running" { ... }
+///     for output in try client.outputs(of: run) { ... try client.download(blob, to: path) }
+public final class CoordinatorClient {
+    public let address: NetworkAddress
+    /// How long a lost coordinator is waited for; 0 gives up at once.
+    public var patienceSeconds: Double = 60
+    private let security: ConnectionSecurity
+    private let build: String
+    private var connection: ClientConnection?
+
+    /// Pieces of a blob under way at the same moment.
+    private static let windowCount = 8
+    private static let retryMilliseconds: UInt64 = 250
+    /// Blobs above this are not read into memory.
+    private static let bytesInMemoryMax: UInt64 = 1 << 30
+
+    /// Connects.
+    /// - Throws: `ClientError.unreachable` at once when nobody answers; `.refused` when it turns us down.
+    public init(
+        address: NetworkAddress, security: ConnectionSecurity = .plaintext, build: String = "quintet"
+    ) throws {
+        self.address = address
+        self.security = security
+        self.build = build
+        do {
+            connection = try ClientConnection(address: address, security: security, build: build)
+        } catch let lost as ClientConnection.Lost {
+            throw ClientError.unreachable(address: "\(address)", reason: lost.reason)
+        } catch let error as NetworkError {
+            throw ClientError.unreachable(address: "\(address)", reason: "\(error)")
+        }
+    }
+
+    // MARK: - Blobs
+
+    /// Uploads a file, going on where an earlier upload of the same bytes stopped; nothing is sent when the
+    /// coordinator has them. The file is read twice: for its digest and to be sent.
+    /// - Throws: `FileError`, `ClientError`.
+    public func upload(path: String, role: String, name: String) throws -> BlobReference {
+        let reference = BlobReference(
+            role: role, name: name, digest: ContentDigest(bytes: try SHA256.digest(ofFile: path)),
+            byteCount: try FileSystem.byteCount(of: path))
+        try upload(reference) { try FileSystem.read(path, offset: $0, count: $1) }
+        return reference
+    }
+
+    /// Uploads bytes in memory.
+    /// - Throws: `ClientError`.
+    public func upload(bytes: [UInt8], role: String, name: String) throws -> BlobReference {
+        let reference = BlobReference(
+            role: role, name: name, digest: ContentDigest(bytes: SHA256.digest(of: bytes)),
+            byteCount: UInt64(bytes.count))
+        try upload(reference) { Array(bytes[Int($0)..<(Int($0) + $1)]) }
+        return reference
+    }
+
+    /// The list of an archive's volumes as a blob, for `Submission.volumeManifest`.
+    /// - Throws: `ProtocolError` for names or counts beyond the limits; `ClientError`.
+    public func uploadManifest(_ volumes: [VolumeSubmission]) throws -> BlobReference {
+        try upload(bytes: try VolumeManifest.encode(volumes), role: "manifest", name: "volumes")
+    }
+
+    private func upload(_ reference: BlobReference, read: (UInt64, Int) throws -> [UInt8]) throws {
+        try patiently { connection in
+            var sent = try Self.offset(try connection.request(
+                .blobOffer(reference.digest, byteCount: reference.byteCount)), of: reference)
+            try connection.pipeline(
+                windowCount: Self.windowCount,
+                next: {
+                    guard sent < reference.byteCount else { return nil }
+                    let count = Int(min(UInt64(Limits.blobChunkBytesMax), reference.byteCount - sent))
+                    let bytes = try read(sent, count)
+                    guard bytes.count == count else { throw ClientError.damaged(name: reference.name) }
+                    defer { sent += UInt64(count) }
+                    return .blobPut(reference.digest, offset: sent, bytes: bytes)
+                },
+                take: { _ = try Self.offset($0, of: reference) })
+            let end = try Self.offset(try connection.request(
+                .blobOffer(reference.digest, byteCount: reference.byteCount)), of: reference)
+            guard end == reference.byteCount else { throw ClientError.damaged(name: reference.name) }
+        }
+    }
+
+    private static func offset(_ message: Message, of reference: BlobReference) throws -> UInt64 {
+        guard case .blobOffset(let digest, let offset) = message, digest == reference.digest,
+            offset <= reference.byteCount
+        else { throw ClientError.violation("it answered an upload with something else") }
+        return offset
+    }
+
+    /// Brings a blob to a file. Goes on where an earlier call for the same blob in the same folder stopped; the file
+    /// appears when its digest is right, not before. A file that is there is replaced.
+    /// - Throws: `ClientError`, `FileError`.
+    public func download(_ blob: BlobReference, to path: String) throws {
+        let partial = FileSystem.folder(of: path) + "/.quintet-download"
+        let directory = try BlobDirectory(path: partial)
+        var received: UInt64 = 0
+        try patiently { connection in
+            received = try directory.offer(blob.digest.bytes, byteCount: blob.byteCount)
+            try fetch(blob, from: received, over: connection) { offset, bytes in
+                do {
+                    received = try directory.append(blob.digest.bytes, offset: offset, bytes: bytes)
+                } catch BlobError.damaged {
+                    throw ClientError.damaged(name: blob.name)
+                }
+            }
+        }
+        guard let complete = directory.path(of: blob.digest.bytes) else {
+            throw ClientError.damaged(name: blob.name)
+        }
+        try FileSystem.rename(complete, to: path)
+        // Empty unless another download is under way; then it is that one's to remove.
+        if try FileSystem.list(partial + "/partial").isEmpty, try directory.digests().isEmpty {
+            try FileSystem.removeTree(partial)
+        }
+    }
+
+    /// Brings a blob of at most 1 GiB into memory, its digest checked.
+    /// - Throws: `ClientError`.
+    public func download(_ blob: BlobReference) throws -> [UInt8] {
+        guard blob.byteCount <= Self.bytesInMemoryMax else {
+            throw ClientError.violation("'\(blob.name)' has \(blob.byteCount) bytes")
+        }
+        var bytes: [UInt8] = []
+        try patiently { connection in
+            bytes = []
+            try fetch(blob, from: 0, over: connection) { _, piece in bytes += piece }
+        }
+        guard SHA256.digest(of: bytes) == blob.digest.bytes else { throw ClientError.damaged(name: blob.name) }
+        return bytes
+    }
+
+    private func fetch(
+        _ blob: BlobReference, from offset: UInt64, over connection: ClientConnection,
+        take: (UInt64, [UInt8]) throws -> Void
+    ) throws {
+        var asked = offset
+        var received = offset
+        try connection.pipeline(
+            windowCount: Self.windowCount,
+            next: {
+                guard asked < blob.byteCount else { return nil }
+                let count = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - asked)
+                defer { asked += count }
+                return .blobGet(blob.digest, offset: asked, byteCountMax: UInt32(count))
+            },
+            take: {
+                let expected = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - received)
+                guard case .blobChunk(blob.digest, received, blob.byteCount, let bytes) = $0,
+                    UInt64(bytes.count) == expected
+                else { throw ClientError.violation("it answered a download with something else") }
+                try take(received, bytes)
+                received += expected
+            })
+    }
+
+    // MARK: - Runs
+
+    /// Submits a run whose blobs are all uploaded or registered. The same idempotency key again gives the same run;
+    /// what was refused or cancelled in it is then tried again.
+    /// - Throws: `ClientError`.
+    public func submit(_ submission: Submission) throws -> RunID {
+        guard case .submitted(let run) = try request(.submit(submission)) else { throw unexpected }
+        return run
+    }
+
+    /// - Throws: `ClientError`.
+    public func cancel(_ run: RunID) throws {
+        guard case .accepted = try request(.cancel(run)) else { throw unexpected }
+    }
+
+    /// - Parameters:
+    ///   - run: nil for all runs.
+    ///   - history: the audit, too.
+    /// - Throws: `ClientError`.
+    public func status(of run: RunID? = nil, history: Bool = false) throws -> StatusReport {
+        let json = try statusJSON(of: run, history: history)
+        do {
+            return try JSONDecoder().decode(StatusReport.self, from: Data(json.utf8))
+        } catch {
+            throw ClientError.violation("its status cannot be read: \(error)")
+        }
+    }
+
+    /// The status as the coordinator said it: one JSON object, see `StatusReport`.
+    /// - Throws: `ClientError`.
+    public func statusJSON(of run: RunID? = nil, history: Bool = false) throws -> String {
+        guard case .status(let json) = try request(.statusRequest(run, history: history)) else { throw unexpected }
+        return json
+    }
+
+    /// Everything that a run has produced so far from `first` on, in the order in which it came: with the number of
+    /// those already seen as `first` it gives the new ones.
+    /// - Throws: `ClientError`.
+    public func outputs(of run: RunID, first: Int = 0) throws -> [RunOutput] {
+        var all: [RunOutput] = []
+        while true {
+            let message = Message.outputsRequest(
+                run, first: UInt32(first + all.count), countMax: UInt32(Limits.runOutputsMax))
+            guard case .outputs(let page, let moreFollow) = try request(message) else { throw unexpected }
+            all += page
+            if !moreFollow || page.isEmpty { return all }
+        }
+    }
+
+    /// A replica's figures from an iteration on, as far as they have arrived.
+    /// - Throws: `ClientError`.
+    public func metrics(of run: RunID, replica: Int, firstIteration: Int = 0) throws -> [TrainingMetric] {
+        var all: [TrainingMetric] = []
+        var first = UInt32(firstIteration)
+        while true {
+            let message = Message.metricsRequest(run, replica: UInt16(replica), firstIteration: first)
+            guard case .metrics(let page, let moreFollow) = try request(message) else { throw unexpected }
+            all += page
+            guard moreFollow, let last = page.last else { return all }
+            first = last.iteration + 1
+        }
+    }
+
+    private var unexpected: ClientError { .violation("it answered something else than was asked") }
+
+    private func request(_ message: Message) throws -> Message { try patiently { try $0.request(message) } }
+
+    /// Does something over the connection, again over a new one while there is patience.
+    private func patiently<Result>(_ body: (ClientConnection) throws -> Result) throws -> Result {
+        var lostSince: UInt64?
+        while true {
+            var reason: String
+            do {
+                let connection = try self.connection
+                    ?? ClientConnection(address: address, security: security, build: build)
+                self.connection = connection
+                return try body(connection)
+            } catch let lost as ClientConnection.Lost {
+                reason = lost.reason
+            } catch let error as NetworkError {
+                reason = "\(error)"
+            }
+            connection = nil
+            let now = MonotonicClock.nowMilliseconds()
+            let since = lostSince ?? now
+            lostSince = since
+            guard now < since + UInt64(patienceSeconds * 1000) else {
+                throw ClientError.unreachable(address: "\(address)", reason: reason)
+            }
+            MonotonicClock.sleep(milliseconds: Self.retryMilliseconds)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Platform
+
+/// How a coordinator is set up.
+public struct CoordinatorConfiguration: Sendable {
+    /// The folder of everything that must survive: `state.sqlite`, `blobs/`, `lock`. Made where it is missing.
+    public var stateDirectory: String
+    /// "127.0.0.1", a name or address of this machine, or "*" for every address.
+    public var host: String
+    /// 0 for any free one.
+    public var port: UInt16
+    /// Without protection only loopback addresses are listened at.
+    public var security: ConnectionSecurity
+    /// A worker that gives no sign of life for so long loses its work to others.
+    public var leaseSeconds: Double
+    /// How often workers give a sign of life; at most a third of `leaseSeconds` makes sense.
+    public var heartbeatSeconds: Double
+    /// The program's version and build, for peers.
+    public var build: String
+    /// A line for people, from any thread.
+    public var log: @Sendable (String) -> Void
+
+    public init(
+        stateDirectory: String, host: String = "127.0.0.1", port: UInt16 = 0,
+        security: ConnectionSecurity = .plaintext, leaseSeconds: Double = 30, heartbeatSeconds: Double = 5,
+        build: String = "quintet", log: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.stateDirectory = stateDirectory
+        self.host = host
+        self.port = port
+        self.security = security
+        self.leaseSeconds = leaseSeconds
+        self.heartbeatSeconds = heartbeatSeconds
+        self.build = build
+        self.log = log
+    }
+
+    var leaseMilliseconds: Int64 { Int64(leaseSeconds * 1000) }
+    var heartbeatMilliseconds: UInt32 { UInt32(heartbeatSeconds * 1000) }
+}
+
+/// Why a coordinator cannot start, or had to stop.
+public struct CoordinatorError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong and what to do.
+    public var description: String
+
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,357 @@
+import Platform
+import Protocol
+
+/// Between the bytes and the decisions: knows the peers, turns their messages into events of the scheduler, commits,
+/// and says what is to be sent. One thread; it waits for nothing but the store's commit.
+final class CoordinatorCore {
+    let configuration: CoordinatorConfiguration
+    let blobs: BlobDirectory
+    let store: Store
+    private(set) var scheduler: Scheduler
+    private(set) var peers: [ConnectionID: Peer] = [:]
+    private var workerConnections: [WorkerName: ConnectionID] = [:]
+    private var turn = Turn()
+
+    /// The audit's entries in one status.
+    private static let eventsMax = 2_000
+
+    init(configuration: CoordinatorConfiguration, store: Store, blobs: BlobDirectory, nowMilliseconds: UInt64) throws {
+        self.configuration = configuration
+        self.store = store
+        self.blobs = blobs
+        let settings = Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds)
+        scheduler = Scheduler(
+            configuration: settings, recovering: try store.recover(), at: Int64(nowMilliseconds))
+        follow(scheduler.resume(), nil, 0)
+    }
+
+    // MARK: - Connections
+
+    func accepted(_ connection: ConnectionID, address: String, at now: UInt64) {
+        peers[connection] = Peer(connection: connection, address: address, nowMilliseconds: now)
+        let strangers = peers.values.count { $0.role == .unknown }
+        if strangers > Limits.connectionsBeforeWelcomeMax { hangUp(connection, "too many peers that say nothing") }
+    }
+
+    func closed(_ connection: ConnectionID, at now: UInt64) {
+        guard let peer = peers.removeValue(forKey: connection), case .worker(let name) = peer.role else { return }
+        workerConnections[name] = nil
+        apply(.workerDisconnected(name), at: now)
+    }
+
+    func received(_ bytes: [UInt8], on connection: ConnectionID, at now: UInt64) {
+        guard peers[connection] != nil, peers[connection]!.isClosing == false else { return }
+        peers[connection]!.heardMilliseconds = now
+        peers[connection]!.decoder.append(bytes)
+        do {
+            while let frame = try peers[connection]?.decoder.next() {
+                // A message that has begun before counts from its own first byte; good enough for a deadline.
+                peers[connection]!.frameBeganMilliseconds = nil
+                let (requestID, message) = try MessageCoding.decode(frame)
+                receive(message, requestID, on: connection, at: now)
+                if peers[connection]?.isClosing != false { return }
+            }
+        } catch {
+            refuse(error.refusal, 0, connection)
+            return hangUp(connection, "\(error)")
+        }
+        if peers[connection]!.decoder.isInsideFrame {
+            if peers[connection]!.frameBeganMilliseconds == nil { peers[connection]!.frameBeganMilliseconds = now }
+        } else {
+            peers[connection]!.frameBeganMilliseconds = nil
+        }
+    }
+
+    private func hangUp(_ connection: ConnectionID, _ reason: String) {
+        guard peers[connection] != nil else { return }
+        peers[connection]!.isClosing = true
+        turn.outgoing.append(.close(connection, reason: reason))
+    }
+
+    func answered(_ connection: ConnectionID) { peers[connection]?.openRequestCount -= 1 }
+
+    // MARK: - Messages
+
+    private func receive(_ message: Message, _ requestID: UInt32, on connection: ConnectionID, at now: UInt64) {
+        switch (peers[connection]!.role, message) {
+        case (.unknown, .hello(let hello)): greet(hello, requestID, connection, at: now)
+        case (.unknown, _):
+            refuse(.notAllowed, "say hello first", requestID, connection)
+            hangUp(connection, "it did not say hello")
+        case (.replaced, _): break
+        case (_, .blobGet), (_, .blobOffer), (_, .blobPut): receiveBlob(message, requestID, connection)
+        case (.worker(let name), _): receive(message, requestID, from: name, connection, at: now)
+        case (.client, _): receive(message, requestID, fromClient: connection, at: now)
+        }
+    }
+
+    private func greet(_ hello: Hello, _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64) {
+        let outcome = VersionNegotiation.choose(
+            ourBuild: configuration.build, theirMin: hello.versionMin, theirMax: hello.versionMax,
+            theirBuild: hello.build)
+        guard case .agreed(let version) = outcome else {
+            if case .refused(let refusal) = outcome { refuse(refusal, requestID, connection) }
+            return hangUp(connection, "no common protocol version")
+        }
+        if hello.role == .worker && hello.name.isEmpty {
+            refuse(.malformed, "a worker needs a name", requestID, connection)
+            return hangUp(connection, "a worker without a name")
+        }
+        peers[connection]!.decoder.frameBytesMax = Limits.frameBytesMax
+        let welcome = Welcome(
+            version: version, build: configuration.build, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
+            leaseMilliseconds: UInt32(configuration.leaseMilliseconds))
+        turn.outgoing.append(.send(.welcome(welcome), requestID: requestID, to: connection))
+        guard hello.role == .worker else {
+            peers[connection]!.role = .client
+            return
+        }
+        if let old = workerConnections[hello.name] {
+            peers[old]?.role = .replaced
+            hangUp(old, "the worker has connected again")
+        }
+        peers[connection]!.role = .worker(hello.name)
+        workerConnections[hello.name] = connection
+        let facts = WorkerFacts(build: hello.build, device: hello.device, threadCount: Int(hello.threadCount))
+        apply(.workerConnected(hello.name, facts, held: hello.held), at: now)
+    }
+
+    private func receiveBlob(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) {
+        peers[connection]!.openRequestCount += 1
+        if peers[connection]!.openRequestCount > Limits.openRequestsMax {
+            refuse(.limit, "more than \(Limits.openRequestsMax) open requests", requestID, connection)
+            return hangUp(connection, "too many open requests")
+        }
+        turn.outgoing.append(.blob(message, requestID: requestID, from: connection))
+    }
+
+    private func receive(
+        _ message: Message, _ requestID: UInt32, from name: WorkerName, _ connection: ConnectionID, at now: UInt64
+    ) {
+        switch message {
+        case .idle: apply(.idle(name), connection, requestID, at: now)
+        case .heartbeat(let progress): apply(.heartbeat(name, progress), connection, requestID, at: now)
+        case .checkpointSaved(let lease, let checkpoint, let metrics):
+            guard hasBlobs([checkpoint.blob], requestID, connection) else { return }
+            apply(.checkpointSaved(name, lease, checkpoint, metrics), connection, requestID, at: now)
+        case .finished(let result):
+            guard hasBlobs(result.outputs, requestID, connection) else { return }
+            apply(.finished(name, result), connection, requestID, at: now)
+        case .surrender(let lease, let reason, let text):
+            apply(.surrendered(name, lease, reason, text), connection, requestID, at: now)
+        default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
+        }
+    }
+
+    private func receive(
+        _ message: Message, _ requestID: UInt32, fromClient connection: ConnectionID, at now: UInt64
+    ) {
+        switch message {
+        case .submit(let submission): submit(submission, requestID, connection, at: now)
+        case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
+        case .statusRequest, .outputsRequest, .metricsRequest:
+            turn.outgoing.append(.read(message, requestID: requestID, from: connection))
+        default: refuse(.notAllowed, "a client does not say this", requestID, connection)
+        }
+    }
+
+    private func submit(_ submission: Submission, _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64) {
+        var volumes: [VolumeSubmission] = []
+        guard hasBlobs(submission.inputs, requestID, connection) else { return }
+        if let manifest = submission.volumeManifest {
+            guard hasBlobs([manifest], requestID, connection) else { return }
+            do {
+                guard manifest.byteCount <= UInt64(Limits.manifestBytesMax) else {
+                    throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
+                }
+                volumes = try VolumeManifest.decode(
+                    try blobs.read(manifest.digest.bytes, offset: 0, count: Int(manifest.byteCount)))
+            } catch {
+                return refuse(.malformed, "the list of volumes cannot be read: \(error)", requestID, connection)
+            }
+            guard hasBlobs(volumes.flatMap(\.inputs), requestID, connection) else { return }
+        }
+        let request = RunRequest(
+            kind: submission.kind, recipe: submission.recipe, parameters: submission.parameters,
+            seed: submission.seed, replicaCount: Int(submission.replicaCount),
+            iterationCount: submission.iterationCount, checkpointSeconds: submission.checkpointSeconds,
+            inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey)
+        apply(.submit(request), connection, requestID, at: now)
+    }
+
+    /// Whether these blobs are all here; refuses the request where one is not.
+    private func hasBlobs(_ wanted: [BlobReference], _ requestID: UInt32, _ connection: ConnectionID) -> Bool {
+        for blob in wanted {
+            let found = blobs.byteCount(of: blob.digest.bytes)
+            guard found != blob.byteCount else { continue }
+            let what = "blob \(blob.digest) ('\(blob.name)')"
+            if let found {
+                refuse(.malformed, "\(what) has \(found) bytes, not \(blob.byteCount)", requestID, connection)
+            } else {
+                refuse(.unknown, "\(what) is not here; upload it first", requestID, connection)
+            }
+            return false
+        }
+        return true
+    }
+
+    private func refuse(_ code: RefusalCode, _ text: String, _ requestID: UInt32, _ connection: ConnectionID) {
+        refuse(Refusal(code: code, message: Texts.bounded(text)), requestID, connection)
+    }
+
+    private func refuse(_ refusal: Refusal, _ requestID: UInt32, _ connection: ConnectionID) {
+        turn.outgoing.append(.send(.refusal(refusal), requestID: requestID, to: connection))
+    }
+
+    // MARK: - Events and what follows
+
+    func voted(_ work: WorkID, _ votes: [BlobReference], _ outcome: VoteCounter.Outcome, at now: UInt64) {
+        switch outcome {
+        case .voted(let blob):
+            // The same bytes may have been the vote on another volume that was finished and forgotten meanwhile.
+            if blobs.byteCount(of: blob.digest.bytes) != blob.byteCount {
+                turn.outgoing.append(.vote(work, votes))
+            } else {
+                apply(.voted(work, blob), at: now)
+            }
+        case .useless(let why): apply(.voteFailed(work, why), at: now)
+        case .later: turn.outgoing.append(.vote(work, votes))
+        }
+    }
+
+    /// A file that runs may use where it lies; known again after a restart.
+    func remember(external digest: ContentDigest, byteCount: UInt64, path: String) {
+        do {
+            try store.registerExternalBlob(
+                digest, byteCount: byteCount, path: path, wallMilliseconds: Int64(WallClock.nowSeconds() * 1000))
+        } catch {
+            configuration.log("\(path) will not be known after a restart: \(error)")
+        }
+    }
+
+    func tick(at now: UInt64, awayMilliseconds: Int64) {
+        if awayMilliseconds > configuration.leaseMilliseconds / 2 {
+            apply(.wasAway(milliseconds: awayMilliseconds), at: now)
+        }
+        apply(.tick, at: now)
+        let silence = UInt64(3 * configuration.leaseMilliseconds)
+        for peer in peers.values where !peer.isClosing {
+            if let reason = peer.overdue(at: now, silenceMilliseconds: silence) { hangUp(peer.connection, reason) }
+        }
+    }
+
+    private func apply(
+        _ event: SchedulerEvent, _ connection: ConnectionID? = nil, _ requestID: UInt32 = 0, at now: UInt64
+    ) {
+        follow(scheduler.apply(event, at: Int64(now)), connection, requestID)
+    }
+
+    private func follow(_ actions: [SchedulerAction], _ connection: ConnectionID?, _ requestID: UInt32) {
+        for action in actions {
+            switch action {
+            case .persist(let change): turn.changes.append(change)
+            case .answer(let message):
+                guard let connection else { continue }
+                var message = message
+                if case .refusal(let refusal) = message {
+                    message = .refusal(Refusal(code: refusal.code, message: Texts.bounded(refusal.message)))
+                }
+                turn.outgoing.append(.send(message, requestID: requestID, to: connection))
+            case .send(let message, let name):
+                guard let worker = workerConnections[name] else { continue }
+                turn.outgoing.append(.send(message, requestID: 0, to: worker))
+            case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
+            }
+        }
+    }
+
+    /// Commits the turn. What is returned may be said and done now.
+    /// - Throws: when the store cannot even be read any more.
+    func endTurn(at now: UInt64) throws -> [Outgoing] {
+        let ended = turn
+        turn = Turn()
+        guard !ended.changes.isEmpty else { return ended.outgoing }
+        do {
+            let folder = configuration.stateDirectory
+            if case .fail(let code) = Failpoint.hit("store.beforeCommit", detail: folder) {
+                throw FileError(operation: "commit", path: folder, code: code)
+            }
+            let wall = Int64(WallClock.nowSeconds() * 1000)
+            let released = try store.commit(ended.changes, wallMilliseconds: wall)
+            _ = Failpoint.hit("store.afterCommit", detail: folder)
+            for digest in released { try? blobs.remove(digest.bytes) }
+            for change in ended.changes { if change.isWorthALine { configuration.log("\(change)") } }
+            return ended.outgoing
+        } catch {
+            return try startAgain(after: error, ended, at: now)
+        }
+    }
+
+    /// A commit that failed is as a restart: what is in the store counts. Requests are refused, workers are sent away;
+    /// they come back and say what they hold, and say again what was not acknowledged.
+    private func startAgain(after error: any Error, _ ended: Turn, at now: UInt64) throws -> [Outgoing] {
+        configuration.log("nothing of this turn was kept: \(error)")
+        let isFull = (error as? StoreError)?.kind == .diskFull || (error as? FileError)?.isDiskFull == true
+        let refusal = Refusal(
+            code: isFull ? .diskFull : .internalError, message: Texts.bounded("coordinator: \(error)"))
+        var outgoing = ended.failed(refusal)
+        scheduler = Scheduler(
+            configuration: scheduler.configuration, recovering: try store.recover(), at: Int64(now))
+        for (name, connection) in workerConnections.sorted(by: { $0.key < $1.key }) {
+            peers[connection]?.role = .replaced
+            peers[connection]?.isClosing = true
+            outgoing.append(.close(connection, reason: "the coordinator could not keep what '\(name)' said"))
+        }
+        workerConnections = [:]
+        follow(scheduler.resume(), nil, 0)
+        return outgoing
+    }
+
+    // MARK: - Questions
+
+    /// Answers a question from what is committed.
+    func read(_ message: Message, at now: UInt64) -> Message {
+        do {
+            switch message {
+            case .statusRequest(let run, let history): return try status(run, history, at: now)
+            case .outputsRequest(let run, let first, let countMax):
+                if let refusal = refusalOfUnknown(run) { return refusal }
+                let count = min(Int(countMax), Limits.runOutputsMax)
+                var (outputs, more) = try store.outputs(of: run, first: first, countMax: count)
+                let fitting = try MessageCoding.countOfOutputsThatFit(outputs)
+                if fitting < outputs.count { (outputs, more) = (Array(outputs.prefix(fitting)), true) }
+                return .outputs(outputs, moreFollow: more)
+            case .metricsRequest(let run, let replica, let firstIteration):
+                if let refusal = refusalOfUnknown(run) { return refusal }
+                let (metrics, more) = try store.metrics(
+                    of: run, replica: Int(replica), firstIteration: firstIteration, countMax: Limits.metricsMax)
+                return .metrics(metrics, moreFollow: more)
+            default: preconditionFailure("\(message.brief) is not a question")
+            }
+        } catch {
+            return .refusal(Refusal(code: .internalError, message: Texts.bounded("coordinator: \(error)")))
+        }
+    }
+
+    private func status(_ run: RunID?, _ history: Bool, at now: UInt64) throws -> Message {
+        if let run, let refusal = refusalOfUnknown(run) { return refusal }
+        let events = history ? try store.events(of: run, countMax: Self.eventsMax) : nil
+        let maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: configuration.build)
+        return .status(json: maker.json(run: run, events: events))
+    }
+
+    private func refusalOfUnknown(_ run: RunID) -> Message? {
+        guard scheduler.runs[run] == nil else { return nil }
+        return .refusal(Refusal(code: .unknown, message: "there is no \(run); `quintet status` lists the runs"))
+    }
+}
+
+extension StoreChange {
+    /// Whether people who watch the coordinator's log want to read it; the audit has all.
+    var isWorthALine: Bool {
+        switch self {
+        case .workReady, .workVoting, .votesCounted, .metricsAccepted: return false
+        default: return true
+        }
+    }
+}

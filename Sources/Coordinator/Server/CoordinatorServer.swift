@@ -1,0 +1,239 @@
+import Dispatch
+import Platform
+import Protocol
+import Synchronization
+
+/// The coordinator: listens, decides, remembers, votes.
+///
+///     let server = try CoordinatorServer(configuration: .init(stateDirectory: "state", port: 7311))
+///     print("listening at port \(server.port)")
+///     try server.run()          // until requestStop() from another thread or a signal's watcher
+///
+/// Three threads: the caller of `run` owns network, scheduler and store; one reads and writes blobs; one counts votes.
+/// The latter two report through `inbox`. Whatever kills the process, a new one on the same folder goes on: nothing
+/// that was acknowledged is missing (`Store`), and workers reconnect and keep what they hold.
+public final class CoordinatorServer: @unchecked Sendable {
+    /// Where it listens.
+    public let port: UInt16
+    private let configuration: CoordinatorConfiguration
+    private let blobs: BlobDirectory
+    private let blobQueue = DispatchQueue(label: "quintet.blobs")
+    private let voteQueue = DispatchQueue(label: "quintet.votes")
+    private let inbox = Mutex<[Report]>([])
+    private let ending = Atomic<UInt8>(Ending.none.rawValue)
+    private let waker: NetworkWaker
+    // Only the caller of `init` and then that of `run` touch these: hence @unchecked.
+    private let loop: NetworkLoop
+    private let core: CoordinatorCore
+    /// Let go of when `run` ends.
+    private var lock: FolderLock?
+
+    private enum Ending: UInt8 { case none, stop, crash }
+
+    /// What the other threads tell the loop.
+    private enum Report: Sendable {
+        case blobAnswered(Message, requestID: UInt32, ConnectionID)
+        case voted(WorkID, [BlobReference], VoteCounter.Outcome)
+        case external(ContentDigest, byteCount: UInt64, path: String)
+    }
+
+    private static let tickMillisecondsMax: Int64 = 500
+    private static let voteAgainSeconds = 5
+
+    /// Opens the state folder, recovers what it holds, and listens: `port` is known from here on, and peers that
+    /// connect are served when `run` runs.
+    /// - Throws: `CoordinatorError`, `StoreError`, `NetworkError`, `FileError`, `FolderLock.Held`: each says what to
+    ///   do.
+    public init(configuration: CoordinatorConfiguration) throws {
+        self.configuration = configuration
+        try Self.checkSecurity(configuration)
+        try FileSystem.makeFolder(configuration.stateDirectory)
+        let lock = try FolderLock(folder: configuration.stateDirectory)
+        blobs = try BlobDirectory(path: configuration.stateDirectory + "/blobs")
+        let store = try Store(path: configuration.stateDirectory + "/state.sqlite")
+        for external in try store.externalBlobs() {
+            do {
+                try blobs.registerExternal(
+                    path: external.path, digest: external.digest.bytes, byteCount: external.byteCount)
+            } catch {
+                configuration.log("a file that a run uses is not as it was: \(error)")
+            }
+        }
+        core = try CoordinatorCore(
+            configuration: configuration, store: store, blobs: blobs,
+            nowMilliseconds: MonotonicClock.nowMilliseconds())
+        var limits = NetworkLimits()
+        limits.connectionsMax = Limits.connectionsMax
+        limits.queuedByteCountMax = Limits.queuedBytesMax
+        limits.handshakeMilliseconds = Limits.handshakeMilliseconds
+        loop = try NetworkLoop(limits: limits)
+        waker = loop.waker
+        self.lock = lock
+        port = try loop.listen(host: configuration.host, port: configuration.port, security: configuration.security)
+    }
+
+    private static func checkSecurity(_ configuration: CoordinatorConfiguration) throws {
+        guard configuration.leaseSeconds >= 0.1, configuration.leaseSeconds <= 86_400,
+            configuration.heartbeatSeconds > 0, configuration.heartbeatSeconds <= configuration.leaseSeconds / 2
+        else {
+            throw CoordinatorError(
+                "a lease of \(configuration.leaseSeconds) s with heartbeats every \(configuration.heartbeatSeconds) s "
+                    + "does not work; a lease lasts 0.1 s to a day and at least two heartbeats")
+        }
+        guard case .plaintext = configuration.security else { return }
+        let address = NetworkAddress(host: configuration.host, port: configuration.port)
+        guard configuration.host == "*" || (try? address.isLoopback()) != true else { return }
+        throw CoordinatorError(
+            "listening at \(configuration.host) without a token would let anyone in; make one with "
+                + "`quintet token new FILE` and give --token-file FILE to the coordinator and to every worker, "
+                + "or listen at 127.0.0.1")
+    }
+
+    /// Makes a file known where it lies, so that a run on this machine copies nothing. The file must not change.
+    /// From any thread; a submission that names the digest may follow at once.
+    /// - Parameter digest: SHA-256 of the file's bytes.
+    /// - Throws: `FileError`; `BlobError.wrongSize`.
+    public func registerExternalBlob(path: String, digest: ContentDigest, byteCount: UInt64) throws {
+        let path = try FileSystem.absolutePath(path)
+        try blobs.registerExternal(path: path, digest: digest.bytes, byteCount: byteCount)
+        report(.external(digest, byteCount: byteCount, path: path))
+    }
+
+    /// Ends `run` soon: no new connections, the turn under way is committed, the rest is for the next start. From any
+    /// thread.
+    public func requestStop() {
+        ending.store(Ending.stop.rawValue, ordering: .releasing)
+        waker.wake()
+    }
+
+    /// Ends `run` as if the process had been killed, for tests.
+    package func crash() {
+        ending.store(Ending.crash.rawValue, ordering: .releasing)
+        waker.wake()
+    }
+
+    /// Serves until `requestStop`. Once.
+    /// - Throws: `NetworkError`, `StoreError`: what makes it impossible to go on.
+    public func run() throws {
+        defer { lock = nil }
+        let tick = max(20, min(Self.tickMillisecondsMax, configuration.leaseMilliseconds / 4))
+        var lastMilliseconds = MonotonicClock.nowMilliseconds()
+        carryOut(try core.endTurn(at: lastMilliseconds))
+        while ending.load(ordering: .acquiring) == Ending.none.rawValue {
+            let events = try loop.wait(timeoutMilliseconds: Int(tick))
+            let now = MonotonicClock.nowMilliseconds()
+            if ending.load(ordering: .acquiring) == Ending.crash.rawValue { return vanish() }
+            let away = Int64(now - lastMilliseconds) - tick
+            lastMilliseconds = now
+            takeReports(at: now)
+            for event in events { take(event, at: now) }
+            core.tick(at: now, awayMilliseconds: away)
+            carryOut(try core.endTurn(at: now))
+        }
+        if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
+    }
+
+    // MARK: - In
+
+    private func take(_ event: NetworkEvent, at now: UInt64) {
+        switch event {
+        case .accepted(let connection, let peer):
+            loop.send(FrameEncoder.magic, on: connection)
+            core.accepted(connection, address: peer, at: now)
+        case .rejected(let peer, let reason): configuration.log("\(peer) was turned away: \(reason)")
+        case .received(let connection, let bytes): core.received(bytes, on: connection, at: now)
+        case .closed(let connection, _): core.closed(connection, at: now)
+        case .connected, .drained: break
+        }
+    }
+
+    private func report(_ report: Report) {
+        inbox.withLock { $0.append(report) }
+        waker.wake()
+    }
+
+    private func takeReports(at now: UInt64) {
+        let reports = inbox.withLock { reports in
+            defer { reports = [] }
+            return reports
+        }
+        for report in reports {
+            switch report {
+            case .blobAnswered(let message, let requestID, let connection):
+                core.answered(connection)
+                send(message, requestID, connection)
+            case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
+            case .external(let digest, let byteCount, let path):
+                core.remember(external: digest, byteCount: byteCount, path: path)
+            }
+        }
+    }
+
+    // MARK: - Out
+
+    private func carryOut(_ outgoing: [Outgoing]) {
+        for one in outgoing {
+            switch one {
+            case .send(let message, let requestID, let connection): send(message, requestID, connection)
+            case .close(let connection, let reason):
+                configuration.log("\(loop.peer(of: connection) ?? "a peer"): connection closed: \(reason)")
+                loop.close(connection)
+            case .read(let message, let requestID, let connection):
+                send(core.read(message, at: MonotonicClock.nowMilliseconds()), requestID, connection)
+            case .blob(let message, let requestID, let connection):
+                let desk = BlobDesk(blobs: blobs)
+                blobQueue.async { [self] in
+                    report(.blobAnswered(desk.answer(message), requestID: requestID, connection))
+                }
+            case .vote(let work, let votes): count(work, votes)
+            }
+        }
+    }
+
+    private func count(_ work: WorkID, _ votes: [BlobReference]) {
+        let counter = VoteCounter(blobs: blobs)
+        voteQueue.async { [self] in
+            let outcome = counter.count(votes)
+            guard case .later(let why) = outcome else { return report(.voted(work, votes, outcome)) }
+            configuration.log("the votes of \(work) are counted again in \(Self.voteAgainSeconds) s: \(why)")
+            voteQueue.asyncAfter(deadline: .now() + .seconds(Self.voteAgainSeconds)) { [self] in
+                report(.voted(work, votes, outcome))
+            }
+        }
+    }
+
+    private func send(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) {
+        do {
+            loop.send(try MessageCoding.encode(message, requestID: requestID), on: connection)
+        } catch {
+            // Our own message breaks a bound: say that, rather than nothing.
+            configuration.log("\(message.brief) cannot be sent: \(error)")
+            let refusal = Refusal(code: .internalError, message: Texts.bounded("coordinator: \(error)"))
+            if let bytes = try? MessageCoding.encode(.refusal(refusal), requestID: requestID) {
+                loop.send(bytes, on: connection)
+            }
+        }
+    }
+
+    /// What the kernel does to a killed process.
+    private func vanish() {
+        loop.stopListening()
+        for connection in core.peers.keys { loop.abort(connection, reason: "killed") }
+    }
+
+    /// Everything is committed; says goodbye to who is there.
+    private func leave() {
+        loop.stopListening()
+        let connections = Array(core.peers.keys)
+        for connection in connections { loop.close(connection) }
+        var openCount = connections.count
+        let deadline = MonotonicClock.nowMilliseconds() + 1_000
+        while openCount > 0, MonotonicClock.nowMilliseconds() < deadline {
+            guard let events = try? loop.wait(timeoutMilliseconds: 100) else { break }
+            openCount -= events.count { if case .closed = $0 { true } else { false } }
+        }
+        blobQueue.sync {}
+        voteQueue.sync {}
+        core.store.close()
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import Platform
+import Protocol
+
+/// Tells what the scheduler knows, for people and scripts.
+struct StatusMaker {
+    let scheduler: Scheduler
+    let nowMilliseconds: Int64
+    let build: String
+
+    /// Ended runs beyond these are left out when all are asked for.
+    private static let endedRunsMax = 50
+
+    /// - Returns: JSON of at most `Limits.statusBytesMax` bytes; where it would be more, the oldest events and then the
+    ///   oldest runs are left out.
+    func json(run: RunID?, events: [AuditEvent]?) -> String {
+        var report = report(run: run, events: events)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        while true {
+            guard let data = try? encoder.encode(report) else { preconditionFailure("a status is always encodable") }
+            if data.count <= Limits.statusBytesMax { return String(decoding: data, as: UTF8.self) }
+            if let events = report.events, !events.isEmpty {
+                report.events = Array(events.suffix(events.count / 2))
+            } else if report.runs.count > 1 {
+                report.runs = Array(report.runs.suffix(report.runs.count / 2))
+            } else {
+                report.workers = Array(report.workers.prefix(report.workers.count / 2))
+            }
+        }
+    }
+
+    func report(run: RunID?, events: [AuditEvent]?) -> StatusReport {
+        var runs = scheduler.runs.values.filter { run == nil || $0.id == run }.sorted { $0.id < $1.id }
+        if run == nil {
+            let ended = runs.filter { $0.state != .running }.map(\.id)
+            let leftOut = Set(ended.dropLast(Self.endedRunsMax))
+            runs.removeAll { leftOut.contains($0.id) }
+        }
+        return StatusReport(
+            build: build, time: WallClock.nowText(), runs: runs.map(describe),
+            workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
+            events: events?.map {
+                StatusReport.Event(
+                    time: WallClock.text(ofSeconds: Double($0.wallMilliseconds) / 1000), run: $0.run?.value,
+                    message: $0.message)
+            })
+    }
+
+    // MARK: - Runs
+
+    private func describe(_ run: RunRecord) -> StatusReport.Run {
+        let works = run.works.map { scheduler.works[$0]! }
+        let replicas = works.filter { $0.stage == .train }.map { describe($0, of: run) }
+        let (fraction, secondsLeft) = progress(of: run, works, replicas)
+        return StatusReport.Run(
+            id: run.id.value, kind: "\(run.request.kind)", recipe: run.request.recipe, state: run.state.rawValue,
+            idempotencyKey: run.request.idempotencyKey, replicaCount: run.request.replicaCount,
+            iterationCount: run.request.iterationCount, volumeCount: run.request.volumes.count, fraction: fraction,
+            secondsLeft: run.state == .running ? secondsLeft : nil, works: count(works),
+            refusedCount: scheduler.refusedCount(of: run.id), replicas: replicas.isEmpty ? nil : replicas)
+    }
+
+    private func count(_ works: [WorkRecord]) -> StatusReport.Works {
+        var counts = StatusReport.Works(
+            total: works.count, waiting: 0, ready: 0, leased: 0, done: 0, refused: 0, cancelled: 0)
+        for work in works {
+            switch work.state {
+            case .waiting, .voting: counts.waiting += 1
+            case .ready: counts.ready += 1
+            case .leased: counts.leased += 1
+            case .done: counts.done += 1
+            case .refused: counts.refused += 1
+            case .cancelled: counts.cancelled += 1
+            }
+        }
+        return counts
+    }
+
+    private func progress(of run: RunRecord, _ works: [WorkRecord], _ replicas: [StatusReport.Replica])
+        -> (fraction: Double, secondsLeft: Double?)
+    {
+        switch run.request.kind {
+        case .train:
+            let total = Double(replicas.count) * Double(run.request.iterationCount)
+            let done = replicas.reduce(0) { $0 + Double($1.iteration) }
+            let rate = replicas.compactMap(\.iterationsPerSecond).reduce(0, +)
+            return (total > 0 ? min(1, done / total) : 0, rate > 0 ? (total - done) / rate : nil)
+        case .segment:
+            let finishes = works.filter { $0.stage == .finish }
+            let done = finishes.count { $0.state.isFinal }
+            let rate = run.concludedRate(at: nowMilliseconds)
+            return (Double(done) / Double(finishes.count), rate.map { Double(finishes.count - done) / $0 })
+        }
+    }
+
+    private func describe(_ work: WorkRecord, of run: RunRecord) -> StatusReport.Replica {
+        let lease = work.state == .leased ? work.lease : nil
+        let checkpoint = work.checkpoint?.iteration ?? 0
+        let iteration = work.state == .done
+            ? run.request.iterationCount : max(checkpoint, lease?.progress?.iteration ?? 0)
+        let rate = lease?.iterationsPerSecond
+        let left = Double(run.request.iterationCount - min(iteration, run.request.iterationCount))
+        return StatusReport.Replica(
+            replica: work.index, state: work.state.name, iteration: iteration, checkpointIteration: checkpoint,
+            loss: finite(work.metric?.loss), dice: finite(work.metric?.dice), iterationsPerSecond: rate,
+            secondsLeft: rate.map { left / $0 }, worker: lease?.worker, note: lease?.progress?.note)
+    }
+
+    private func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+
+    // MARK: - Workers
+
+    private func describe(_ worker: WorkerRecord) -> StatusReport.Worker {
+        let held = scheduler.leased.first { scheduler.works[$0]!.lease!.worker == worker.name }
+        return StatusReport.Worker(
+            name: worker.name, build: worker.facts.build, device: worker.facts.device,
+            threadCount: worker.facts.threadCount, isConnected: worker.isConnected,
+            silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000, work: held.map(task))
+    }
+
+    private func task(_ id: WorkID) -> StatusReport.WorkerTask {
+        let work = scheduler.works[id]!
+        let name: String
+        switch work.stage {
+        case .train: name = "replica-\(work.index)"
+        case .calibrate: name = "calibration"
+        case .predict, .finish: name = scheduler.runs[work.run]!.request.volumes[work.index].name
+        }
+        let lease = work.lease!
+        return StatusReport.WorkerTask(
+            run: work.run.value, stage: "\(work.stage)", name: name, epoch: work.epoch,
+            fraction: finite(lease.progress?.fraction) ?? 0,
+            seconds: Double(nowMilliseconds - lease.grantedMilliseconds) / 1000, note: lease.progress?.note)
+    }
+}
+
+extension LeaseRecord {
+    /// From what the worker said first and last; nil before it has said enough.
+    var iterationsPerSecond: Double? {
+        guard let progress, progress.iteration > firstIteration, progressMilliseconds > firstMilliseconds else {
+            return nil
+        }
+        return Double(progress.iteration - firstIteration) * 1000 / Double(progressMilliseconds - firstMilliseconds)
+    }
+}
+
+extension RunRecord {
+    /// Works of the last stage that ended per second since this coordinator began with the run.
+    func concludedRate(at nowMilliseconds: Int64) -> Double? {
+        guard concludedCount > 0, let begunMilliseconds, nowMilliseconds > begunMilliseconds else { return nil }
+        return Double(concludedCount) * 1000 / Double(nowMilliseconds - begunMilliseconds)
+    }
+}

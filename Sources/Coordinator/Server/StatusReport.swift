@@ -1,0 +1,99 @@
+/// What `Message.status` carries as JSON, keys as the names here; absent where there is nothing to say.
+public struct StatusReport: Codable, Sendable {
+    /// The coordinator's version and build.
+    public var build: String
+    /// When this was said: "2026-03-01T08:30:00Z".
+    public var time: String
+    /// Oldest first. All that run; of those that have ended the latest ones.
+    public var runs: [Run]
+    /// By name.
+    public var workers: [Worker]
+    /// The audit, oldest first; only when history was asked for, and then the latest entries.
+    public var events: [Event]?
+
+    public struct Run: Codable, Sendable {
+        public var id: UInt64
+        /// "train" or "segment".
+        public var kind: String
+        public var recipe: String
+        /// "running", "ended" (everything is done or refused) or "cancelled".
+        public var state: String
+        public var idempotencyKey: String
+        public var replicaCount: Int
+        /// train: iterations of each replica.
+        public var iterationCount: UInt32
+        /// segment: volumes of the archive.
+        public var volumeCount: Int
+        /// Share done, 0 to 1.
+        public var fraction: Double
+        /// Seconds until the end at the present rate; absent while there is no rate.
+        public var secondsLeft: Double?
+        /// Pieces of work: all, and by state. A volume's predict and finish are two.
+        public var works: Works
+        /// Replicas, inputs or volumes that were refused; the outputs say why.
+        public var refusedCount: Int
+        /// train only.
+        public var replicas: [Replica]?
+    }
+
+    public struct Works: Codable, Sendable {
+        public var total: Int
+        /// Inputs are missing, or the coordinator counts the votes.
+        public var waiting: Int
+        /// Could be leased.
+        public var ready: Int
+        public var leased: Int
+        public var done: Int
+        public var refused: Int
+        public var cancelled: Int
+    }
+
+    public struct Replica: Codable, Sendable {
+        public var replica: Int
+        /// "ready", "leased", "done", "refused" or "cancelled".
+        public var state: String
+        /// Iterations completed, as far as its worker has said.
+        public var iteration: UInt32
+        /// Iterations that are safe in a checkpoint.
+        public var checkpointIteration: UInt32
+        /// Of the latest iteration whose figures have arrived.
+        public var loss: Double?
+        public var dice: Double?
+        public var iterationsPerSecond: Double?
+        public var secondsLeft: Double?
+        public var worker: String?
+        /// What its worker says, for people.
+        public var note: String?
+    }
+
+    public struct Worker: Codable, Sendable {
+        public var name: String
+        public var build: String
+        public var device: String
+        public var threadCount: Int
+        public var isConnected: Bool
+        /// Since it was last heard.
+        public var silentSeconds: Double
+        /// What it works on; absent when it is idle.
+        public var work: WorkerTask?
+    }
+
+    public struct WorkerTask: Codable, Sendable {
+        public var run: UInt64
+        /// "train", "calibrate", "predict" or "finish".
+        public var stage: String
+        /// "replica-0", "calibration", a volume's name.
+        public var name: String
+        public var epoch: UInt64
+        public var fraction: Double
+        /// Since the lease was granted.
+        public var seconds: Double
+        public var note: String?
+    }
+
+    public struct Event: Codable, Sendable {
+        public var time: String
+        public var run: UInt64?
+        public var message: String
+    }
+}

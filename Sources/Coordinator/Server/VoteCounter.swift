@@ -1,0 +1,49 @@
+import Platform
+import Protocol
+import VotingAggregator
+
+/// Counts a volume's votes: blobs in, a blob out. Runs on its own thread.
+struct VoteCounter: Sendable {
+    enum Outcome: Sendable {
+        case voted(BlobReference)
+        /// The votes are no use; they have to be made again.
+        case useless(String)
+        /// The coordinator's disk does not take the result; worth trying again.
+        case later(String)
+    }
+
+    let blobs: BlobDirectory
+
+    func count(_ votes: [BlobReference]) -> Outcome {
+        var masks: [BitMask] = []
+        for vote in votes {
+            do {
+                masks.append(try load(vote))
+            } catch {
+                return .useless(Texts.bounded("votes '\(vote.name)': \(error)"))
+            }
+        }
+        do {
+            let bytes = try MajorityVote.vote(masks).bytes()
+            let digest = ContentDigest(bytes: try blobs.store(bytes))
+            return .voted(BlobReference(role: "voted", name: "voted", digest: digest, byteCount: UInt64(bytes.count)))
+        } catch let error as VotingError {
+            return .useless(Texts.bounded("\(error)"))
+        } catch {
+            return .later(Texts.bounded("\(error)"))
+        }
+    }
+
+    /// A vote whose bytes are those of its digest; a damaged file is set aside, so that it is not taken for the new
+    /// one.
+    private func load(_ vote: BlobReference) throws -> BitMask {
+        try blobs.verify(vote.digest.bytes)
+        guard let byteCount = blobs.byteCount(of: vote.digest.bytes), byteCount <= UInt64(Self.voteBytesMax) else {
+            throw BlobError.missing(digest: "\(vote.digest)")
+        }
+        return try BitMask(bytes: try blobs.read(vote.digest.bytes, offset: 0, count: Int(byteCount)))
+    }
+
+    /// A vote on 2^31 voxels that compresses not at all has 256 MiB.
+    private static let voteBytesMax = 512 << 20
+}

@@ -1,0 +1,149 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+
+/// A coordinator on a thread of its own, listening on loopback.
+final class RunningServer {
+    let server: CoordinatorServer
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0) throws {
+        server = try CoordinatorServer(
+            configuration: CoordinatorConfiguration(
+                stateDirectory: folder, port: port, leaseSeconds: leaseSeconds, heartbeatSeconds: leaseSeconds / 4,
+                build: "test"))
+        let (server, ended) = (server, ended)
+        Thread.detachNewThread {
+            try? server.run()
+            ended.signal()
+        }
+    }
+
+    func client() throws -> CoordinatorClient {
+        try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: server.port))
+    }
+
+    /// SIGTERM.
+    func stop() {
+        server.requestStop()
+        ended.wait()
+    }
+
+    /// SIGKILL, as far as that is possible within one process.
+    func crash() {
+        server.crash()
+        ended.wait()
+    }
+}
+
+/// A worker that says what a test tells it to.
+final class FakeWorker {
+    let loop: NetworkLoop
+    private let connection: ConnectionID
+    private var decoder = FrameDecoder(frameBytesMax: Limits.frameBytesMax)
+    private var lastRequestID: UInt32 = 0
+    private var answers: [UInt32: Message] = [:]
+    /// Messages of the coordinator's own, oldest first.
+    private var pushed: [Message] = []
+    private(set) var endReason: String?
+
+    struct Silence: Error {}
+
+    init(_ server: RunningServer, name: String, held: [Lease] = [], version: UInt16 = 1, greets: Bool = true) throws {
+        loop = try NetworkLoop()
+        connection = try loop.connect(host: "127.0.0.1", port: server.server.port, security: .plaintext)
+        loop.send(FrameEncoder.magic, on: connection)
+        guard greets else { return }
+        let hello = Hello(
+            role: .worker, versionMin: version, versionMax: version, build: "fake", name: name, threadCount: 1,
+            device: "cpu", held: held)
+        greeting = try request(.hello(hello))
+    }
+
+    private(set) var greeting: Message?
+
+    @discardableResult
+    func send(_ message: Message) throws -> UInt32 {
+        var id: UInt32 = 0
+        if case .idle = message {} else {
+            lastRequestID += 1
+            id = lastRequestID
+        }
+        loop.send(try MessageCoding.encode(message, requestID: id), on: connection)
+        return id
+    }
+
+    func sendRaw(_ bytes: [UInt8]) { loop.send(bytes, on: connection) }
+
+    func request(_ message: Message) throws -> Message {
+        let id = try send(message)
+        try wait(seconds: 10) { answers[id] != nil }
+        return answers.removeValue(forKey: id)!
+    }
+
+    func idle() throws { try send(.idle) }
+
+    func nextPush(seconds: Double = 10) throws -> Message {
+        try wait(seconds: seconds) { !pushed.isEmpty }
+        return pushed.removeFirst()
+    }
+
+    func nextAssignment() throws -> Assignment {
+        while true { if case .assignment(let assignment) = try nextPush() { return assignment } }
+    }
+
+    func waitForEnd() throws { try wait(seconds: 10) { endReason != nil } }
+
+    /// The connection ends without a word.
+    func drop() throws {
+        loop.abort(connection, reason: "dropped")
+        _ = try loop.wait(timeoutMilliseconds: 0)
+    }
+
+    func wait(seconds: Double, until isDone: () -> Bool) throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while !isDone() {
+            guard Date() < deadline else { throw Silence() }
+            for event in try loop.wait(timeoutMilliseconds: 50) {
+                switch event {
+                case .received(_, let bytes):
+                    decoder.append(bytes)
+                    while let frame = try decoder.next() {
+                        let (id, message) = try MessageCoding.decode(frame)
+                        if id == 0 { pushed.append(message) } else { answers[id] = message }
+                    }
+                case .closed(_, let reason): endReason = reason
+                default: break
+                }
+            }
+        }
+    }
+
+    /// Offers and sends in one piece.
+    func upload(_ bytes: [UInt8], role: String, name: String) throws -> BlobReference {
+        let digest = ContentDigest(bytes: SHA256.digest(of: bytes))
+        let reference = BlobReference(role: role, name: name, digest: digest, byteCount: UInt64(bytes.count))
+        let offer = try request(.blobOffer(digest, byteCount: UInt64(bytes.count)))
+        if offer == .blobOffset(digest, offset: UInt64(bytes.count)) { return reference }
+        let answer = try request(.blobPut(digest, offset: 0, bytes: bytes))
+        guard answer == .blobOffset(digest, offset: UInt64(bytes.count)) else {
+            throw ClientError.violation("\(answer)")
+        }
+        return reference
+    }
+
+    func fetch(_ blob: BlobReference) throws -> [UInt8] {
+        let answer = try request(.blobGet(blob.digest, offset: 0, byteCountMax: 1 << 18))
+        guard case .blobChunk(_, 0, _, let bytes) = answer else { throw ClientError.violation("\(answer)") }
+        return bytes
+    }
+
+    func finish(_ assignment: Assignment, _ outputs: [BlobReference], metrics: [TrainingMetric] = []) throws
+        -> Message
+    {
+        try request(
+            .finished(
+                WorkResult(lease: assignment.lease, outputs: outputs, reportJSON: "{\"ok\":true}", metrics: metrics)))
+    }
+}

@@ -1,0 +1,334 @@
+import Coordinator
+import Foundation
+import Imaging
+import Platform
+import Protocol
+import Testing
+import VotingAggregator
+
+@Suite struct ServerTests {
+    let folder: TestFolder
+    let state: String
+
+    init() throws {
+        folder = try TestFolder()
+        state = folder.file("state")
+    }
+
+    private func trainSubmission(_ client: CoordinatorClient, key: String = "k", replicas: UInt16 = 2) throws
+        -> Submission
+    {
+        let data = try client.upload(bytes: Array("data".utf8), role: "volume", name: "data")
+        return Submission(
+            kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: replicas, iterationCount: 100,
+            checkpointSeconds: 60, inputs: [data], volumeManifest: nil, idempotencyKey: key)
+    }
+
+    private func metric(_ iteration: UInt32) -> TrainingMetric {
+        TrainingMetric(iteration: iteration, loss: 1, dice: 0.5, seconds: 0.1)
+    }
+
+    private func wait(seconds: Double = 10, until isDone: () throws -> Bool) throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while try !isDone() {
+            guard Date() < deadline else { throw FakeWorker.Silence() }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+    }
+
+    @Test func aTrainingRunGoesOnWhereALostWorkerStopped() throws {
+        let server = try RunningServer(folder: state)
+        defer { server.stop() }
+        let client = try server.client()
+        let run = try client.submit(try trainSubmission(client))
+        let a = try FakeWorker(server, name: "a")
+        try a.idle()
+        let first = try a.nextAssignment()
+        #expect(try a.fetch(first.description.inputs[0]) == Array("data".utf8))
+        let checkpoint = Checkpoint(
+            iteration: 40, blob: try a.upload(Array("at 40".utf8), role: "checkpoint", name: "at-40"))
+        #expect(try a.request(.checkpointSaved(first.lease, checkpoint, (1...40).map(metric))) == .accepted)
+        try a.drop()
+
+        let b = try FakeWorker(server, name: "b")
+        try b.idle()
+        let second = try b.nextAssignment()
+        #expect(second.description.replica == 1)
+        #expect(try b.finish(second, [try b.upload([1, 1], role: "replica", name: "w1")]) == .accepted)
+        try b.idle()
+        let again = try b.nextAssignment()  // when the lease of a has run out
+        #expect(again.lease == Lease(work: first.lease.work, epoch: 2))
+        #expect(again.resume == checkpoint)
+        #expect(try b.fetch(checkpoint.blob) == Array("at 40".utf8))
+
+        // a was not dead after all: its result comes too late.
+        let zombie = try FakeWorker(server, name: "a", held: [first.lease])
+        #expect(try zombie.nextPush() == .revoke(first.lease))
+        guard case .refusal(let refusal) = try zombie.finish(
+            first, [try zombie.upload([9], role: "replica", name: "w0")])
+        else { throw ClientError.violation("the zombie's result was taken") }
+        #expect(refusal.code == .staleLease)
+
+        let weights = try b.upload([0, 0], role: "replica", name: "w0")
+        #expect(try b.finish(again, [weights], metrics: (41...100).map(metric)) == .accepted)
+        #expect(try b.finish(again, [weights]) == .accepted)  // said twice
+        try b.idle()
+        let calibration = try b.nextAssignment()
+        #expect(calibration.description.stage == .calibrate)
+        #expect(calibration.description.inputs.filter { $0.role == "replica" }.map(\.digest)
+            == [weights.digest, ContentDigest(bytes: SHA256.digest(of: [1, 1]))])
+        #expect(try client.status(of: run).runs[0].state == "running")
+        #expect(try b.finish(calibration, []) == .accepted)
+
+        let status = try client.status(of: run, history: true)
+        #expect(status.runs[0].state == "ended" && status.runs[0].fraction == 1)
+        #expect(status.events?.contains { $0.message.contains("turned down") } == true)
+        let outputs = try client.outputs(of: run)
+        #expect(outputs.map(\.name) == ["replica-1", "replica-0", "calibration"])
+        #expect(try client.download(outputs[1].outputs[0]) == [0, 0])
+        #expect(try client.metrics(of: run, replica: 0).map(\.iteration) == Array(1...100))
+    }
+
+    @Test func anArchiveIsVotedOnBitByBitAndItsVotesAreForgotten() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        let shape = VolumeShape(depth: 2, height: 3, width: 70)
+        let volumes = try ["anna", "bert"].map {
+            VolumeSubmission(name: $0, inputs: [try client.upload(bytes: Array($0.utf8), role: "ct", name: $0)])
+        }
+        let weights = try (0..<3).map {
+            try client.upload(bytes: [UInt8($0)], role: "replica", name: "replica-\($0)")
+        }
+        let run = try client.submit(
+            Submission(
+                kind: .segment, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 3, iterationCount: 0,
+                checkpointSeconds: 60, inputs: weights, volumeManifest: try client.uploadManifest(volumes),
+                idempotencyKey: "s"))
+        let worker = try FakeWorker(server, name: "w")
+        // Voters 0 and 1 say yes at x = 5, 0 and 2 at x = 69, only 2 at x = 7.
+        let votes = [[5, 69], [5], [69, 7]].map { voxels in
+            var mask = BitMask(shape: shape)
+            for x in voxels { mask[1, 2, x] = true }
+            return mask.bytes()
+        }
+        var stages: [WorkStage] = []
+        while stages.count < 4 {
+            try worker.idle()
+            let assignment = try worker.nextAssignment()
+            stages.append(assignment.description.stage)
+            if assignment.description.stage == .predict {
+                if assignment.description.inputs.last?.name == "bert" {
+                    let refused = Message.surrender(assignment.lease, .inputRefused, "bert is broken")
+                    #expect(try worker.request(refused) == .accepted)
+                    stages.append(.finish)
+                    continue
+                }
+                let blobs = try votes.enumerated().map {
+                    try worker.upload($1, role: "votes", name: "votes-\($0)")
+                }
+                #expect(try worker.finish(assignment, blobs) == .accepted)
+            } else {
+                let inputs = assignment.description.inputs
+                #expect(inputs.map(\.role) == ["ct", "voted", "votes", "votes", "votes"])
+                let voted = try BitMask(bytes: try worker.fetch(inputs[1]))
+                #expect(voted.voxelCount == 2 && voted[1, 2, 5] && voted[1, 2, 69])
+                #expect(try worker.finish(assignment, [try worker.upload([7], role: "mask", name: "m")]) == .accepted)
+                guard case .refusal = try worker.request(.blobGet(inputs[1].digest, offset: 0, byteCountMax: 1)) else {
+                    throw ClientError.violation("the votes are still there")
+                }
+            }
+        }
+        let outputs = try client.outputs(of: run)
+        #expect(Set(outputs.map(\.name)) == ["anna", "bert"])
+        #expect(outputs.first { $0.state == .refused }?.report == "bert is broken")
+        #expect(try client.status(of: run).runs[0].refusedCount == 1)
+    }
+
+    @Test func acknowledgedResultsSurviveAKill() throws {
+        var server = try RunningServer(folder: state, leaseSeconds: 5)
+        let port = server.server.port
+        let client = try server.client()
+        let submission = try trainSubmission(client)
+        let run = try client.submit(submission)
+        let a = try FakeWorker(server, name: "a")
+        try a.idle()
+        let done = try a.nextAssignment()
+        #expect(try a.finish(done, [try a.upload([5, 5], role: "replica", name: "w")]) == .accepted)
+        try a.idle()
+        let held = try a.nextAssignment()
+        server.crash()
+        server = try RunningServer(folder: state, leaseSeconds: 5, port: port)
+        defer { server.stop() }
+
+        // The client's connection is made again under it; the same submission is the same run.
+        #expect(try client.submit(submission) == run)
+        #expect(try client.outputs(of: run).map(\.name) == ["replica-0"])
+        let back = try FakeWorker(server, name: "a", held: [held.lease])
+        #expect(try back.finish(done, [try back.upload([5, 5], role: "replica", name: "w")]) == .accepted)
+        #expect(try back.finish(held, [try back.upload([6], role: "replica", name: "w")]) == .accepted)
+        #expect(try client.outputs(of: run).map(\.name) == ["replica-0", "replica-1"])
+    }
+
+    @Test func aResultWhoseBlobsAreMissingIsRefused() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        _ = try client.submit(try trainSubmission(client, replicas: 1))
+        let worker = try FakeWorker(server, name: "w")
+        try worker.idle()
+        let assignment = try worker.nextAssignment()
+        guard case .refusal(let refusal) = try worker.finish(assignment, [blob("replica", "never uploaded")]) else {
+            throw ClientError.violation("it was taken")
+        }
+        #expect(refusal.code == .unknown && refusal.message.contains("never uploaded"))
+        #expect(try worker.finish(assignment, [try worker.upload([1], role: "replica", name: "w")]) == .accepted)
+    }
+
+    @Test func aFullDiskAtTheCheckpointIsSaidAndNothingIsLost() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        let run = try client.submit(try trainSubmission(client, replicas: 1))
+        let worker = try FakeWorker(server, name: "w")
+        try worker.idle()
+        let assignment = try worker.nextAssignment()
+        let bytes = [UInt8](repeating: 3, count: 1000)
+        let digest = ContentDigest(bytes: SHA256.digest(of: bytes))
+        Failpoint.set("file.write", .fail(ENOSPC), detailPart: state)
+        _ = try worker.request(.blobOffer(digest, byteCount: 1000))
+        guard case .refusal(let refusal) = try worker.request(.blobPut(digest, offset: 0, bytes: bytes)) else {
+            throw ClientError.violation("it was taken")
+        }
+        #expect(refusal.code == .diskFull && refusal.message.contains(state))
+        Failpoint.clear("file.write", detailPart: state)
+        let checkpoint = Checkpoint(iteration: 9, blob: try worker.upload(bytes, role: "checkpoint", name: "c"))
+        // Now the database has no room.
+        Failpoint.set("store.beforeCommit", .fail(ENOSPC), detailPart: state)
+        guard case .refusal(let second) = try worker.request(.checkpointSaved(assignment.lease, checkpoint, [])) else {
+            throw ClientError.violation("it was taken")
+        }
+        #expect(second.code == .diskFull)
+        Failpoint.clear("store.beforeCommit", detailPart: state)
+        let back = try FakeWorker(server, name: "w", held: [assignment.lease])
+        #expect(try back.request(.checkpointSaved(assignment.lease, checkpoint, [])) == .accepted)
+        #expect(try client.status(of: run).runs[0].replicas?[0].checkpointIteration == 9)
+    }
+
+    @Test func filesOnThisMachineAreUsedWhereTheyLie() throws {
+        var server = try RunningServer(folder: state, leaseSeconds: 5)
+        let path = folder.file("ct.nii")
+        let bytes = [UInt8](repeating: 8, count: 300_000)
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let digest = ContentDigest(bytes: SHA256.digest(of: bytes))
+        try server.server.registerExternalBlob(path: path, digest: digest, byteCount: 300_000)
+        var client = try server.client()
+        let reference = BlobReference(role: "ct", name: "ct", digest: digest, byteCount: 300_000)
+        #expect(try client.download(reference) == bytes)
+        server.crash()
+        server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        client = try server.client()
+        #expect(try client.download(reference) == bytes)
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: state + "/blobs").allSatisfy { $0.count < 64 })
+    }
+
+    @Test func anUploadGoesOnAndADownloadIsChecked() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        let path = folder.file("large")
+        let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        // The first half is there from an upload that was cut.
+        let worker = try FakeWorker(server, name: "w")
+        let digest = ContentDigest(bytes: SHA256.digest(of: bytes))
+        _ = try worker.request(.blobOffer(digest, byteCount: 3_000_000))
+        _ = try worker.request(.blobPut(digest, offset: 0, bytes: Array(bytes[..<200_000])))
+        #expect(try worker.request(.blobOffer(digest, byteCount: 3_000_000)) == .blobOffset(digest, offset: 200_000))
+        let reference = try client.upload(path: path, role: "ct", name: "large")
+        #expect(reference.digest == digest)
+        try client.download(reference, to: folder.file("back"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.file("back"))) == Data(bytes))
+        #expect(!FileManager.default.fileExists(atPath: folder.file(".quintet-download")))
+    }
+
+    @Test func cancelRevokesAndTellsWhatIsUnknown() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        let run = try client.submit(try trainSubmission(client, replicas: 1))
+        let worker = try FakeWorker(server, name: "w")
+        try worker.idle()
+        let assignment = try worker.nextAssignment()
+        try client.cancel(run)
+        #expect(try worker.nextPush() == .revoke(assignment.lease))
+        #expect(try client.status(of: run).runs[0].state == "cancelled")
+        #expect(throws: ClientError.self) { try client.cancel(RunID(99)) }
+        #expect(throws: ClientError.self) { try client.outputs(of: RunID(99)) }
+    }
+
+    @Test func aWorkerOfAnotherVersionIsRefusedByName() throws {
+        let server = try RunningServer(folder: state)
+        defer { server.stop() }
+        let worker = try FakeWorker(server, name: "w", version: 77)
+        guard case .refusal(let refusal) = worker.greeting else { throw ClientError.violation("it was welcomed") }
+        #expect(refusal.code == .version && refusal.message.contains("77") && refusal.message.contains("fake"))
+        try worker.waitForEnd()
+    }
+
+    @Test func whoeverSpeaksNonsenseIsSentAway() throws {
+        let server = try RunningServer(folder: state)
+        defer { server.stop() }
+        let stranger = try FakeWorker(server, name: "x", greets: false)
+        stranger.sendRaw(Array("GET / HTTP/1.1\r\n\r\n".utf8) + [UInt8](repeating: 0, count: 64))
+        try stranger.waitForEnd()
+        let early = try FakeWorker(server, name: "x", greets: false)
+        try early.send(.heartbeat([]))
+        try early.waitForEnd()
+        _ = try server.client().status()
+    }
+
+    @Test func aStateFolderHasOneCoordinator() throws {
+        let server = try RunningServer(folder: state)
+        defer { server.stop() }
+        do {
+            _ = try CoordinatorServer(configuration: CoordinatorConfiguration(stateDirectory: state))
+            Issue.record("a second one started")
+        } catch { #expect("\(error)".contains(state)) }
+    }
+
+    @Test func withoutATokenOnlyLoopbackIsListenedAt() throws {
+        for host in ["*", "0.0.0.0"] {
+            do {
+                _ = try CoordinatorServer(
+                    configuration: CoordinatorConfiguration(stateDirectory: state, host: host))
+                Issue.record("it listens at \(host)")
+            } catch { #expect("\(error)".contains("quintet token new")) }
+        }
+    }
+
+    @Test func aCoordinatorThatIsNotThereIsNamed() throws {
+        let server = try RunningServer(folder: state)
+        let address = NetworkAddress(host: "127.0.0.1", port: server.server.port)
+        server.stop()
+        do {
+            _ = try CoordinatorClient(address: address)
+            Issue.record("it connected")
+        } catch { #expect("\(error)".contains("\(address)")) }
+    }
+
+    @Test func aWorkerThatConnectsAgainReplacesItsOldConnection() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        _ = try client.submit(try trainSubmission(client, replicas: 1))
+        let old = try FakeWorker(server, name: "w")
+        try old.idle()
+        let assignment = try old.nextAssignment()
+        let new = try FakeWorker(server, name: "w", held: [assignment.lease])
+        try old.waitForEnd()
+        #expect(try new.finish(assignment, [try new.upload([1], role: "replica", name: "w")]) == .accepted)
+        #expect(try client.status().workers.filter(\.isConnected).map(\.name) == ["w"])
+    }
+}
