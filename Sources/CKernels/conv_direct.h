@@ -61,8 +61,11 @@ INLINE int rows_per_task(int width, int height) {
     return rows < height ? rows : height;
 }
 
-INLINE void load_bias(float *start, const float *bias, int block, int channels) {
-    for (int c = 0; c < 16; c++) start[c] = bias && block * 16 + c < channels ? bias[block * 16 + c] : 0;
+INLINE void load_bias(float *start, const float *bias, int block, quintet_layout layout) {
+    for (int c = 0; c < 16; c++) {
+        int channel = quintet_channel(layout, block * 16 + c);
+        start[c] = bias && channel >= 0 ? bias[channel] : 0;
+    }
 }
 
 // out = conv(in), stride 1 or 2, or with flipped taps the gradient of a stride-1 convolution.
@@ -74,7 +77,7 @@ static void direct_task(void *context, int index) {
     int first = index % groups * job->group, d = index / groups % depth, block = index / groups / depth;
     int last = first + job->group < height ? first + job->group : height;
     float start[16] __attribute__((aligned(64)));
-    load_bias(start, job->bias, block, job->out_layout.channels);
+    load_bias(start, job->bias, block, job->out_layout);
     int32_t x_offset[9], w_offset[9];
     // Kernel 1 reads the voxel itself, which is tap (1, 1, 1) of the halo's coordinates.
     int shift = k == 1;
@@ -121,7 +124,7 @@ static void direct_transposed_task(void *context, int index) {
     int d = index / groups / 2 % depth, block = index / groups / 2 / depth;
     int last = first + job->group < height ? first + job->group : height;
     float start[16] __attribute__((aligned(64)));
-    load_bias(start, job->bias, block, job->out_layout.channels);
+    load_bias(start, job->bias, block, job->out_layout);
     int kd[2], cd[2], kh[2], ch[2], nd = taps_meeting(d, kd, cd), nh = taps_meeting(parity, kh, ch);
     for (int b = 0; b < job->in_blocks; b++)
         for (int i = 0; i < nd; i++)

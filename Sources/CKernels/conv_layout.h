@@ -29,6 +29,13 @@ static inline int quintet_padded(quintet_layout layout, int c) {
     return c < layout.split ? c : (layout.split + 15) / 16 * 16 + c - layout.split;
 }
 
+/// The channel at a place among the padded channels, -1 where the place is padding.
+static inline int quintet_channel(quintet_layout layout, int place) {
+    int second = (layout.split + 15) / 16 * 16, channel = place - second + layout.split;
+    if (place < second) return place < layout.split ? place : -1;
+    return channel < layout.channels ? channel : -1;
+}
+
 /// Any element; d, h, w from -1 (halo) to size.
 static inline long quintet_element(quintet_layout layout, int c, int d, int h, int w) {
     if (layout.planar) return quintet_row(layout, c, d, h) + w;

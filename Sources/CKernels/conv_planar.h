@@ -54,7 +54,7 @@ static void planar_to_blocked_task(void *context, int index) {
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
     int taps = planar_offsets(fine, job->convolution->kernel, offset);
     float start[16] __attribute__((aligned(64)));
-    load_bias(start, job->bias, block, coarse.channels);
+    load_bias(start, job->bias, block, coarse);
     const float *x = job->in + quintet_row(fine, 0, d * s, h * s), *w = job->w + (long)block * taps * 16;
     float *y = job->out + quintet_row(coarse, block, d, h);
     const float *from = job->accumulate ? NULL : start;

@@ -203,8 +203,10 @@ static void fast_bias_gradient(quintet_pool *pool, quintet_layout layout, const 
     double total[16];
     for (int block = 0; block < blocks; block++) {
         add_slots(layout, scratch, block, 1, total);
-        if (layout.planar) gradient[block] += (float)total[0];
-        else for (int l = 0; l < 16 && block * 16 + l < layout.channels; l++) gradient[block * 16 + l] += (float)total[l];
+        for (int l = 0; l < (layout.planar ? 1 : 16); l++) {
+            int channel = layout.planar ? block : quintet_channel(layout, block * 16 + l);
+            if (channel >= 0) gradient[channel] += (float)total[l];
+        }
     }
 }
 

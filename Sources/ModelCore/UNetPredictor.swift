@@ -5,7 +5,7 @@ import Numerics
 public final class UNetPredictor {
     public let configuration: UNetConfiguration
     public let shape: TensorShape3D
-    private let runner: NetworkRunner
+    let runner: NetworkRunner
 
     /// - Parameters:
     ///   - model: the weights; copied.

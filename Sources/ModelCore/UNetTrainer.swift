@@ -37,7 +37,7 @@ public final class UNetTrainer {
     public var learningRate: Float
     /// Optimiser steps done.
     public private(set) var stepCount = 0
-    private let runner: NetworkRunner
+    let runner: NetworkRunner
     private let parameters: UNetParameters
     private var isPacked = false
 

@@ -1,0 +1,239 @@
+import CKernels
+import ModelCore
+import Numerics
+import Testing
+
+/// A convolution on random data, as flat memory for the kernels' own interface.
+struct ConvolutionCase: CustomTestStringConvertible, Sendable {
+    var fine: Int, coarse: Int
+    var kernel = 3, stride: Int
+    /// Of the coarse side.
+    var size: (Int, Int, Int)
+    var finePlanar = false, coarsePlanar = false
+    var fineSplit = 0, coarseSplit = 0
+
+    var testDescription: String {
+        "\(fine)\(finePlanar ? " planar" : "")->\(coarse)\(coarsePlanar ? " planar" : "") k\(kernel) s\(stride) \(size)"
+    }
+
+    var shape: quintet_convolution {
+        func layout(_ channels: Int, _ factor: Int, _ planar: Bool, _ split: Int) -> quintet_layout {
+            quintet_layout(
+                channels: Int32(channels), depth: Int32(size.0 * factor), height: Int32(size.1 * factor),
+                width: Int32(size.2 * factor), planar: planar ? 1 : 0, split: Int32(split))
+        }
+        return quintet_convolution(
+            fine: layout(fine, stride, finePlanar, fineSplit), coarse: layout(coarse, 1, coarsePlanar, coarseSplit),
+            kernel: Int32(kernel), stride: Int32(stride))
+    }
+}
+
+/// 64-byte aligned zeroed memory that dies with its owner.
+private final class Memory {
+    let floats: UnsafeMutablePointer<Float>
+    let count: Int
+    init(_ count: Int) {
+        self.count = count
+        floats = quintet_arena_create((count + 64) * 4)!.assumingMemoryBound(to: Float.self)
+    }
+    deinit { quintet_arena_destroy(floats) }
+    var array: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
+}
+
+private func random(_ count: Int, _ index: UInt32) -> [Float] {
+    var stream = RandomKey(seed: 7, purpose: .phantomNoise).stream(index)
+    return (0..<count).map { _ in stream.uniform(-1, 1) }
+}
+
+private func tensor(_ layout: quintet_layout, _ index: UInt32, _ pool: ThreadPool) -> Memory {
+    let memory = Memory(quintet_layout_floats(layout))
+    let plain = random(Int(layout.channels * layout.depth * layout.height * layout.width), index)
+    quintet_import(pool.handle, layout, layout.depth, layout.height, layout.width, plain, memory.floats)
+    return memory
+}
+
+private struct ConvolutionResults {
+    var forward: [Float], transposed: [Float], gradient: [Float]
+}
+
+/// All three operations, accumulating onto random data where `accumulate` says so.
+private func results(_ test: ConvolutionCase, accumulate: Bool, threads: Int = 2) -> ConvolutionResults {
+    let pool = ThreadPool(threadCount: threads)
+    var shape = test.shape
+    let weights = random(test.fine * test.coarse * test.kernel * test.kernel * test.kernel, 1)
+    let packed = Memory(quintet_packed_floats(&shape, 0)), packedBack = Memory(quintet_packed_floats(&shape, 1))
+    quintet_pack_weights(pool.handle, &shape, 0, weights, packed.floats)
+    quintet_pack_weights(pool.handle, &shape, 1, weights, packedBack.floats)
+    let x = tensor(shape.fine, 2, pool), y = tensor(shape.coarse, 3, pool)
+    let forward = tensor(shape.coarse, 4, pool), back = tensor(shape.fine, 5, pool)
+    let mode: Int32 = accumulate ? 1 : 0
+    quintet_convolve(
+        pool.handle, &shape, x.floats, packed.floats, accumulate ? nil : random(test.coarse, 6), forward.floats, mode)
+    quintet_convolve_transposed(
+        pool.handle, &shape, y.floats, packedBack.floats, accumulate ? nil : random(test.fine, 7), back.floats, mode)
+    var gradient = random(weights.count, 8)
+    let scratch = Memory(quintet_gradient_scratch(&shape))
+    quintet_weight_gradient(pool.handle, &shape, x.floats, y.floats, scratch.floats, &gradient)
+    return ConvolutionResults(forward: forward.array, transposed: back.array, gradient: gradient)
+}
+
+struct KernelAgreementTests {
+    static let cases = [
+        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (2, 4, 4)),
+        ConvolutionCase(fine: 16, coarse: 32, stride: 1, size: (3, 5, 7)),
+        ConvolutionCase(fine: 40, coarse: 17, stride: 1, size: (1, 1, 1)),
+        ConvolutionCase(fine: 5, coarse: 23, stride: 1, size: (2, 3, 13)),
+        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (6, 9, 29)),
+        ConvolutionCase(fine: 33, coarse: 20, stride: 1, size: (5, 12, 16), fineSplit: 9),
+        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (16, 17, 18)),
+        ConvolutionCase(fine: 16, coarse: 32, stride: 2, size: (2, 3, 7)),
+        ConvolutionCase(fine: 20, coarse: 5, stride: 2, size: (1, 2, 13)),
+        ConvolutionCase(fine: 16, coarse: 38, stride: 2, size: (2, 3, 5), coarseSplit: 6),
+        ConvolutionCase(fine: 16, coarse: 40, kernel: 1, stride: 1, size: (2, 3, 7)),
+        ConvolutionCase(fine: 3, coarse: 40, kernel: 1, stride: 1, size: (2, 3, 7), finePlanar: true),
+        ConvolutionCase(fine: 1, coarse: 16, stride: 2, size: (2, 3, 17), finePlanar: true),
+        ConvolutionCase(fine: 1, coarse: 20, stride: 1, size: (2, 5, 7), finePlanar: true),
+        ConvolutionCase(fine: 2, coarse: 33, stride: 2, size: (2, 3, 5), finePlanar: true, coarseSplit: 17),
+        ConvolutionCase(fine: 4, coarse: 16, stride: 1, size: (2, 3, 19), finePlanar: true),
+        ConvolutionCase(fine: 2, coarse: 2, stride: 1, size: (3, 4, 35), finePlanar: true, coarsePlanar: true),
+        ConvolutionCase(fine: 3, coarse: 1, stride: 1, size: (1, 2, 16), finePlanar: true, coarsePlanar: true),
+        ConvolutionCase(fine: 4, coarse: 3, stride: 1, size: (2, 2, 3), finePlanar: true, coarsePlanar: true),
+        ConvolutionCase(fine: 6, coarse: 7, stride: 3, size: (2, 2, 3)),
+    ]
+
+    @Test(arguments: cases, [false, true])
+    func fastConvolutionsAgreeWithTheNaiveOnes(_ test: ConvolutionCase, accumulate: Bool) {
+        let reference = KernelVariant.naive.force { results(test, accumulate: accumulate) }
+        for variant in variants where variant != .naive {
+            let fast = variant.force { results(test, accumulate: accumulate) }
+            #expect(relativeError(fast.forward, reference.forward) < 1e-5, "\(variant) forward")
+            #expect(relativeError(fast.transposed, reference.transposed) < 1e-5, "\(variant) transposed")
+            #expect(relativeError(fast.gradient, reference.gradient) < 1e-5, "\(variant) weight gradient")
+        }
+    }
+
+    @Test(arguments: cases)
+    func everyInstructionSetAndThreadCountGivesTheSameBits(_ test: ConvolutionCase) {
+        let reference = KernelVariant.portable.force { results(test, accumulate: false, threads: 1) }
+        for variant in variants where variant != .naive {
+            for threads in [1, 3] {
+                let other = variant.force { results(test, accumulate: false, threads: threads) }
+                #expect(other.forward == reference.forward, "\(variant), \(threads) threads")
+                #expect(other.transposed == reference.transposed, "\(variant), \(threads) threads")
+                #expect(other.gradient == reference.gradient, "\(variant), \(threads) threads")
+            }
+        }
+    }
+
+    /// The naive gradients are the judge of the fast ones; this is the judge of the naive.
+    @Test func naiveGradientsAreTheDerivativesOfTheNaiveConvolution() {
+        let test = ConvolutionCase(fine: 3, coarse: 4, stride: 2, size: (2, 2, 3))
+        KernelVariant.naive.force {
+            let pool = ThreadPool(threadCount: 1)
+            var shape = test.shape
+            let x = tensor(shape.fine, 2, pool), direction = tensor(shape.fine, 3, pool)
+            let y = tensor(shape.coarse, 4, pool), out = Memory(quintet_layout_floats(shape.coarse))
+            let back = Memory(quintet_layout_floats(shape.fine)), weights = random(3 * 4 * 27, 1)
+            // The convolution is linear in x and in the weights: <conv(v), y> = <v, conv^T(y)> = <w, dw>.
+            func product(_ a: Memory, _ b: Memory) -> Double {
+                zip(a.array, b.array).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+            }
+            quintet_convolve(pool.handle, &shape, direction.floats, weights, nil, out.floats, 0)
+            quintet_convolve_transposed(pool.handle, &shape, y.floats, weights, nil, back.floats, 0)
+            #expect(abs(product(out, y) - product(direction, back)) < 1e-4)
+            quintet_convolve(pool.handle, &shape, x.floats, weights, nil, out.floats, 0)
+            var gradient = [Float](repeating: 0, count: weights.count)
+            quintet_weight_gradient(pool.handle, &shape, x.floats, y.floats, back.floats, &gradient)
+            let expected = zip(weights, gradient).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            #expect(abs(product(out, y) - expected) < 1e-4)
+        }
+    }
+}
+
+struct NormAndLossAgreementTests {
+    private static let layouts = [
+        quintet_layout(channels: 20, depth: 3, height: 5, width: 7, planar: 0, split: 0),
+        quintet_layout(channels: 2, depth: 2, height: 3, width: 37, planar: 1, split: 0),
+        quintet_layout(channels: 5, depth: 1, height: 2, width: 2, planar: 0, split: 0),
+        quintet_layout(channels: 3, depth: 4, height: 4, width: 16, planar: 1, split: 0),
+    ]
+
+    private struct Results: Equatable {
+        var statistics: [Float] = [], activated: [Float] = [], gradient: [Float] = [], slope: [Float] = []
+        var bias: [Float] = [], logitGradient: [Float] = [], probability: [Float] = []
+        var loss = 0.0, counts: [Int64] = []
+    }
+
+    private func results(_ layout: quintet_layout, threads: Int) -> Results {
+        let pool = ThreadPool(threadCount: threads)
+        let x = tensor(layout, 1, pool), g = tensor(layout, 2, pool), r = tensor(layout, 3, pool)
+        let scratchMemory = Memory(2 * quintet_sum_scratch(layout))
+        let scratch = UnsafeMutableRawPointer(scratchMemory.floats).assumingMemoryBound(to: Double.self)
+        let statistics = Memory(quintet_statistics_floats(layout)), y = Memory(quintet_layout_floats(layout))
+        let dx = Memory(quintet_layout_floats(layout))
+        var slope: Float = 0.3, slopeGradient: Float = 0.5
+        quintet_norm_statistics(pool.handle, layout, x.floats, scratch, statistics.floats)
+        quintet_norm_activate(pool.handle, layout, x.floats, statistics.floats, &slope, r.floats, y.floats)
+        quintet_norm_activate_gradient(
+            pool.handle, layout, x.floats, statistics.floats, &slope, g.floats, scratch, dx.floats, &slopeGradient)
+        var all = Results()
+        var bias = [Float](repeating: 1, count: Int(layout.channels))
+        quintet_bias_gradient(pool.handle, layout, g.floats, scratch, &bias)
+        (all.statistics, all.activated, all.gradient) = (statistics.array, y.array, dx.array)
+        (all.slope, all.bias) = ([slopeGradient], bias)
+        let voxels = Int(layout.depth * layout.height * layout.width)
+        let target = random(voxels, 9).map { UInt8((abs($0) * Float(layout.channels)).rounded(.down)) }
+        var figures = quintet_loss_figures()
+        quintet_dice_cross_entropy(pool.handle, layout, x.floats, target, 0.5, scratch, dx.floats, &figures)
+        all.logitGradient = dx.array
+        all.loss = figures.loss
+        all.counts = [figures.intersection, figures.predicted, figures.truth]
+        all.probability = [Float](repeating: 0, count: voxels)
+        quintet_softmax(
+            pool.handle, layout, layout.depth, layout.height, layout.width, x.floats, 1, &all.probability)
+        return all
+    }
+
+    @Test(arguments: layouts.indices) func fastNormAndLossAgreeWithTheNaiveOnes(_ index: Int) {
+        let layout = Self.layouts[index], reference = KernelVariant.naive.force { results(layout, threads: 1) }
+        for variant in variants where variant != .naive {
+            let fast = variant.force { results(layout, threads: 2) }
+            #expect(relativeError(fast.activated, reference.activated) < 1e-5, "\(variant)")
+            #expect(relativeError(fast.gradient, reference.gradient) < 1e-5, "\(variant)")
+            #expect(relativeError(fast.slope, reference.slope) < 1e-5, "\(variant)")
+            #expect(relativeError(fast.bias, reference.bias) < 1e-5, "\(variant)")
+            #expect(relativeError(fast.logitGradient, reference.logitGradient) < 1e-5, "\(variant)")
+            #expect(relativeError(fast.probability, reference.probability) < 1e-6, "\(variant)")
+            #expect(abs(fast.loss - reference.loss) < 1e-6, "\(variant)")
+            #expect(fast.counts == reference.counts, "\(variant)")
+        }
+    }
+
+    @Test(arguments: layouts.indices) func everyInstructionSetGivesTheSameBits(_ index: Int) {
+        let reference = KernelVariant.portable.force { results(Self.layouts[index], threads: 1) }
+        for variant in variants where variant != .naive {
+            #expect(variant.force { results(Self.layouts[index], threads: 3) } == reference, "\(variant)")
+        }
+    }
+
+    /// Large logits of both signs must neither overflow nor lose the loss.
+    @Test func theLossOfExtremeLogitsIsFiniteAndRight() {
+        let layout = quintet_layout(channels: 2, depth: 1, height: 1, width: 4, planar: 1, split: 0)
+        let pool = ThreadPool(threadCount: 1)
+        for variant in variants {
+            variant.force {
+                let x = Memory(quintet_layout_floats(layout)), g = Memory(quintet_layout_floats(layout))
+                quintet_import(pool.handle, layout, 1, 1, 4, [0, 0, 500, -500, 0, 0, -500, 500], x.floats)
+                let scratch = Memory(2 * quintet_sum_scratch(layout))
+                var figures = quintet_loss_figures()
+                quintet_dice_cross_entropy(
+                    pool.handle, layout, x.floats, [0, 1, 1, 1], 1,
+                    UnsafeMutableRawPointer(scratch.floats).assumingMemoryBound(to: Double.self), g.floats, &figures)
+                // Cross-entropy (ln 2 + ln 2 + 1000 + 0) / 4; Dice of (0.5, 0.5, 1, 0) and its complement.
+                let dice = 1 - (2 * 0.5 / (2.0 + 1) + 2 * 1.5 / (2.0 + 3)) / 2
+                #expect(abs(figures.loss - (2 * 0.6931471805599453 + 1000) / 4 - dice) < 1e-3, "\(variant)")
+                #expect(g.array.allSatisfy { $0.isFinite }, "\(variant)")
+            }
+        }
+    }
+}
