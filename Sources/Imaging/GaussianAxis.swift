@@ -8,67 +8,73 @@ public enum FilterBoundary: Sendable {
     case zero
 }
 
-/// One linear step along one axis: output j is a weighted sum of the inputs lower[j] ..< lower[j] + taps(j).
+/// One linear step along one axis: output j is a weighted sum of neighbouring inputs.
 ///
 /// A Gaussian narrower than `wideSigma` is one such step. A wider one is two: its values are computed only at every
 /// `step`-th place (`reduce`), and read out between them with the cubic B-spline (`expand`), itself nearly a
 /// Gaussian, of variance step^2 / 3, which the first step leaves out. With step <= sigma / 1.5 the pair is within 0.1%
 /// of the Gaussian's peak and costs a few multiplications for any sigma.
-struct GaussianAxis {
-    static let wideSigma = 3.0
+package struct GaussianAxis {
+    package static let wideSigma = 3.0
 
-    let inputCount: Int
-    let outputCount: Int
-    /// First input of every output.
-    private(set) var lower: [Int]
-    /// Where every output's weights begin in `weights`; one more than outputs.
-    private(set) var offsets: [Int]
-    private(set) var weights: [Float]
+    /// Output = sum over k of weights[offset + k] * input[lower + k].
+    struct Row {
+        var lower: Int
+        var offset: Int
+        var taps: Int
+    }
+
+    package let inputCount: Int
+    private(set) var rows: [Row] = []
+    private(set) var weights: [Float] = []
+
+    package var outputCount: Int { rows.count }
 
     static func step(forSigma sigma: Double) -> Int {
         sigma < wideSigma ? 1 : max(2, Int(sigma / 2))
     }
 
-    private init(inputCount: Int, rows: [(lower: Int, weights: [Double])]) {
-        self.inputCount = inputCount
-        outputCount = rows.count
-        lower = rows.map(\.lower)
-        offsets = [0]
-        weights = []
-        for row in rows {
-            weights += row.weights.map { Float($0) }
-            offsets.append(weights.count)
-        }
-    }
+    private init(inputCount: Int) { self.inputCount = inputCount }
 
     /// Gaussian of `sigma` voxels, sampled at the voxels, cut at `truncate` sigmas and normalised, as scipy does.
-    static func direct(count: Int, sigma: Double, truncate: Double, boundary: FilterBoundary) -> GaussianAxis {
+    package static func direct(count: Int, sigma: Double, truncate: Double, boundary: FilterBoundary) -> GaussianAxis {
         let taps = GaussianAxis.taps(sigma: sigma, radius: Int(truncate * sigma + 0.5))
-        return GaussianAxis(inputCount: count, rows: (0..<count).map {
-            folded(taps: taps, centre: $0, count: count, boundary: boundary)
-        })
+        return GaussianAxis(count: count, taps: taps, centres: stride(from: 0, to: count, by: 1), boundary: boundary)
+    }
+
+    /// The same, over an input that reaches `radius` voxels beyond the output at both ends.
+    package static func valid(outputCount: Int, sigma: Double, radius: Int) -> GaussianAxis {
+        let taps = GaussianAxis.taps(sigma: sigma, radius: radius), count = outputCount + 2 * radius
+        return GaussianAxis(count: count, taps: taps, centres: stride(from: radius, to: count - radius, by: 1),
+                            boundary: .zero)
     }
 
     /// Values at the nodes -1, 0, 1 ... of a lattice of `step` voxels, node k at voxel k * step.
     static func reduce(count: Int, sigma: Double, step: Int, boundary: FilterBoundary) -> GaussianAxis {
         let narrower = (sigma * sigma - Double(step * step) / 3).squareRoot()
         let taps = GaussianAxis.taps(sigma: narrower, radius: Int(4 * sigma + 0.5))
-        let last = (count - 1 + step - 1) / step + 1
-        return GaussianAxis(inputCount: count, rows: (-1...last).map {
-            folded(taps: taps, centre: $0 * step, count: count, boundary: boundary)
-        })
+        let end = (nodeCount(count: count, step: step) - 1) * step
+        return GaussianAxis(count: count, taps: taps, centres: stride(from: -step, to: end, by: step),
+                            boundary: boundary)
+    }
+
+    /// Nodes of the lattice of `step` voxels that `count` voxels are read from.
+    package static func nodeCount(count: Int, step: Int) -> Int {
+        step == 1 ? count : (count - 1 + step - 1) / step + 3
     }
 
     /// From nodes -1, 0, 1 ... back to `count` voxels.
-    static func expand(count: Int, step: Int) -> GaussianAxis {
-        let nodes = (count - 1 + step - 1) / step + 3
-        return GaussianAxis(inputCount: nodes, rows: (0..<count).map { voxel in
-            (voxel / step, cubicSpline(at: Double(voxel % step) / Double(step)))
-        })
+    package static func expand(count: Int, step: Int) -> GaussianAxis {
+        var axis = GaussianAxis(inputCount: nodeCount(count: count, step: step))
+        for phase in 0..<step {
+            axis.weights += cubicSpline(at: Double(phase) / Double(step)).map { Float($0) }
+        }
+        axis.rows = (0..<count).map { Row(lower: $0 / step, offset: 4 * ($0 % step), taps: 4) }
+        return axis
     }
 
     /// Weights of the four nodes around a point `fraction` of the way from the second to the third.
-    static func cubicSpline(at fraction: Double) -> [Double] {
+    package static func cubicSpline(at fraction: Double) -> [Double] {
         let f = fraction, g = 1 - f
         return [
             g * g * g / 6, (3 * f * f * f - 6 * f * f + 4) / 6, (3 * g * g * g - 6 * g * g + 4) / 6, f * f * f / 6,
@@ -81,12 +87,27 @@ struct GaussianAxis {
         return values.map { $0 / sum }
     }
 
+    /// The taps around every centre; rows that reach over the border get weights of their own.
+    private init(count: Int, taps: [Double], centres: StrideTo<Int>, boundary: FilterBoundary) {
+        inputCount = count
+        weights = taps.map { Float($0) }
+        let radius = taps.count / 2
+        for centre in centres {
+            if centre - radius >= 0 && centre + radius < count {
+                rows.append(Row(lower: centre - radius, offset: 0, taps: taps.count))
+            } else {
+                let (lower, folded) = Self.folded(taps: taps, centre: centre, count: count, boundary: boundary)
+                rows.append(Row(lower: lower, offset: weights.count, taps: folded.count))
+                weights += folded.map { Float($0) }
+            }
+        }
+    }
+
     /// The taps around `centre` with what lies outside 0 ..< count folded back or dropped.
     private static func folded(
         taps: [Double], centre: Int, count: Int, boundary: FilterBoundary
     ) -> (lower: Int, weights: [Double]) {
         let radius = taps.count / 2
-        if centre - radius >= 0 && centre + radius < count { return (centre - radius, taps) }
         var row = [Double](repeating: 0, count: count)
         for (k, weight) in taps.enumerated() {
             let place = centre - radius + k

@@ -1,4 +1,3 @@
-import CKernels
 import Numerics
 
 /// Scratch memory that filters reuse from call to call. Not shared between threads.
@@ -90,69 +89,11 @@ public enum GaussianFilter {
             let isLast = index == steps.count - 1
             let target = isLast && source != UnsafePointer(values.baseAddress!)
                 ? values.baseAddress! : workspace.buffer(index % 2, count: next.voxelCount).baseAddress!
-            apply(step.operation, axis: step.axis, from: source, shape: current, to: target, pool: pool)
+            step.operation.apply(alongAxis: step.axis, from: source, shape: current, to: target, pool: pool)
             (source, current) = (UnsafePointer(target), next)
         }
         if source != UnsafePointer(values.baseAddress!) {
             values.baseAddress!.update(from: source, count: values.count)
-        }
-    }
-
-    private static func apply(
-        _ operation: GaussianAxis, axis: Int, from source: UnsafePointer<Float>, shape: VolumeShape,
-        to target: UnsafeMutablePointer<Float>, pool: ThreadPool?
-    ) {
-        switch axis {
-        case 0:
-            // A column of row pieces through all slices stays in the cache.
-            let stride = shape.sliceVoxelCount
-            runTasks((stride + 1023) / 1024, on: pool) { task in
-                let first = task * 1024
-                combine(operation, source + first, target + first, stride, count: min(1024, stride - first))
-            }
-        case 1:
-            let width = shape.width, (from, to) = (shape.sliceVoxelCount, operation.outputCount * shape.width)
-            runTasks(shape.depth, on: pool) { z in
-                for first in stride(from: 0, to: width, by: 512) {
-                    combine(operation, source + z * from + first, target + z * to + first, width,
-                            count: min(512, width - first))
-                }
-            }
-        default:
-            runTasks(shape.depth, on: pool) { z in
-                alongRows(operation, source + z * shape.sliceVoxelCount,
-                          target + z * shape.height * operation.outputCount, rows: shape.height)
-            }
-        }
-    }
-
-    /// Both sides are rows `stride` apart, of which `count` values are combined.
-    private static func combine(
-        _ operation: GaussianAxis, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ stride: Int,
-        count: Int
-    ) {
-        operation.weights.withUnsafeBufferPointer { weights in
-            for j in 0..<operation.outputCount {
-                let offset = operation.offsets[j], taps = operation.offsets[j + 1] - offset
-                quintet_weighted_rows(source + operation.lower[j] * stride, stride, weights.baseAddress! + offset,
-                                      Int32(taps), target + j * stride, count)
-            }
-        }
-    }
-
-    /// Along x the slice is turned, combined and turned back: the sums stay vectors.
-    private static func alongRows(
-        _ operation: GaussianAxis, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, rows: Int
-    ) {
-        let block = 32, (from, to) = (operation.inputCount, operation.outputCount)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: block * (from + to)) { scratch in
-            let turned = scratch.baseAddress!, combined = turned + block * from
-            for first in stride(from: 0, to: rows, by: block) {
-                let count = min(block, rows - first)
-                quintet_transpose(source + first * from, count, from, turned)
-                combine(operation, turned, combined, count, count: count)
-                quintet_transpose(combined, to, count, target + first * to)
-            }
         }
     }
 }

@@ -39,7 +39,9 @@ struct ChestTissue {
     ///   - hu: the slice's HU, lungs filled with plain parenchyma.
     ///   - depth: millimetres below the lung's surface, negative outside (roughly a distance).
     ///   - mottle: slow noise of the slice with unit spread: fat between muscles and around vessels.
-    func fill(z: Int, hu: UnsafeMutablePointer<Float>, depth: UnsafeMutablePointer<Float>, mottle: UnsafePointer<Float>) {
+    func fill(
+        z: Int, hu: UnsafeMutablePointer<Float>, depth: UnsafeMutablePointer<Float>, mottle: UnsafePointer<Float>
+    ) {
         for y in 0..<shape.height {
             var shift: Float = 0
             for wave in sines { shift += wave.y[y] * wave.z[z] }
@@ -113,7 +115,8 @@ struct ChestTissue {
     /// Positive where the lungs give way to heart, great vessels, spine and fat; roughly a distance.
     private func mediastinum(_ p: PatientPoint) -> Float {
         let spine = 23 - hypotenuse(p.x, p.y - anatomy.spineY)
-        let pedicle = ellipticDepth(p.x - 1, p.y - anatomy.spineY - 44, anatomy.mediastinumHalfWidth, 42, squareness: 0.1)
+        let pedicle = ellipticDepth(p.x - 1, p.y - anatomy.spineY - 44, anatomy.mediastinumHalfWidth, 42,
+                                    squareness: 0.1)
         let wedge = 5 + max(0, p.y - 0.45 * anatomy.cavityHalfDepth) * 0.12 - abs(p.x + 4)
         var inside = max(max(spine, pedicle), wedge)
         inside = max(inside, heart(p))

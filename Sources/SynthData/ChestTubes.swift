@@ -50,14 +50,16 @@ struct ChestTubes {
         }
         return arteries.compactMap { artery in
             guard artery.endRadius * scale > 0.75 else { return nil }
-            return TubeSegment(start: beside(artery.start, artery.startRadius), end: beside(artery.end, artery.endRadius),
-                               startRadius: artery.startRadius * scale * 0.92, endRadius: artery.endRadius * scale * 0.92)
+            return TubeSegment(
+                start: beside(artery.start, artery.startRadius), end: beside(artery.end, artery.endRadius),
+                startRadius: artery.startRadius * scale * 0.92, endRadius: artery.endRadius * scale * 0.92)
         }
     }
 
     /// Evenly drawn places in one lung, more than 2 mm below its surface.
     private static func points(
-        _ count: Int, side: Float, _ tissue: ChestTissue, _ depth: UnsafeBufferPointer<Float>, _ random: inout RandomStream
+        _ count: Int, side: Float, _ tissue: ChestTissue, _ depth: UnsafeBufferPointer<Float>,
+        _ random: inout RandomStream
     ) -> [PatientPoint] {
         let shape = tissue.shape
         var points: [PatientPoint] = []

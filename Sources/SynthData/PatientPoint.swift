@@ -1,5 +1,5 @@
-/// A place in the made-up patient in millimetres: x to the patient's right, y to the front, z to the head; the middle of
-/// the chest is at x = y = 0, and z begins at the first slice.
+/// A place in the made-up patient in millimetres: x to the patient's right, y to the front, z to the head; the middle
+/// of the chest is at x = y = 0, and z begins at the first slice.
 struct PatientPoint {
     var x: Float
     var y: Float

@@ -1,9 +1,10 @@
 import Imaging
 import Numerics
 
-/// Lesions of made-up patients, drawn in other ways than the training generator's (`LesionGenerator`): clouds of soft blobs
-/// at the level of ground glass, with or without a net of thickened septa; sharp consolidations at the pleura, in which
-/// airways stay open; bands beneath the pleura; nodules. They prefer the back, the base and the rim of the lungs.
+/// Lesions of made-up patients, drawn in other ways than the training generator's (`LesionGenerator`): clouds of soft
+/// blobs at the level of ground glass, with or without a net of thickened septa; sharp consolidations at the pleura,
+/// in which airways stay open; bands beneath the pleura; nodules. They prefer the back, the base and the rim of the
+/// lungs.
 struct PhantomLesions {
     let tissue: ChestTissue
     /// Millimetres below the lungs' surface.
@@ -74,8 +75,8 @@ struct PhantomLesions {
         for _ in 0..<random.index(below: 4) {
             let sway = PatientPoint(random.normal(), random.normal(), random.normal()) * 0.25
             let way = (hilum - blob.centre).direction + sway
-            let from = blob.centre + PatientPoint(random.normal(), random.normal(), random.normal()) * (0.2 * blob.reach)
-            bronchi.append((from, way.direction, random.uniform(0.9, 1.7)))
+            let shift = PatientPoint(random.normal(), random.normal(), random.normal()) * (0.2 * blob.reach)
+            bronchi.append((blob.centre + shift, way.direction, random.uniform(0.9, 1.7)))
         }
         replace(around: [blob], margin: 1.4, &hu, &lesion) { place, index in
             let edge = (1 - blob.norm(place) - ragged * mottle[index]) * blob.reach / 2 + 0.5

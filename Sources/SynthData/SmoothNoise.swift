@@ -21,8 +21,9 @@ enum SmoothNoise {
         field.withUnsafeMutableBufferPointer { values in
             func sigma(_ spacingMM: Double) -> Double { sigmaMM / spacingMM < 0.33 ? 0 : sigmaMM / spacingMM }
             GaussianFilter.apply(
-                values, shape: shape, sigmaVoxels: (z: sigma(spacing.zMM), y: sigma(spacing.yMM), x: sigma(spacing.xMM)),
-                truncate: 3, pool: pool, workspace: workspace)
+                values, shape: shape,
+                sigmaVoxels: (z: sigma(spacing.zMM), y: sigma(spacing.yMM), x: sigma(spacing.xMM)), truncate: 3,
+                pool: pool, workspace: workspace)
             normalise(values)
         }
         return field
