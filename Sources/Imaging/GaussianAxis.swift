@@ -58,9 +58,10 @@ package struct GaussianAxis {
                             boundary: boundary)
     }
 
-    /// Nodes of the lattice of `step` voxels that `count` voxels are read from.
+    /// Nodes of the lattice of `step` voxels that `count` voxels are read from. A voxel on a node has four weights as
+    /// well, the last of them 0: its node must exist, for 0 times what lies beyond a buffer may be NaN.
     package static func nodeCount(count: Int, step: Int) -> Int {
-        step == 1 ? count : (count - 1 + step - 1) / step + 3
+        step == 1 ? count : (count - 1) / step + 4
     }
 
     /// From nodes -1, 0, 1 ... back to `count` voxels.

@@ -88,4 +88,20 @@ import Testing
             #expect(Self.filter(field, shape, sigma, .mirror).allSatisfy { abs($0 - 3) < 1e-5 })
         }
     }
+
+    /// Every length against every step: nothing beyond the buffers may be read, where there may be NaN.
+    @Test func nothingBeyondTheFieldEntersTheResult() {
+        let workspace = FilterWorkspace()
+        for sigma in [3.0, 4.5, 6, 9.1] {
+            for width in 1...40 {
+                for slot in 0..<2 { workspace.buffer(slot, count: 4000).update(repeating: .nan) }
+                var field = [Float](repeating: 1, count: width * 3)
+                field.withUnsafeMutableBufferPointer {
+                    GaussianFilter.apply($0, shape: VolumeShape(depth: 1, height: 3, width: width),
+                                         sigmaVoxels: (z: 0, y: sigma, x: sigma), workspace: workspace)
+                }
+                #expect(field.allSatisfy { abs($0 - 1) < 1e-5 }, "\(width) voxels, sigma \(sigma)")
+            }
+        }
+    }
 }
