@@ -2,4 +2,15 @@
 public enum ConnectionSecurity: Sendable {
     /// Not at all: for loopback and for networks that keep everyone else out.
     case plaintext
+    /// TLS 1.3 with the cluster's token as a pre-shared key, and nothing else: no certificates, no older version, no
+    /// going back to plaintext. Each handshake makes fresh keys (Diffie-Hellman), so recorded traffic stays closed
+    /// when the token leaks later. A listener takes every one of the tokens (two, while an old one is being
+    /// replaced); a dialler shows the first.
+    case preSharedKeys([ClusterToken])
+
+    /// - Parameter tokenFiles: none for plaintext.
+    /// - Throws: `TokenError`, `FileError`.
+    public init(tokenFiles: [String]) throws {
+        self = tokenFiles.isEmpty ? .plaintext : .preSharedKeys(try tokenFiles.map { try ClusterToken.load(file: $0) })
+    }
 }

@@ -112,6 +112,13 @@ public enum FileSystem {
         return UInt64(status.st_size)
     }
 
+    /// The permission bits, 0o600 for example.
+    public static func mode(of path: String) throws(FileError) -> UInt32 {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(operation: "examine", path: path, code: errno) }
+        return status.st_mode & 0o7777
+    }
+
     /// Seconds since 1970.
     public static func modificationSeconds(of path: String) throws(FileError) -> Double {
         var status = stat()

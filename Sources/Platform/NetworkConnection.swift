@@ -19,18 +19,23 @@ final class NetworkConnection {
     var descriptor: Int32
     var peer: String
     var phase: Phase
-    /// Not yet handed to the kernel.
+    /// nil on a plaintext connection.
+    let tls: TLSSession?
+    /// What the caller sent and what neither TLS nor the kernel has taken.
     var output = ByteQueue()
+    /// TLS's bytes that the kernel has not taken.
+    var encrypted = ByteQueue()
     /// Something was queued since `drained` was last reported.
     var isDrainAwaited = false
     var isReadingPaused = false
 
-    init(id: ConnectionID, isDialled: Bool, descriptor: Int32, peer: String, phase: Phase) {
+    init(id: ConnectionID, isDialled: Bool, descriptor: Int32, peer: String, phase: Phase, tls: TLSSession?) {
         self.id = id
         self.isDialled = isDialled
         self.descriptor = descriptor
         self.peer = peer
         self.phase = phase
+        self.tls = tls
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -40,7 +45,7 @@ final class NetworkConnection {
         descriptor = -1
     }
 
-    var queuedByteCount: Int { output.count }
+    var queuedByteCount: Int { output.count + encrypted.count }
 
     var isOpen: Bool { if case .open = phase { true } else { false } }
 
@@ -69,10 +74,57 @@ final class NetworkConnection {
         let output = queuedByteCount > 0 ? Int16(POLLOUT) : 0
         switch phase {
         case .connecting: return Int16(POLLOUT)
-        case .handshaking, .closing, .lingering: return Int16(POLLIN) | output
+        // What the caller sent waits for the handshake's end.
+        case .handshaking: return Int16(POLLIN) | (encrypted.isEmpty ? 0 : Int16(POLLOUT))
+        case .closing, .lingering: return Int16(POLLIN) | output
         case .open:
             let isListenedTo = !isReadingPaused && !isOverfull(queuedByteCountMax: queuedByteCountMax)
             return (isListenedTo ? Int16(POLLIN) : 0) | output
         }
+    }
+}
+
+// MARK: - Bytes to the kernel
+
+extension NetworkConnection {
+    enum Flushing {
+        case empty
+        /// The kernel takes no more for now.
+        case later
+        case failed(String)
+    }
+
+    /// What one step encrypts: a few records, so that little is held twice.
+    private static let encryptedAtOnce = 1 << 16
+
+    /// Hands the kernel as much as it takes of what may be sent in this phase.
+    func flush() -> Flushing {
+        guard let tls else { return send(&output) }
+        while true {
+            tls.takeOutgoing(into: &encrypted)
+            switch send(&encrypted) {
+            case .empty: break
+            case .later: return .later
+            case .failed(let reason): return .failed(reason)
+            }
+            if case .handshaking = phase { return .empty }
+            if output.isEmpty { return .empty }
+            let count = min(output.count, Self.encryptedAtOnce)
+            guard output.withFront({ tls.write(UnsafeRawBufferPointer(rebasing: $0[..<count])) }) else {
+                return .failed("TLS cannot send any more")
+            }
+            output.removeFirst(count)
+        }
+    }
+
+    private func send(_ queue: inout ByteQueue) -> Flushing {
+        while !queue.isEmpty {
+            switch queue.withFront({ Socket.send(descriptor, $0) }) {
+            case .bytes(let count): queue.removeFirst(count)
+            case .later, .ended: return .later
+            case .failed(let code): return .failed(String(cString: strerror(code)))
+            }
+        }
+        return .empty
     }
 }

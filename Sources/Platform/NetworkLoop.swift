@@ -54,7 +54,8 @@ public final class NetworkLoop {
 
     private struct Listener {
         var descriptor: Int32
-        var security: ConnectionSecurity
+        /// nil for plaintext.
+        var tls: TLSContext?
     }
 
     private var listeners: [Listener] = []
@@ -65,6 +66,8 @@ public final class NetworkLoop {
     private var spareDescriptor: Int32
     private var listeningPausedUntil: UInt64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
+    /// What TLS made of `scratch`.
+    private let decrypted = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
 
     /// - Throws: `NetworkError` when the process has no descriptor left.
     public init(limits: NetworkLimits = NetworkLimits()) throws {
@@ -77,6 +80,7 @@ public final class NetworkLoop {
         for listener in listeners { Glibc.close(listener.descriptor) }
         if spareDescriptor >= 0 { Glibc.close(spareDescriptor) }
         scratch.deallocate()
+        decrypted.deallocate()
     }
 
     // MARK: - What the caller asks for
@@ -107,7 +111,8 @@ public final class NetworkLoop {
             for descriptor in made { Glibc.close(descriptor) }
             throw NetworkError("cannot listen at \(NetworkAddress(host: host, port: port))", code: code)
         }
-        listeners += made.map { Listener(descriptor: $0, security: security) }
+        let context = tlsContext(security, isServer: true)
+        listeners += made.map { Listener(descriptor: $0, tls: context) }
         return chosen
     }
 
@@ -124,7 +129,8 @@ public final class NetworkLoop {
         let addresses = try target.resolved(forListening: false)
         let connection = NetworkConnection(
             id: nextID(), isDialled: true, descriptor: -1, peer: target.description,
-            phase: .connecting(others: addresses, deadline: 0))
+            phase: .connecting(others: addresses, deadline: 0),
+            tls: tlsContext(security, isServer: false)?.makeSession())
         connections[connection.id] = connection
         dialNext(connection, others: addresses, lastCode: EHOSTUNREACH)
         return connection.id
@@ -216,7 +222,7 @@ public final class NetworkLoop {
     private func serve(_ connection: NetworkConnection, _ happened: Int16) {
         if case .connecting(let others, _) = connection.phase {
             let code = Socket.pendingError(connection.descriptor)
-            if code == 0 { establish(connection) } else { dialNext(connection, others: others, lastCode: code) }
+            if code == 0 { begin(connection) } else { dialNext(connection, others: others, lastCode: code) }
             return
         }
         let asked = connection.pollEvents(queuedByteCountMax: limits.queuedByteCountMax)
@@ -245,6 +251,13 @@ public final class NetworkLoop {
 
     // MARK: - Beginning and end of connections
 
+    private func tlsContext(_ security: ConnectionSecurity, isServer: Bool) -> TLSContext? {
+        switch security {
+        case .plaintext: nil
+        case .preSharedKeys(let tokens): TLSContext(tokens: tokens, isServer: isServer)
+        }
+    }
+
     private func nextID() -> ConnectionID {
         lastNumber += 1
         return ConnectionID(number: lastNumber)
@@ -265,6 +278,27 @@ public final class NetworkLoop {
             code = errno
         }
         end(connection, NetworkError("cannot connect to \(connection.peer)", code: code).message)
+    }
+
+    /// The socket stands: TLS where there is to be TLS.
+    private func begin(_ connection: NetworkConnection) {
+        guard connection.tls != nil else { return establish(connection) }
+        connection.phase = .handshaking(deadline: MonotonicClock.nowMilliseconds() + limits.handshakeMilliseconds)
+        continueHandshake(connection)
+    }
+
+    private func continueHandshake(_ connection: NetworkConnection) {
+        guard let tls = connection.tls else { return }
+        switch tls.handshake() {
+        case .done:
+            establish(connection)
+            flush(connection)
+        case .later: flush(connection)
+        case .failed(let reason):
+            // The alert tells the peer.
+            _ = connection.flush()
+            end(connection, reason)
+        }
     }
 
     private func establish(_ connection: NetworkConnection) {
@@ -301,9 +335,9 @@ public final class NetworkLoop {
             Socket.setConnectionOptions(descriptor)
             let connection = NetworkConnection(
                 id: nextID(), isDialled: false, descriptor: descriptor, peer: peer,
-                phase: .handshaking(deadline: MonotonicClock.nowMilliseconds() + limits.handshakeMilliseconds))
+                phase: .handshaking(deadline: 0), tls: listener.tls?.makeSession())
             connections[connection.id] = connection
-            establish(connection)
+            begin(connection)
         }
     }
 
@@ -334,42 +368,89 @@ public final class NetworkLoop {
             switch Socket.receive(connection.descriptor, into: scratch) {
             case .bytes(let count):
                 turn += count
-                if connection.isOpen {
-                    events.append(.received(connection.id, Array(scratch[..<count])))
-                }
+                deliver(connection, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                 if count < scratch.count { return }
             case .later: return
             case .ended:
                 // It may have ended its side only, and still read.
                 flush(connection)
                 guard connection.descriptor >= 0 else { return }
-                end(connection, connection.isOpen ? "the peer closed the connection" : "closed by this side")
+                end(connection, endReason(connection))
             case .failed(let code): end(connection, String(cString: strerror(code)))
             }
         }
     }
 
+    private func endReason(_ connection: NetworkConnection) -> String {
+        switch connection.phase {
+        case .connecting, .open: "the peer closed the connection"
+        case .handshaking:
+            "the peer closed the connection instead of speaking TLS; was it started without --token-file?"
+        case .closing, .lingering: "closed by this side"
+        }
+    }
+
+    /// Bytes as they came from the socket.
+    private func deliver(_ connection: NetworkConnection, _ bytes: UnsafeRawBufferPointer) {
+        guard let tls = connection.tls else {
+            if connection.isOpen { events.append(.received(connection.id, Array(bytes))) }
+            return
+        }
+        tls.feed(bytes)
+        if case .handshaking = connection.phase { continueHandshake(connection) }
+        guard connection.descriptor >= 0 else { return }
+        if case .handshaking = connection.phase { return }
+        var filled = 0, failure: String?
+        reading: while true {
+            switch tls.read(into: UnsafeMutableRawBufferPointer(rebasing: decrypted[filled...])) {
+            case .bytes(let count): filled += count
+            case .later: break reading
+            case .ended:
+                failure = endReason(connection)
+                break reading
+            case .failed(let reason):
+                failure = reason
+                break reading
+            }
+            if filled == decrypted.count { report(connection, &filled) }
+        }
+        report(connection, &filled)
+        // TLS may have something to answer, new keys for example.
+        flush(connection)
+        if let failure, connection.descriptor >= 0 { end(connection, failure) }
+    }
+
+    private func report(_ connection: NetworkConnection, _ filled: inout Int) {
+        if filled > 0 && connection.isOpen { events.append(.received(connection.id, Array(decrypted[..<filled]))) }
+        filled = 0
+    }
+
     private func flush(_ connection: NetworkConnection) {
         if case .connecting = connection.phase { return }
-        while !connection.output.isEmpty {
-            switch connection.output.withFront({ Socket.send(connection.descriptor, $0) }) {
-            case .bytes(let count): connection.output.removeFirst(count)
-            case .later: return
-            case .ended: return
-            case .failed(let code):
-                // What the peer said before it went is still to be read; then the read fails as well.
-                connection.output.removeAll()
-                if !connection.isOpen { end(connection, String(cString: strerror(code))) }
-                return
+        switch connection.flush() {
+        case .later: return
+        case .failed(let reason):
+            // What the peer said before it went is still to be read; then the read fails as well.
+            connection.output.removeAll()
+            connection.encrypted.removeAll()
+            if !connection.isOpen { end(connection, reason) }
+            return
+        case .empty: break
+        }
+        switch connection.phase {
+        case .open:
+            if connection.isDrainAwaited {
+                connection.isDrainAwaited = false
+                events.append(.drained(connection.id))
             }
-        }
-        if connection.isDrainAwaited && connection.isOpen {
-            connection.isDrainAwaited = false
-            events.append(.drained(connection.id))
-        }
-        if case .closing(let deadline) = connection.phase {
-            shutdown(connection.descriptor, Int32(SHUT_WR))
+        case .closing(let deadline):
             connection.phase = .lingering(deadline: deadline)
+            if let tls = connection.tls {
+                tls.finish()
+                _ = connection.flush()
+            }
+            shutdown(connection.descriptor, Int32(SHUT_WR))
+        case .connecting, .handshaking, .lingering: break
         }
     }
 }

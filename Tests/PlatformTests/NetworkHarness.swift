@@ -31,7 +31,9 @@ final class NetworkHarness {
     func run(seconds: Double = 10, until isDone: () -> Bool) throws {
         let end = MonotonicClock.nowMilliseconds() + UInt64(seconds * 1000)
         while !isDone() {
-            try #require(MonotonicClock.nowMilliseconds() < end, "nothing more happened")
+            try #require(
+                MonotonicClock.nowMilliseconds() < end,
+                "nothing more happened; closed \(closed), rejected \(rejected)")
             try turn()
         }
     }
