@@ -19,6 +19,18 @@ public enum FileSystem {
         return try read(file, offset: offset, count: Int(min(UInt64(count), byteCount - offset)))
     }
 
+    /// A whole text. Also for the kernel's files, whose size is said to be 0.
+    /// - Throws: EFBIG when it has more than `byteCountMax` bytes, EILSEQ when it is not UTF-8.
+    public static func readText(_ path: String, byteCountMax: Int) throws(FileError) -> String {
+        let file = try OpenFile(path, flags: O_RDONLY)
+        let bytes = try read(file, offset: 0, count: byteCountMax + 1)
+        guard bytes.count <= byteCountMax else { throw FileError(operation: "read", path: path, code: EFBIG) }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FileError(operation: "read", path: path, code: EILSEQ)
+        }
+        return text
+    }
+
     private static func read(
         _ file: borrowing OpenFile, offset: UInt64, count: Int
     ) throws(FileError) -> [UInt8] {

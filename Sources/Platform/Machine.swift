@@ -1,0 +1,68 @@
+import Glibc
+
+/// This machine and this process.
+public enum Machine {
+    /// Without the domain.
+    public static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        let text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(text.prefix { $0 != "." })
+    }
+
+    public static var processID: Int32 { getpid() }
+
+    /// The running program, for starting another of itself.
+    public static var executablePath: String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes {
+            readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+    }
+
+    /// Cores that this process may use: of the machine, less those it was not given (taskset, containers).
+    public static var coreCount: Int {
+        let allowed = field("Cpus_allowed", of: "/proc/self/status").map { mask in
+            mask.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+        }
+        let present = allowed ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        return max(1, min(present, quotaCoreCount ?? present))
+    }
+
+    /// What a container's share of time amounts to, rounded up. "200000 100000" is two cores.
+    private static var quotaCoreCount: Int? {
+        guard let text = try? FileSystem.readText("/sys/fs/cgroup/cpu.max", byteCountMax: 4096) else { return nil }
+        let parts = text.split(whereSeparator: \.isWhitespace)
+        guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), period > 0 else { return nil }
+        return (quota + period - 1) / period
+    }
+
+    /// The most memory that this process has had in RAM.
+    public static var peakResidentByteCount: UInt64 { kibibytes("VmHWM", of: "/proc/self/status") }
+
+    public static var residentByteCount: UInt64 { kibibytes("VmRSS", of: "/proc/self/status") }
+
+    /// RAM of the machine.
+    public static var memoryByteCount: UInt64 { kibibytes("MemTotal", of: "/proc/meminfo") }
+
+    /// Open files and sockets of this process; a number that grows is a leak.
+    public static var openDescriptorCount: Int { ((try? FileSystem.list("/proc/self/fd")) ?? []).count }
+
+    /// nil where it is not set.
+    public static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    private static func kibibytes(_ name: String, of file: String) -> UInt64 {
+        let value = field(name, of: file)?.split(separator: " ").first.flatMap { UInt64($0) }
+        return (value ?? 0) * 1024
+    }
+
+    /// The text behind "name:" in one of the kernel's files.
+    private static func field(_ name: String, of file: String) -> String? {
+        guard let text = try? FileSystem.readText(file, byteCountMax: 1 << 16) else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix(name + ":") {
+            return String(line.dropFirst(name.utf8.count + 1).drop(while: \.isWhitespace))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,66 @@
+import Glibc
+import Synchronization
+
+/// The wish to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP. The first is a flag that loops ask for, and wakes them; work
+/// then ends cleanly. The second ends the process at once.
+public enum StopSignal {
+    private static let count = Atomic<Int>(0)
+    /// Descriptors to wake; a signal handler may not touch anything but such plain numbers. -1 is none.
+    private static let first = Atomic<Int32>(-1)
+    private static let second = Atomic<Int32>(-1)
+    private static let third = Atomic<Int32>(-1)
+    private static let fourth = Atomic<Int32>(-1)
+    /// Keeps their descriptors open for ever.
+    private static let wakers = Mutex<[NetworkWaker]>([])
+
+    public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
+
+    /// Once, at the beginning of a program. A SIGHUP that is ignored (nohup) stays so.
+    public static func install() {
+        // Made here, not in the handler.
+        _ = isRequested
+        for slot in 0..<4 { withSlot(slot) { _ = $0.load(ordering: .relaxed) } }
+        for number in [SIGINT, SIGTERM] { signal(number, handle) }
+        let before = signal(SIGHUP, handle), ignored = SIG_IGN
+        if unsafeBitCast(before, to: Int.self) == unsafeBitCast(ignored, to: Int.self) { signal(SIGHUP, ignored) }
+    }
+
+    /// From now on a signal ends the waiting of this loop. At most four loops.
+    public static func wake(_ waker: NetworkWaker) {
+        wakers.withLock { wakers in
+            precondition(wakers.count < 4, "a signal wakes at most four loops")
+            withSlot(wakers.count) { $0.store(waker.writeDescriptor, ordering: .releasing) }
+            wakers.append(waker)
+        }
+        if isRequested { waker.wake() }
+    }
+
+    /// The same as a first signal, from inside. Returns whether it was the first.
+    @discardableResult
+    public static func request() -> Bool {
+        let isFirst = count.add(1, ordering: .relaxed).oldValue == 0
+        for slot in 0..<4 {
+            withSlot(slot) {
+                let descriptor = $0.load(ordering: .acquiring)
+                var byte: UInt8 = 1
+                if descriptor >= 0 { _ = write(descriptor, &byte, 1) }
+            }
+        }
+        return isFirst
+    }
+
+    private static let handle: @convention(c) (Int32) -> Void = { number in
+        let code = errno
+        if !StopSignal.request() { _exit(128 + number) }
+        errno = code
+    }
+
+    private static func withSlot(_ index: Int, _ body: (borrowing Atomic<Int32>) -> Void) {
+        switch index {
+        case 0: body(first)
+        case 1: body(second)
+        case 2: body(third)
+        default: body(fourth)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import Platform
+import Testing
+
+@Suite(.serialized) struct ProcessTests {
+    private func shell(
+        _ script: String, _ environment: [String: String] = [:], to file: String
+    ) throws -> ChildProcess {
+        try ChildProcess(
+            executable: "/bin/sh", arguments: ["-c", script], environment: environment, output: .file(file))
+    }
+
+    @Test func aChildsCodeOutputAndEnvironmentComeBack() throws {
+        let folder = try TemporaryFolder(), file = folder.file("out")
+        let child = try shell("echo out $QUINTET_TEST; echo err >&2; exit 7", ["QUINTET_TEST": "a b"], to: file)
+        #expect(child.wait() == .code(7))
+        #expect(child.wait() == .code(7))
+        #expect(try FileSystem.readText(file, byteCountMax: 100) == "out a b\nerr\n")
+    }
+
+    @Test func aKilledChildSaysSo() throws {
+        let folder = try TemporaryFolder()
+        let child = try shell("exec sleep 60", to: folder.file("out"))
+        #expect(child.wait(timeoutMilliseconds: 50) == nil)
+        child.signal(SIGKILL)
+        #expect(child.wait(timeoutMilliseconds: 5000) == .signal(SIGKILL))
+        child.signal(SIGKILL)
+    }
+
+    @Test func aProgramThatIsNotThereIsNamed() throws {
+        #expect(throws: FileError(operation: "start", path: "/nowhere/quintet", code: ENOENT)) {
+            try ChildProcess(executable: "/nowhere/quintet", arguments: [])
+        }
+    }
+
+    @Test func theMachineIsDescribed() {
+        #expect(!Machine.hostName.isEmpty && !Machine.hostName.contains("."))
+        #expect(Machine.coreCount >= 1 && Machine.coreCount <= sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        #expect(Machine.peakResidentByteCount >= Machine.residentByteCount)
+        #expect(Machine.residentByteCount > 1 << 20)
+        #expect(Machine.memoryByteCount > Machine.residentByteCount)
+        #expect(Machine.openDescriptorCount >= 3)
+        #expect(FileSystem.exists(Machine.executablePath))
+        #expect(Terminal.width(-1) == 80)
+        #expect(!Terminal.isTerminal(-1))
+    }
+
+    // In processes of their own, since the flag stays set.
+
+    @Test func aSignalIsAFlagAndWakesTheLoop() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            let loop = try NetworkLoop()
+            StopSignal.install()
+            StopSignal.wake(loop.waker)
+            guard !StopSignal.isRequested else { exit(1) }
+            kill(getpid(), SIGTERM)
+            let before = MonotonicClock.nowMilliseconds()
+            while !StopSignal.isRequested { _ = try loop.wait(timeoutMilliseconds: 5000) }
+            // The waker's byte is still there, or has ended the wait above.
+            exit(MonotonicClock.nowMilliseconds() - before < 4000 ? 7 : 2)
+        }
+    }
+
+    @Test func theSecondSignalEndsTheProcessAtOnce() async {
+        await #expect(processExitsWith: .exitCode(128 + SIGINT)) {
+            StopSignal.install()
+            kill(getpid(), SIGINT)
+            // Two that are pending at the same moment are one.
+            while !StopSignal.isRequested { MonotonicClock.sleep(milliseconds: 1) }
+            kill(getpid(), SIGINT)
+            MonotonicClock.sleep(milliseconds: 5000)
+            exit(1)
+        }
+    }
+
+    @Test func aCrashAtAFailpointLeavesTheOldFile() async throws {
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            let path = "/tmp/quintet-test-crash-\(getppid())"
+            try AtomicFile.write("old", to: path)
+            Failpoint.set("file.rename", .crash, detailPart: path)
+            try AtomicFile.write("new", to: path)
+        }
+        let path = "/tmp/quintet-test-crash-\(getpid())"
+        #expect(try FileSystem.readText(path, byteCountMax: 10) == "old")
+        try FileSystem.remove(path)
+        for name in try FileSystem.list("/tmp") where name.hasPrefix("quintet-test-crash-\(getpid()).") {
+            try FileSystem.remove("/tmp/" + name)
+        }
+    }
+
+    @Test func theEnvironmentSetsFailpoints() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            setenv("QUINTET_FAILPOINTS", "a=eio@2,b=enospc,c=short@2+", 1)
+            let a = (0..<3).map { _ in Failpoint.hit("a") }, c = (0..<3).map { _ in Failpoint.hit("c") }
+            let isRight =
+                a == [.none, .fail(EIO), .none] && c == [.none, .short, .short] && Failpoint.hit("b") == .fail(ENOSPC)
+            exit(isRight ? 7 : 1)
+        }
+        await #expect(processExitsWith: .exitCode(2)) {
+            setenv("QUINTET_FAILPOINTS", "a=explode", 1)
+            _ = Failpoint.hit("a")
+        }
+    }
+}
