@@ -113,6 +113,7 @@ struct EventReader {
         case "got": return .received(message(), requestID: words.isEmpty ? 0 : RequestID(number()))
         case "held": return .blobHeld(digest(next()), byteCount: number())
         case "damaged": return .blobDamaged(digest(next()))
+        case "storageFull": return .storageFull(digest(next()), rest())
         case "storageFailed": return .storageFailed(digest(next()), rest())
         case "progress": return progress()
         case "checkpoint":

@@ -7,8 +7,9 @@ import Synchronization
 import Testing
 import Worker
 
-/// Real daemons, sockets, files and threads against a scripted coordinator on this machine.
-@Suite struct WorkerDaemonTests {
+/// Real daemons, sockets, files and threads against a scripted coordinator on this machine. One after the other: they
+/// mostly wait, and would hold up the other suites.
+@Suite(.serialized) struct WorkerDaemonTests {
     private static let inputBytes = 1_000_000
 
     /// What an undisturbed training gives.
@@ -189,11 +190,11 @@ import Worker
         try? FileManager.default.removeItem(atPath: bench.cache)
     }
 
-    @Test func aPeerThatIsNoCoordinatorIsLeftAndTriedAgain() throws {
-        let helloCount = Mutex(0)
+    @Test func aCoordinatorThatTalksNonsenseIsLeftAndTriedAgain() throws {
+        let idleCount = Mutex(0)
         try withDaemon(try model(1, iterations: 5), script: { message, _ in
-            guard case .hello = message else { return .none }
-            return helloCount.withLock { count in
+            guard case .idle = message else { return .none }
+            return idleCount.withLock { count in
                 count += 1
                 return count <= 2 ? .garbage : .none
             }
@@ -201,6 +202,27 @@ import Worker
             #expect(coordinator.wait { $0.isDone }, "\(bench.log)")
             #expect(bench.log.contains { $0.contains("not understood") })
         }
+    }
+
+    @Test func anotherProgramAtTheAddressEndsTheDaemonWithTheRemedy() throws {
+        let loop = try NetworkLoop()
+        let port = try loop.listen(host: "127.0.0.1", port: 0, security: .plaintext)
+        let bench = DaemonBench(port: port, name: "lost", cache: folder())
+        var outcome: Result<Void, any Error>?
+        for _ in 0..<200 where outcome == nil {
+            for event in try loop.wait(timeoutMilliseconds: 20) {
+                if case .received(let connection, _) = event {
+                    loop.send(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), on: connection)
+                }
+            }
+            outcome = bench.waitForEnd(seconds: 0.02)
+        }
+        guard case .failure(let error)? = outcome else {
+            Issue.record("it went on: \(bench.log)")
+            return
+        }
+        #expect("\(error)".contains("check the port"))
+        try? FileManager.default.removeItem(atPath: bench.cache)
     }
 
     @Test func anUnreachableCoordinatorIsWaitedForAndTheDrainIsHeard() throws {

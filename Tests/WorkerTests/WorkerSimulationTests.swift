@@ -136,7 +136,9 @@ struct WorkerSimulation {
         case .openBlob(let digest, let byteCount): events.append(held(digest, byteCount, box))
         case .storePiece(let digest, let offset, let bytes):
             if now < faultsEnd, random.chance(perMille: 20) {
-                return events.append(.storageFailed(digest, "the disk is full"))
+                return events.append(
+                    random.chance(perMille: 500)
+                        ? .storageFull(digest, "the disk is full") : .storageFailed(digest, "an I/O error"))
             }
             precondition(boxes[box].cache[digest, default: []].count == Int(offset), "a piece leaves a gap")
             boxes[box].cache[digest, default: []] += bytes

@@ -15,6 +15,16 @@ struct WorkerCache: Sendable {
         preparedPath = path + "/prepared"
         try FileSystem.makeFolder(preparedPath)
         self.byteCountMax = byteCountMax
+        removeForgotten()
+    }
+
+    /// Transfers that nobody has gone on with for a day, and blobs found damaged: no `trim` counts them.
+    private func removeForgotten() {
+        let dayAgo = WallClock.nowSeconds() - 86_400
+        for file in Self.files(under: blobs.path + "/partial") + Self.files(under: blobs.path + "/damaged")
+        where file.modifiedSeconds < dayAgo {
+            try? FileSystem.remove(file.path)
+        }
     }
 
     /// How much of a blob lies here. Makes room for the rest, sparing `keeping`.
@@ -44,6 +54,8 @@ struct WorkerCache: Sendable {
             return .blobHeld(digest, byteCount: try body())
         } catch BlobError.damaged {
             return .blobDamaged(digest)
+        } catch let error as FileError where error.isDiskFull {
+            return .storageFull(digest, "\(error)")
         } catch {
             return .storageFailed(digest, "\(error)")
         }

@@ -89,6 +89,10 @@ final class WorkerShell {
             while exit == nil, let (requestID, message) = try link?.next() {
                 apply(.received(message, requestID: requestID))
             }
+        } catch ProtocolError.foreignProtocol {
+            hangUp()
+            apply(.rejected("what listens there is no coordinator, or one that wants a token: "
+                + "check the port, and give --token-file if the coordinator has one"))
         } catch {
             hangUp()
             apply(.disconnected("it sent something that is not understood: \(error)"))

@@ -39,6 +39,8 @@ struct Connection: Sendable {
     }
 
     private(set) var phase = Phase.closed
+    /// Whether a coordinator was ever at the other end: then what is wrong may pass.
+    private(set) var hasServed = false
     private var backoff: Backoff
 
     init(name: String) { backoff = Backoff(name: name) }
@@ -79,6 +81,7 @@ struct Connection: Sendable {
 
     mutating func welcome(_ welcome: Welcome, atMilliseconds now: UInt64) {
         phase = .serving(Service(welcome, at: now))
+        hasServed = true
     }
 
     /// - Returns: milliseconds until the next attempt.

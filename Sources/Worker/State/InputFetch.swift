@@ -159,7 +159,7 @@ struct InputFetch: Sendable {
         return .goesOn
     }
 
-    mutating func storageFailed(_ digest: ContentDigest, because reason: String, atMilliseconds now: UInt64) {
+    mutating func storageFull(_ digest: ContentDigest, because reason: String, atMilliseconds now: UInt64) {
         guard let need = needs.first, need.digest == digest else { return }
         isOpening = false
         heldBytes = nil

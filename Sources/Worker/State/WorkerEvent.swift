@@ -54,7 +54,7 @@ package enum WorkerEvent: Hashable, Sendable {
     case connected
     /// Gone, or not to be had; the text says why, for people.
     case disconnected(String)
-    /// Trying again cannot help (a wrong token); the text says what to do.
+    /// What listens there does not take us as we come: another token, no TLS, another program. The text says what to do.
     case rejected(String)
     case received(Message, requestID: RequestID)
 
@@ -64,7 +64,9 @@ package enum WorkerEvent: Hashable, Sendable {
     case blobHeld(ContentDigest, byteCount: UInt64)
     /// Answers the same: all bytes were there and the digest was another; the cache has thrown them away.
     case blobDamaged(ContentDigest)
-    /// Answers the same: the disk is full or broken; nothing was written.
+    /// Answers the same: the disk is full; nothing was written.
+    case storageFull(ContentDigest, String)
+    /// Answers the same: it cannot be written or read, and waiting will not help.
     case storageFailed(ContentDigest, String)
 
     // The compute thread.

@@ -17,7 +17,7 @@ package enum WorkerLimits {
     /// A request that got no answer for this long is asked again.
     package static let answerMilliseconds: UInt64 = 30_000
     /// Pause after a full disk, here or at the coordinator, and after its internal errors.
-    package static let pauseMilliseconds: UInt64 = 10_000
+    package static let pauseMilliseconds: UInt64 = 5_000
     /// How often a blob may arrive damaged, or be forgotten by the coordinator, before the work is given back.
     package static let damageMax = 3
 

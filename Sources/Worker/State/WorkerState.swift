@@ -96,7 +96,7 @@ package struct WorkerState: Sendable {
         case .drainRequested: startDrain()
         case .connected: greet()
         case .disconnected(let reason): lose("\(reason)")
-        case .rejected(let reason): leave(.refused(reason))
+        case .rejected(let reason): reject(reason)
         case .received(let message, let requestID): receive(message, requestID)
         case .blobHeld(let digest, let byteCount):
             if work?.phase == .fetching { work?.fetch.held(digest, byteCount: byteCount) }
@@ -104,8 +104,10 @@ package struct WorkerState: Sendable {
             guard work?.phase == .fetching, let verdict = work?.fetch.damaged(digest) else { return }
             actions.append(.log("blob \(digest) arrived damaged; fetching it again"))
             apply(verdict)
+        case .storageFull(let digest, let reason):
+            if work?.phase == .fetching { work?.fetch.storageFull(digest, because: reason, atMilliseconds: now) }
         case .storageFailed(let digest, let reason):
-            if work?.phase == .fetching { work?.fetch.storageFailed(digest, because: reason, atMilliseconds: now) }
+            if work?.phase == .fetching, work?.fetch.needs.first?.digest == digest { giveBack(.failed, reason) }
         case .progressed(let progress, let metrics):
             if work?.lease == progress.lease { work?.progressed(progress, metrics) }
         case .checkpointTaken(let lease, let taken):

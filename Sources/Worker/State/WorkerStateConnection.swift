@@ -29,6 +29,11 @@ extension WorkerState {
         actions.append(.log("no coordinator: \(reason); trying again in \(pause) ms\(computing)"))
     }
 
+    /// On the first connection a wrong address or token: people must act. Later on a coordinator being changed.
+    mutating func reject(_ reason: String) {
+        if connection.hasServed { lose(reason) } else { leave(.refused(reason)) }
+    }
+
     mutating func leave(_ exit: WorkerExit) {
         guard !connection.isClosed else { return }
         if let threadLease { actions.append(.cancelCompute(threadLease)) }
