@@ -15,6 +15,17 @@ public struct Geometry: Hashable, Sendable, Codable {
         self.init(affine: [spacing.xMM, 0, 0, 0, 0, spacing.yMM, 0, 0, 0, 0, spacing.zMM, 0])
     }
 
+    /// Stored or sent geometries are checked like any number from outside.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let affine = try container.decode([Double].self, forKey: .affine)
+        guard affine.count == 12, (try? Geometry(checking: affine, name: "")) != nil else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .affine, in: container, debugDescription: "no usable affine of 12 numbers")
+        }
+        self.init(affine: affine)
+    }
+
     /// Length of a voxel's edges: the norms of the affine's columns.
     public var spacing: Spacing {
         func norm(_ column: Int) -> Double {

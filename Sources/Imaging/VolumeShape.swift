@@ -10,6 +10,15 @@ public struct VolumeShape: Hashable, Sendable, Codable, CustomStringConvertible 
         self.width = width
     }
 
+    /// Within `ImageLimits`, at least one voxel: what may be allocated for a shape from outside.
+    var isStorable: Bool {
+        let sizes = [depth, height, width]
+        guard sizes.allSatisfy({ (1...ImageLimits.voxelCountMax).contains($0) }) else { return false }
+        let (plane, overflowsPlane) = depth.multipliedReportingOverflow(by: height)
+        let (total, overflows) = plane.multipliedReportingOverflow(by: width)
+        return !overflowsPlane && !overflows && total <= ImageLimits.voxelCountMax
+    }
+
     public var voxelCount: Int { depth * height * width }
     public var sliceVoxelCount: Int { height * width }
 

@@ -33,8 +33,11 @@ import Testing
         Forgery(what: "negative width", offset: 42, bytes: short(-7), kind: .damaged),
         Forgery(what: "no height", offset: 44, bytes: short(0), kind: .damaged),
         Forgery(
-            what: "product beyond all limits", offset: 42, bytes: short(32767) + short(32767) + short(32767), kind: .limit),
-        Forgery(what: "product that wraps 32 bits", offset: 42, bytes: short(16384) + short(16384) + short(16), kind: .limit),
+            what: "product beyond all limits", offset: 42, bytes: short(32767) + short(32767) + short(32767),
+            kind: .limit),
+        Forgery(
+            what: "product that wraps 32 bits", offset: 42, bytes: short(16384) + short(16384) + short(16),
+            kind: .limit),
         Forgery(what: "claims 2 GiB", offset: 42, bytes: short(1024) + short(1024) + short(1024), kind: .damaged),
         Forgery(what: "one slice more than it has", offset: 46, bytes: short(5), kind: .damaged),
         Forgery(what: "bits", offset: 72, bytes: short(8), kind: .damaged),
@@ -93,7 +96,9 @@ import Testing
         for count in stride(from: 0, to: Self.good.count, by: 3) {
             #expect(ImageSamples.refusal(Array(Self.good[..<count])) != nil, "\(count) bytes")
         }
-        for count in 0 ..< packed.count { #expect(ImageSamples.refusal(Array(packed[..<count])) != nil, "\(count) bytes") }
+        for count in 0 ..< packed.count {
+            #expect(ImageSamples.refusal(Array(packed[..<count])) != nil, "\(count) bytes")
+        }
     }
 
     @Test func aFlippedByteInACompressedFileIsFoundByItsChecksum() throws {

@@ -85,7 +85,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "../secret.raw", "/etc/passwd", "sub/x.raw", "..", ".", "LIST", "LIST 2D", "slice%03d.raw 1 2 1", "..\\x.raw", "",
+        "../secret.raw", "/etc/passwd", "sub/x.raw", "..", ".", "LIST", "LIST 2D", "slice%03d.raw 1 2 1",
+        "..\\x.raw", "",
     ]) func dataOutsideTheFolderOrInPiecesAreRefused(file: String) throws {
         try ImageSamples.withFolder { folder in
             try ImageSamples.write(Self.header(file: file), folder + "/c.mhd")

@@ -28,7 +28,8 @@ import Testing
     }
 
     @Test func aMaskLiesOnItsSourcesOwnGridToTheBit() throws {
-        let bytes = NIfTIFile.encode(ImageSamples.ramp().with(ImageSamples.ramp().voxels.map { Int16($0) }), isCompressed: false)
+        let stored = ImageSamples.ramp().with(ImageSamples.ramp().voxels.map { Int16($0) })
+        let bytes = NIfTIFile.encode(stored, isCompressed: false)
         var odd = bytes
         // Codes and numbers that this program would not write itself: an sform of Talairach, a qform that differs.
         odd[254] = 3

@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 import Numerics
 import Testing
@@ -40,7 +41,8 @@ import Testing
         let corner = result.geometry.positionMM(z: -0.5, y: -0.5, x: -0.5)
         let corner0 = geometry.positionMM(z: -0.5, y: -0.5, x: -0.5)
         #expect(abs(corner.right - corner0.right) < 1e-12 && abs(corner.superior - corner0.superior) < 1e-12)
-        for z in 1 ..< result.shape.depth - 1 { for y in 1 ..< result.shape.height - 1 { for x in 1 ..< result.shape.width - 1 {
+        let last = (z: result.shape.depth - 1, y: result.shape.height - 1, x: result.shape.width - 1)
+        for z in 1 ..< last.z { for y in 1 ..< last.y { for x in 1 ..< last.x {
             let place = result.geometry.positionMM(z: Double(z), y: Double(y), x: Double(x))
             let expected = 3 * place.right - 2 * place.anterior + 5 * place.superior
             #expect(abs(Double(result[z, y, x]) - expected) < 1e-3)
@@ -92,7 +94,8 @@ import Testing
     @Test func cuttingAndRestoringAreInverse() {
         let volume = ImageSamples.noise(VolumeShape(depth: 2, height: 6, width: 9), Geometry(spacing: fine))
         for window in [
-            PlaneWindow(startY: -2, startX: -1, height: 12, width: 14), PlaneWindow(startY: 0, startX: 0, height: 6, width: 9),
+            PlaneWindow(startY: -2, startX: -1, height: 12, width: 14),
+            PlaneWindow(startY: 0, startX: 0, height: 6, width: 9),
         ] {
             let cut = window.cut(volume, fill: 0)
             #expect(cut.shape == VolumeShape(depth: 2, height: window.height, width: window.width))
@@ -103,7 +106,8 @@ import Testing
         let far = PlaneWindow(startY: 50, startX: -50, height: 3, width: 3).cut(volume, fill: 7)
         #expect(far.voxels.allSatisfy { $0 == 7 })
         let box = VoxelBox(z: 0..<2, y: 1..<4, x: 3..<9)
-        #expect(PlaneWindow(centredOn: box, height: 2, width: 4) == PlaneWindow(startY: 1, startX: 4, height: 2, width: 4))
+        let window = PlaneWindow(startY: 1, startX: 4, height: 2, width: 4)
+        #expect(PlaneWindow(centredOn: box, height: 2, width: 4) == window)
     }
 
     @Test func theBoundingBoxHoldsEverything() {
@@ -128,6 +132,27 @@ import Testing
         #expect("\(error!)".contains("3.0 mm"))
         let small = try ImageFile.read(bytes: NIfTIFile.encode(ImageSamples.ramp()), name: "lung.nii.gz")
         #expect(throws: ImageFileError.self) { try small.mask(on: ct) }
+    }
+
+    @Test func aPlanAndItsSourceCanBeStoredButNotForged() throws {
+        let source = try source(ImageSamples.noise(shape, Geometry(spacing: fine)))
+        var plan = try ResamplingPlan(source: source, spacing: wanted)
+        plan.window = PlaneWindow(startY: -3, startX: 4, height: 24, width: 10)
+        let stored = String(decoding: try JSONEncoder().encode(plan), as: UTF8.self)
+        #expect(try JSONDecoder().decode(ResamplingPlan.self, from: Data(stored.utf8)) == plan)
+        for (good, bad) in [
+            ("\"depth\":13", "\"depth\":-13"), ("\"depth\":13", "\"depth\":12"), ("\"RAS\"", "\"RAR\""),
+            ("\"height\":24", "\"height\":9000000000000000000"), ("\"startY\":-3", "\"startY\":-9000000000000000000"),
+            ("\"yMM\":1.6", "\"yMM\":0"), ("\"affine\":[", "\"affine\":[0,"),
+        ] {
+            let place = try #require(stored.range(of: good), "\(good)")
+            let forged = Data(stored.replacingCharacters(in: place, with: bad).utf8)
+            #expect(throws: (any Error).self, "\(bad)") { try JSONDecoder().decode(ResamplingPlan.self, from: forged) }
+        }
+        let text = String(decoding: try JSONEncoder().encode(source), as: UTF8.self)
+        #expect(try JSONDecoder().decode(ImageSource.self, from: Data(text.utf8)) == source)
+        let forged = Data(text.replacingOccurrences(of: "\"header\":[", with: "\"header\":[0,").utf8)
+        #expect(throws: (any Error).self) { try JSONDecoder().decode(ImageSource.self, from: forged) }
     }
 
     @Test func aGridBeyondTheLimitsIsRefused() throws {

@@ -35,7 +35,8 @@ final class ByteInput {
         if let descriptor {
             count = try LocalFile.read(descriptor, at: offset, into: piece, name: name)
         } else {
-            bytes.withUnsafeBytes { piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset ..< offset + wanted])) }
+            let range = offset ..< offset + wanted
+            bytes.withUnsafeBytes { piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[range])) }
         }
         offset += count
         return count

@@ -22,6 +22,32 @@ public struct ImageSource: Hashable, Sendable, Codable {
     var header: [UInt8]
 }
 
+extension ImageSource {
+    private enum CodingKeys: String, CodingKey {
+        case name, format, shape, geometry, orientation, isOrientationKnown, voxelType, slope, intercept, header
+    }
+
+    /// Stored or sent sources are checked like a file's header.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        format = try container.decode(String.self, forKey: .format)
+        shape = try container.decode(VolumeShape.self, forKey: .shape)
+        geometry = try container.decode(Geometry.self, forKey: .geometry)
+        orientation = try container.decode(Orientation.self, forKey: .orientation)
+        isOrientationKnown = try container.decode(Bool.self, forKey: .isOrientationKnown)
+        voxelType = try container.decode(VoxelType.self, forKey: .voxelType)
+        slope = try container.decode(Double.self, forKey: .slope)
+        intercept = try container.decode(Double.self, forKey: .intercept)
+        header = try container.decode([UInt8].self, forKey: .header)
+        let checked = try NIfTIHeader(checking: header, name: name)
+        guard checked.shape == shape, !checked.swapsBytes else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .header, in: container, debugDescription: "the header of \(name) is of another grid")
+        }
+    }
+}
+
 /// A volume as it is stored in its file (no axis moved), in Hounsfield units.
 public struct LoadedImage: Sendable {
     public var volume: Volume<Float>

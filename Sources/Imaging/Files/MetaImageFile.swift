@@ -47,7 +47,8 @@ public enum MetaImageFile {
         let data = try openData(header, input, path: path)
         let claim = header.shape.voxelCount * header.type.byteCount
         guard header.isCompressed || data.byteCount >= claim + max(header.skippedByteCount, 0) else {
-            throw .damaged(data.name, "it has \(data.byteCount) bytes where its header claims \(claim): it is cut short")
+            throw .damaged(
+                data.name, "it has \(data.byteCount) bytes where its header claims \(claim): it is cut short")
         }
         guard data.byteCount <= claim + ImageLimits.dataOffsetMax else {
             throw .damaged(data.name, "it has far more bytes than its header claims")
@@ -67,7 +68,8 @@ public enum MetaImageFile {
         }
         guard let path else {
             throw ImageFileError(
-                input.name, .unsupported, "is a header whose voxels are in \(file)", remedy: "join them in one .mha file")
+                input.name, .unsupported, "is a header whose voxels are in \(file)",
+                remedy: "join them in one .mha file")
         }
         let place = "\(LocalFile.folderName(of: path))/\(file)"
         guard LocalFile.exists(place) else {

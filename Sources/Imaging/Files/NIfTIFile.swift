@@ -105,7 +105,8 @@ public enum NIfTIFile {
         let shape = volume.shape
         precondition(max(shape.depth, shape.height, shape.width) <= ImageLimits.axisVoxelCountMax)
         precondition(source == nil || source!.shape == shape, "a volume of \(shape) is not on the grid of its source")
-        let grid = source.map { NIfTIHeader(trusted: $0.header) } ?? NIfTIHeader(shape: shape, geometry: volume.geometry)
+        let grid = source.map { NIfTIHeader(trusted: $0.header) }
+            ?? NIfTIHeader(shape: shape, geometry: volume.geometry)
         let header = grid.prepared(for: Voxel.niftiType, slope: slope, intercept: intercept)
         let bytes = header.bytes + [0, 0, 0, 0] + volume.voxels.withUnsafeBytes { Array($0) }
         return isCompressed ? Deflate.gzip(bytes, pool: pool) : bytes

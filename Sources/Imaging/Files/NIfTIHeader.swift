@@ -39,7 +39,8 @@ struct NIfTIHeader: Hashable, Sendable {
         let magic = Array(bytes[Field.magic...])
         if size == 540 || size.byteSwapped == 540 {
             throw ImageFileError(
-                name, .unsupported, "is a NIfTI-2 file", remedy: "convert it to NIfTI-1 (nifti_tool, or nibabel's Nifti1Image)")
+                name, .unsupported, "is a NIfTI-2 file",
+                remedy: "convert it to NIfTI-1 (nifti_tool, or nibabel's Nifti1Image)")
         }
         guard size == 348 || size.byteSwapped == 348 else {
             throw .damaged(name, "does not begin like a NIfTI header")
@@ -65,7 +66,8 @@ struct NIfTIHeader: Hashable, Sendable {
         _ = try checkedShape(x: sizes[0], y: sizes[1], z: sizes[2], name: name)
         for (axis, size) in sizes.enumerated().dropFirst(3) where size != 1 {
             throw ImageFileError(
-                name, size < 1 ? .damaged : .unsupported, "its header claims \(size) frames along dimension \(axis + 1)",
+                name, size < 1 ? .damaged : .unsupported,
+                "its header claims \(size) frames along dimension \(axis + 1)",
                 remedy: "a CT volume has one: extract it (fslroi, or nibabel's four_to_three)")
         }
     }
@@ -87,7 +89,8 @@ struct NIfTIHeader: Hashable, Sendable {
             throw .damaged(name, "its header's slope or intercept is not a number")
         }
         let offset = float(Field.dataOffset)
-        guard offset.isFinite, offset >= 0, offset == offset.rounded(), offset <= Float(ImageLimits.dataOffsetMax) else {
+        // NaN is in no range.
+        guard (0...Float(ImageLimits.dataOffsetMax)).contains(offset), offset == offset.rounded() else {
             throw .damaged(name, "its header says that the voxels begin at byte \(offset)")
         }
         guard !isSingleFile || offset == 0 || Int(offset) >= Self.singleFileOffset else {
@@ -133,9 +136,10 @@ struct NIfTIHeader: Hashable, Sendable {
     /// Place in the patient: sform before qform before the voxel size alone, in millimetres.
     func geometry(name: String) throws(ImageFileError) -> Geometry {
         var positive = self
-        for axis in 1...3 { positive.set(Field.pixelSizes + 4 * axis, abs(float(Field.pixelSizes + 4 * axis)).bitPattern) }
-        guard let reading = NIfTILibrary.read(positive.bytes), reading.dimensions == [shape.width, shape.height, shape.depth],
-            reading.bytesPerVoxel == type.byteCount
+        // Some programs write negative sizes; the library would take 1 instead.
+        for place in (1...3).map({ Field.pixelSizes + 4 * $0 }) { positive.set(place, abs(float(place)).bitPattern) }
+        guard let reading = NIfTILibrary.read(positive.bytes), reading.bytesPerVoxel == type.byteCount,
+            reading.dimensions == [shape.width, shape.height, shape.depth]
         else { throw .damaged(name, "nifti_clib refuses its header") }
         var affine: [Double]
         if reading.sformCode > 0 {

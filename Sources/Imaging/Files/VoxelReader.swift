@@ -29,7 +29,9 @@ enum VoxelReader {
     }
 
     /// Reads `shape.voxelCount` voxels from the stream's current position and looks at what follows them.
-    static func read(_ stream: ByteStream, shape: VolumeShape, decoder: VoxelDecoder) throws(ImageFileError) -> [Float] {
+    static func read(
+        _ stream: ByteStream, shape: VolumeShape, decoder: VoxelDecoder
+    ) throws(ImageFileError) -> [Float] {
         var failure: ImageFileError?
         let voxels = [Float](unsafeUninitializedCapacity: shape.voxelCount) { target, initializedCount in
             do throws(ImageFileError) {

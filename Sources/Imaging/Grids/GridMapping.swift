@@ -19,6 +19,20 @@ public struct GridMapping: Hashable, Sendable, Codable {
         (self.targetShape, self.targetSpacing) = (targetShape, targetSpacing)
     }
 
+    /// Stored or sent mappings are checked like any number from outside.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        sourceShape = try container.decode(VolumeShape.self, forKey: .sourceShape)
+        sourceSpacing = try container.decode(Spacing.self, forKey: .sourceSpacing)
+        targetShape = try container.decode(VolumeShape.self, forKey: .targetShape)
+        targetSpacing = try container.decode(Spacing.self, forKey: .targetSpacing)
+        let lengths = [sourceSpacing, targetSpacing].flatMap { [$0.zMM, $0.yMM, $0.xMM] }
+        guard lengths.allSatisfy(ImageLimits.spacingMM.contains), sourceShape.isStorable, targetShape.isStorable else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .targetShape, in: container, debugDescription: "grids beyond the limits of an image")
+        }
+    }
+
     /// The target covers the source's extent, rounded to whole voxels (half to even), at least one.
     public init(sourceShape: VolumeShape, sourceSpacing: Spacing, to spacing: Spacing) {
         func count(_ n: Int, _ from: Double, _ to: Double) -> Int {

@@ -3,7 +3,7 @@
 public struct Orientation: Hashable, Sendable, Codable, CustomStringConvertible {
     /// One stored axis: the patient's axis it runs along (0 right-left, 1 anterior-posterior, 2 superior-inferior)
     /// and whether it runs towards left, posterior or inferior.
-    struct Axis: Hashable, Sendable, Codable {
+    struct Axis: Hashable, Sendable {
         var patientAxis: Int
         var isReversed: Bool
     }
@@ -39,6 +39,20 @@ public struct Orientation: Hashable, Sendable, Codable, CustomStringConvertible 
             found[column] = Axis(patientAxis: best, isReversed: rotation[3 * best + column] < 0)
         }
         axes = found.map { $0! }
+    }
+
+    /// As its three letters.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let orientation = Orientation(code: try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "no orientation")
+        }
+        self = orientation
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
     }
 
     public var description: String {
@@ -106,7 +120,8 @@ extension Volume {
                 if move.isFlipped { affine[4 * row + 3] += step * Double(sizes[move.axis] - 1) }
             }
         }
-        let newShape = VolumeShape(depth: sizes[moves[2].axis], height: sizes[moves[1].axis], width: sizes[moves[0].axis])
+        let newShape = VolumeShape(
+            depth: sizes[moves[2].axis], height: sizes[moves[1].axis], width: sizes[moves[0].axis])
         return (newShape, Geometry(affine: affine))
     }
 

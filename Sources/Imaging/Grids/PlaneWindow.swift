@@ -11,6 +11,21 @@ public struct PlaneWindow: Hashable, Sendable, Codable {
         (self.startY, self.startX, self.height, self.width) = (startY, startX, height, width)
     }
 
+    /// Stored or sent windows are checked like any number from outside.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let keys = [CodingKeys.startY, .startX, .height, .width]
+        let numbers = try keys.map { try container.decode(Int.self, forKey: $0) }
+        let limit = ImageLimits.axisVoxelCountMax
+        guard numbers[..<2].allSatisfy({ (-limit...limit).contains($0) }),
+            numbers[2...].allSatisfy({ (1...limit).contains($0) })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .height, in: container, debugDescription: "a window beyond the limits of an image")
+        }
+        self.init(startY: numbers[0], startX: numbers[1], height: numbers[2], width: numbers[3])
+    }
+
     /// The window of this size whose middle is the box's middle (rounded down).
     public init(centredOn box: VoxelBox, height: Int, width: Int) {
         self.init(

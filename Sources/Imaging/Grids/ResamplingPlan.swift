@@ -33,6 +33,21 @@ public struct ResamplingPlan: Hashable, Sendable, Codable {
         mapping = GridMapping(sourceShape: shape, sourceSpacing: from, to: spacing)
     }
 
+    /// Stored or sent plans are checked like any number from outside: `back` relies on what they say.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        sourceShape = try container.decode(VolumeShape.self, forKey: .sourceShape)
+        sourceGeometry = try container.decode(Geometry.self, forKey: .sourceGeometry)
+        orientation = try container.decode(Orientation.self, forKey: .orientation)
+        mapping = try container.decode(GridMapping.self, forKey: .mapping)
+        window = try container.decodeIfPresent(PlaneWindow.self, forKey: .window)
+        let upright = AxisMoves(from: orientation, to: .canonical).apply(sourceShape, sourceGeometry).0
+        guard upright == mapping.sourceShape else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .mapping, in: container, debugDescription: "the grids of the plan do not fit each other")
+        }
+    }
+
     /// The whole resampled grid, before the window.
     public var gridShape: VolumeShape { mapping.targetShape }
 

@@ -88,8 +88,8 @@ public struct Picture: Hashable, Sendable {
         return result
     }
 
-    /// Writes a line of text with its top left corner at (x, y): capitals are 7 pixels high, a character is 6 wide, both
-    /// times `scale`. What the font lacks (anything but ASCII) is a box.
+    /// Writes a line of text with its top left corner at (x, y): capitals are 7 pixels high, a character is 6 wide,
+    /// both times `scale`. What the font lacks (anything but ASCII) is a box.
     public mutating func write(_ text: String, x: Int, y: Int, colour: Colour = .white, scale: Int = 1) {
         precondition(scale >= 1)
         for (index, character) in text.enumerated() {
