@@ -58,11 +58,35 @@ quintet_plan quintet_plan_of(const quintet_convolution *convolution) {
     return small && convolution->kernel == 3 && convolution->stride == 1 ? PLAN_PLANAR : PLAN_NAIVE;
 }
 
+// Winograd's tiles may reach over the end by half of what they compute, and every point's weights must serve a few tiles.
+static int winograd_suits(const quintet_convolution *convolution, int tiles_wanted) {
+    quintet_layout layout = convolution->coarse;
+    long tiles = quintet_winograd_tiles(layout), voxels = (long)layout.depth * layout.height * layout.width;
+    int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(layout);
+    return quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3 && convolution->stride == 1
+           && fine <= WINOGRAD_BLOCKS_MAX && coarse <= WINOGRAD_BLOCKS_MAX && tiles * 32 * 2 <= voxels * 3
+           && tiles >= tiles_wanted;
+}
+
+int quintet_uses_winograd(const quintet_convolution *convolution) {
+    return winograd_suits(convolution, quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse) / 16);
+}
+
+int quintet_uses_winograd_gradient(const quintet_convolution *convolution) {
+    return winograd_suits(convolution, 64);
+}
+
 int quintet_gradient_slots(const quintet_convolution *convolution) {
     int rows = convolution->coarse.depth * convolution->coarse.height, slots = 64;
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE: return 1;
     case PLAN_BLOCKED:
+        if (quintet_uses_winograd_gradient(convolution)) {
+            // The sums of a slot are 144 blocks for each pair: fewer slots where there are many pairs.
+            int pairs = quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse);
+            int tiles = quintet_winograd_tiles(convolution->coarse), most = pairs <= 2 ? 32 : pairs <= 8 ? 16 : 4;
+            return tiles / 16 < most ? (tiles + 15) / 16 : most;
+        }
         slots = 64 / (quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse));
         break;
     case PLAN_PLANAR_TO_BLOCKED: slots = 64 / quintet_blocks(convolution->coarse); break;
@@ -77,7 +101,10 @@ size_t quintet_gradient_scratch(const quintet_convolution *convolution) {
     long unit, fine_blocks = quintet_blocks(convolution->fine), coarse_blocks = quintet_blocks(convolution->coarse);
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE: return 16;
-    case PLAN_BLOCKED: unit = fine_blocks * coarse_blocks * 256; break;
+    case PLAN_BLOCKED:
+        unit = fine_blocks * coarse_blocks * 256;
+        if (quintet_uses_winograd_gradient(convolution)) return unit * 144 * quintet_gradient_slots(convolution);
+        break;
     case PLAN_PLANAR_TO_BLOCKED: unit = (long)convolution->fine.channels * coarse_blocks * 16; break;
     case PLAN_PLANAR: unit = (long)convolution->fine.channels * convolution->coarse.channels * 16; break;
     }
@@ -91,7 +118,10 @@ size_t quintet_packed_floats(const quintet_convolution *convolution, int directi
     (void)direction;
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE: case PLAN_PLANAR: break;
-    case PLAN_BLOCKED: packed = fine_blocks * coarse_blocks * taps * 256; break;
+    case PLAN_BLOCKED:
+        packed = fine_blocks * coarse_blocks * taps * 256;
+        if (quintet_uses_winograd(convolution)) packed = 144 * quintet_winograd_step((int)fine_blocks, (int)coarse_blocks);
+        break;
     case PLAN_PLANAR_TO_BLOCKED: packed = convolution->fine.channels * coarse_blocks * taps * 16; break;
     }
     // The naive kernels, when forced, want the weights as they are.
@@ -146,6 +176,10 @@ void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolu
     int naive = quintet_variant_current() == QUINTET_NAIVE || job.plan == PLAN_NAIVE;
     if (naive || (job.plan == PLAN_PLANAR && direction == QUINTET_FORWARD)) {
         memcpy(packed, weights, sizeof(float) * k * k * k * outs * convolution->fine.channels);
+        return;
+    }
+    if (quintet_uses_winograd(convolution)) {
+        kernels()->transform_weights(pool, convolution, direction, weights, packed);
         return;
     }
     // Channels that pad a block keep the zeros of the buffer's allocation: nothing else is ever written there.

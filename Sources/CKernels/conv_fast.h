@@ -1,5 +1,16 @@
 // The three operations of a convolution, each sent to the kernel its shapes ask for. Included once per instruction set.
 
+// Tiles of one Winograd task: enough that the weights of a point are used several times from the cache, few enough that
+// the points stay in it.
+INLINE int winograd_chunk(const quintet_convolution *convolution) {
+    return quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse) <= 4 ? 12 : 24;
+}
+
+static void winograd(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
+    job->group = winograd_chunk(convolution);
+    quintet_pool_run(pool, (quintet_winograd_tiles(job->out_layout) + job->group - 1) / job->group, winograd_task, job);
+}
+
 static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                           const float *packed, const float *bias, float *y, int accumulate) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
@@ -14,6 +25,10 @@ static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolu
     }
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
                       0, accumulate, rows_per_task(coarse.width, coarse.height)};
+    if (quintet_uses_winograd(convolution)) {
+        winograd(pool, convolution, &job);
+        return;
+    }
     int groups = (coarse.height + job.group - 1) / job.group;
     quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * groups, direct_task, &job);
 }
@@ -37,6 +52,10 @@ static void fast_convolve_transposed(quintet_pool *pool, const quintet_convoluti
     }
     direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
                       rows_per_task(coarse.width, coarse.height)};
+    if (quintet_uses_winograd(convolution)) {
+        winograd(pool, convolution, &job);
+        return;
+    }
     int groups = (coarse.height + job.group - 1) / job.group, tasks = quintet_blocks(fine) * fine.depth * groups;
     if (convolution->stride == 1) quintet_pool_run(pool, tasks, direct_task, &job);
     else quintet_pool_run(pool, tasks * 2, direct_transposed_task, &job);
@@ -59,6 +78,11 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         planar_planar_gradient_sum(&job);
         return;
     case PLAN_BLOCKED:
+        if (quintet_uses_winograd_gradient(convolution)) {
+            quintet_pool_run(pool, job.slots, winograd_gradient_task, &job);
+            quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
+            return;
+        }
         quintet_pool_run(pool, pairs * job.slots, direct_gradient_task, &job);
         quintet_pool_run(pool, pairs, direct_gradient_sum_task, &job);
         return;

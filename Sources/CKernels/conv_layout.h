@@ -43,11 +43,27 @@ static inline long quintet_element(quintet_layout layout, int c, int d, int h, i
     return quintet_row(layout, place / 16, d, h) + (long)w * 16 + place % 16;
 }
 
+/// Tiles of 2x4x4 voxels that cover a tensor.
+static inline int quintet_winograd_tiles(quintet_layout layout) {
+    return (layout.depth + 1) / 2 * ((layout.height + 3) / 4) * ((layout.width + 3) / 4);
+}
+/// Floats from one point's weights to the next's: an odd number of cache lines, to spread over the cache's sets.
+static inline long quintet_winograd_step(int in_blocks, int out_blocks) {
+    return (long)in_blocks * out_blocks * 256 + 16;
+}
+enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24 };
+int quintet_uses_winograd(const quintet_convolution *convolution);
+int quintet_uses_winograd_gradient(const quintet_convolution *convolution);
+/// Scratch of the calling thread, 64-byte aligned; the same memory at the next call.
+float *quintet_thread_scratch(size_t floats);
+
 typedef struct {
     void (*convolve)(quintet_pool *, const quintet_convolution *, const float *, const float *, const float *,
                      float *, int);
     void (*convolve_transposed)(quintet_pool *, const quintet_convolution *, const float *, const float *,
                                 const float *, float *, int);
+    /// Packs for Winograd; the other packings are plain copies.
+    void (*transform_weights)(quintet_pool *, const quintet_convolution *, int, const float *, float *);
     void (*weight_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *,
                             float *);
     void (*bias_gradient)(quintet_pool *, quintet_layout, const float *, double *, float *);

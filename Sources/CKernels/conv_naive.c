@@ -260,6 +260,6 @@ static void naive_adam(quintet_pool *pool, size_t count, float learning_rate, fl
 }
 
 const quintet_kernels quintet_kernels_naive = {
-    naive_convolve, naive_convolve_transposed, naive_weight_gradient, naive_bias_gradient, naive_norm_statistics,
-    naive_norm_activate, naive_norm_activate_gradient, naive_add, naive_dice_cross_entropy, naive_softmax, naive_adam,
+    naive_convolve, naive_convolve_transposed, NULL, naive_weight_gradient, naive_bias_gradient,
+    naive_norm_statistics, naive_norm_activate, naive_norm_activate_gradient, naive_add, naive_dice_cross_entropy, naive_softmax, naive_adam,
 };

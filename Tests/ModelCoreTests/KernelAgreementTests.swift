@@ -86,6 +86,10 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (6, 9, 29)),
         ConvolutionCase(fine: 33, coarse: 20, stride: 1, size: (5, 12, 16), fineSplit: 9),
         ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (16, 17, 18)),
+        // Winograd, with tiles over the end on every side, and its weight gradient in one slot and in several.
+        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (5, 15, 31)),
+        ConvolutionCase(fine: 30, coarse: 40, stride: 1, size: (7, 14, 27), fineSplit: 5, coarseSplit: 8),
+        ConvolutionCase(fine: 16, coarse: 35, stride: 1, size: (8, 32, 33)),
         ConvolutionCase(fine: 16, coarse: 32, stride: 2, size: (2, 3, 7)),
         ConvolutionCase(fine: 20, coarse: 5, stride: 2, size: (1, 2, 13)),
         ConvolutionCase(fine: 16, coarse: 38, stride: 2, size: (2, 3, 5), coarseSplit: 6),
@@ -106,9 +110,12 @@ struct KernelAgreementTests {
         let reference = KernelVariant.naive.force { results(test, accumulate: accumulate) }
         for variant in variants where variant != .naive {
             let fast = variant.force { results(test, accumulate: accumulate) }
-            #expect(relativeError(fast.forward, reference.forward) < 1e-5, "\(variant) forward")
-            #expect(relativeError(fast.transposed, reference.transposed) < 1e-5, "\(variant) transposed")
-            #expect(relativeError(fast.gradient, reference.gradient) < 1e-5, "\(variant) weight gradient")
+            // Winograd's larger constants cost a digit or two.
+            let isDirect = test.stride != 1 || test.kernel != 3 || test.finePlanar
+            let bound = isDirect ? 1e-5 : 1e-4
+            #expect(relativeError(fast.forward, reference.forward) < bound, "\(variant) forward")
+            #expect(relativeError(fast.transposed, reference.transposed) < bound, "\(variant) transposed")
+            #expect(relativeError(fast.gradient, reference.gradient) < bound, "\(variant) weight gradient")
         }
     }
 

@@ -34,7 +34,7 @@ private func trained(
 
 struct SameBytesTests {
     static let networks = [
-        ([16, 32], [2], 2, TensorShape3D(depth: 8, height: 16, width: 24)),
+        ([16, 32], [2], 2, TensorShape3D(depth: 16, height: 32, width: 40)),
         ([5, 17, 20], [1, 2], 1, TensorShape3D(depth: 4, height: 6, width: 10)),
         ([8, 16], [2], 0, TensorShape3D(depth: 4, height: 8, width: 8)),
     ]

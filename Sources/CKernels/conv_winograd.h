@@ -1,0 +1,379 @@
+// Winograd convolution of blocked tensors, 3x3x3 at stride 1 (Lavin and Gray, "Fast algorithms for convolutional neural
+// networks", CVPR 2016): F(2,3) along depth and F(4,3) along height and width, so that a tile of 2x4x4 outputs takes
+// 4x6x6 = 144 products instead of 864. Included once per instruction set; the lanes of a transform are channels, so its
+// vector's width (LANES) changes no bit.
+
+enum { POINTS = 144, TILE_D = 2, TILE_H = 4, TILE_W = 4 };
+typedef float lanes __attribute__((ext_vector_type(LANES)));
+typedef float any_lanes __attribute__((ext_vector_type(LANES), aligned(4)));
+#define LANE_SPLAT(x) ((lanes)(float)(x))
+#define LANE_LOAD(p) ((lanes)(*(const any_lanes *)(p)))
+#define LANE_STORE(p, v) (*(any_lanes *)(p) = (any_lanes)(v))
+
+// B^T of F(4,3): six inputs to six points.
+INLINE void input_points(lanes *d) {
+    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4), five = LANE_SPLAT(5);
+    lanes p = FMA(-four, d[2], d[4]), q = FMA(-four, d[1], d[3]), r = d[4] - d[2], s = d[3] - d[1];
+    lanes first = FMA(four, d[0], FMA(-five, d[2], d[4])), last = FMA(four, d[1], FMA(-five, d[3], d[5]));
+    d[0] = first;
+    d[1] = p + q;
+    d[2] = p - q;
+    d[3] = FMA(two, s, r);
+    d[4] = FMA(-two, s, r);
+    d[5] = last;
+}
+
+// A^T of F(4,3): six points to four outputs.
+INLINE void output_values(lanes *m) {
+    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4), eight = LANE_SPLAT(8);
+    lanes p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];
+    m[0] = m[0] + p + r;
+    m[3] = FMA(eight, s, q) + m[5];
+    m[2] = FMA(four, r, p);
+    m[1] = FMA(two, s, q);
+}
+
+// A of F(4,3): four output gradients to six points.
+INLINE void gradient_points(const lanes *y, lanes *o) {
+    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4);
+    lanes e = y[0] + y[2], f = y[1] + y[3], g = FMA(four, y[2], y[0]), h = two * FMA(four, y[3], y[1]);
+    o[0] = y[0];
+    o[1] = e + f;
+    o[2] = e - f;
+    o[3] = g + h;
+    o[4] = g - h;
+    o[5] = y[3];
+}
+
+// One tile of one block, some lanes: x is the tile's first halo voxel, points lie `step` floats apart.
+INLINE void transform_input(const float *x, quintet_steps at, float *points, long step) {
+    lanes t[POINTS];
+    for (int w = 0; w < 6; w++)
+        for (int d = 0; d < 4; d++) {
+            // B^T of F(2,3): d0 - d2, d1 + d2, d2 - d1, d1 - d3.
+            static const int first[4] = {0, 1, 2, 1}, second[4] = {2, 2, 1, 3};
+            lanes r[6];
+            for (int h = 0; h < 6; h++) {
+                lanes a = LANE_LOAD(x + first[d] * at.plane + h * at.row + w * 16);
+                lanes b = LANE_LOAD(x + second[d] * at.plane + h * at.row + w * 16);
+                r[h] = d == 1 ? a + b : a - b;
+            }
+            input_points(r);
+            for (int h = 0; h < 6; h++) t[d * 36 + h * 6 + w] = r[h];
+        }
+    for (int j = 0; j < 24; j++) {
+        lanes r[6];
+        for (int w = 0; w < 6; w++) r[w] = t[j * 6 + w];
+        input_points(r);
+        for (int w = 0; w < 6; w++) LANE_STORE(points + (j * 6 + w) * step, r[w]);
+    }
+}
+
+// Back from the points to 2x4x4 voxels; start is added (the bias, or zero), or what stands there already.
+INLINE void transform_output(const float *points, long step, float *y, quintet_steps at, const float *start) {
+    lanes t[48];
+    for (int w = 0; w < 6; w++) {
+        lanes low[6], high[6];
+        for (int h = 0; h < 6; h++) {
+            const float *m = points + (h * 6 + w) * step;
+            lanes one = LANE_LOAD(m + 36 * step), two = LANE_LOAD(m + 72 * step);
+            low[h] = LANE_LOAD(m) + one + two;
+            high[h] = one - two - LANE_LOAD(m + 108 * step);
+        }
+        output_values(low);
+        output_values(high);
+        for (int h = 0; h < 4; h++) t[h * 6 + w] = low[h], t[24 + h * 6 + w] = high[h];
+    }
+    for (int j = 0; j < 8; j++) {
+        lanes r[6];
+        for (int w = 0; w < 6; w++) r[w] = t[j * 6 + w];
+        output_values(r);
+        float *row = y + j / 4 * at.plane + j % 4 * at.row;
+        for (int w = 0; w < 4; w++)
+            LANE_STORE(row + w * 16, r[w] + (start ? LANE_LOAD(start) : LANE_LOAD(row + w * 16)));
+    }
+}
+
+// 2x4x4 output gradients to the points at which they meet the inputs.
+INLINE void transform_gradient(const float *y, quintet_steps at, float *points, long step) {
+    lanes t[48];
+    for (int j = 0; j < 8; j++) {
+        lanes r[4], o[6];
+        for (int w = 0; w < 4; w++) r[w] = LANE_LOAD(y + j / 4 * at.plane + j % 4 * at.row + w * 16);
+        gradient_points(r, o);
+        for (int w = 0; w < 6; w++) t[j * 6 + w] = o[w];
+    }
+    for (int w = 0; w < 6; w++) {
+        lanes r[4], low[6], high[6];
+        for (int h = 0; h < 4; h++) r[h] = t[h * 6 + w];
+        gradient_points(r, low);
+        for (int h = 0; h < 4; h++) r[h] = t[24 + h * 6 + w];
+        gradient_points(r, high);
+        for (int h = 0; h < 6; h++) {
+            float *m = points + (h * 6 + w) * step;
+            LANE_STORE(m, low[h]);
+            LANE_STORE(m + 36 * step, low[h] + high[h]);
+            LANE_STORE(m + 72 * step, low[h] - high[h]);
+            LANE_STORE(m + 108 * step, -high[h]);
+        }
+    }
+}
+
+SEPARATE void transform_input_16(const float *x, quintet_steps at, float *points, long step) {
+    for (int l = 0; l < 16; l += LANES) transform_input(x + l, at, points + l, step);
+}
+SEPARATE void transform_output_16(const float *points, long step, float *y, quintet_steps at, const float *start) {
+    for (int l = 0; l < 16; l += LANES) transform_output(points + l, step, y + l, at, start ? start + l : NULL);
+}
+SEPARATE void transform_gradient_16(const float *y, quintet_steps at, float *points, long step) {
+    for (int l = 0; l < 16; l += LANES) transform_gradient(y + l, at, points + l, step);
+}
+
+typedef struct { int d, h, w; } tile_place;
+
+INLINE tile_place place_of_tile(quintet_layout layout, int tile) {
+    int across = (layout.width + TILE_W - 1) / TILE_W, down = (layout.height + TILE_H - 1) / TILE_H;
+    tile_place place = {tile / across / down * TILE_D, tile / across % down * TILE_H, tile % across * TILE_W};
+    return place;
+}
+
+static const quintet_steps tile_steps = {6 * 16, 36 * 16, 0};
+
+// Copies voxels [from, size) of a tile that reaches over the tensor's end, between the tensor and a tile of 4x6x6.
+// reach: 1 when the halo counts.
+INLINE void copy_part(quintet_layout layout, int block, tile_place at, int reach, int d_count, int hw_count,
+                      float *tile, float *tensor, int to_tile) {
+    for (int d = 0; d < d_count; d++)
+        for (int h = 0; h < hw_count; h++)
+            for (int w = 0; w < hw_count; w++) {
+                int z = at.d + d - reach, y = at.h + h - reach, x = at.w + w - reach;
+                float *in_tile = tile + d * tile_steps.plane + h * tile_steps.row + w * 16;
+                if (z >= layout.depth + reach || y >= layout.height + reach || x >= layout.width + reach) {
+                    if (to_tile) memset(in_tile, 0, 64);
+                    continue;
+                }
+                float *in_tensor = tensor + quintet_row(layout, block, z, y) + (long)x * 16;
+                if (to_tile) memcpy(in_tile, in_tensor, 64);
+                else memcpy(in_tensor, in_tile, 64);
+            }
+}
+
+INLINE int is_whole(quintet_layout layout, tile_place at) {
+    return at.d + TILE_D <= layout.depth && at.h + TILE_H <= layout.height && at.w + TILE_W <= layout.width;
+}
+
+// Points of `count` tiles of every block: [POINTS][block][chunk][16], points `step` apart.
+static void inputs_of_chunk(quintet_layout layout, const float *x, int blocks, int first, int count, int chunk,
+                            float *points, long step) {
+    float part[4 * 36 * 16] __attribute__((aligned(64)));
+    quintet_steps steps = quintet_steps_of(layout);
+    for (int b = 0; b < blocks; b++)
+        for (int i = 0; i < count; i++) {
+            tile_place at = place_of_tile(layout, first + i);
+            float *to = points + ((long)b * chunk + i) * 16;
+            if (is_whole(layout, at)) {
+                transform_input_16(x + quintet_row(layout, b, at.d - 1, at.h - 1) + (at.w - 1) * 16, steps, to, step);
+            } else {
+                copy_part(layout, b, at, 1, 4, 6, part, (float *)x, 1);
+                transform_input_16(part, tile_steps, to, step);
+            }
+        }
+}
+
+static void gradients_of_chunk(quintet_layout layout, const float *dy, int blocks, int first, int count, int chunk,
+                               float *points, long step) {
+    float part[4 * 36 * 16] __attribute__((aligned(64)));
+    quintet_steps steps = quintet_steps_of(layout);
+    for (int b = 0; b < blocks; b++)
+        for (int i = 0; i < count; i++) {
+            tile_place at = place_of_tile(layout, first + i);
+            float *to = points + ((long)b * chunk + i) * 16;
+            if (is_whole(layout, at)) {
+                transform_gradient_16(dy + quintet_row(layout, b, at.d, at.h) + at.w * 16, steps, to, step);
+            } else {
+                copy_part(layout, b, at, 0, 2, 4, part, (float *)dy, 1);
+                transform_gradient_16(part, tile_steps, to, step);
+            }
+        }
+}
+
+static void store_tile(const direct_job *job, int block, tile_place at, const float *points, long step,
+                       const float *start) {
+    if (is_whole(job->out_layout, at)) {
+        float *y = job->out + quintet_row(job->out_layout, block, at.d, at.h) + at.w * 16;
+        transform_output_16(points, step, y, quintet_steps_of(job->out_layout), job->accumulate ? NULL : start);
+        return;
+    }
+    float part[4 * 36 * 16] __attribute__((aligned(64)));
+    if (job->accumulate) copy_part(job->out_layout, block, at, 0, 2, 4, part, job->out, 1);
+    transform_output_16(points, step, part, tile_steps, job->accumulate ? NULL : start);
+    copy_part(job->out_layout, block, at, 0, 2, 4, part, job->out, 0);
+}
+
+// One chunk of tiles, all output channels. `group` is the chunk's size; w: [POINTS][out][in * 16][16], padded.
+static void winograd_task(void *context, int index) {
+    const direct_job *job = context;
+    const int chunk = job->group, ins = job->in_blocks, outs = quintet_blocks(job->out_layout);
+    int tiles = quintet_winograd_tiles(job->out_layout), first = index * chunk;
+    int count = tiles - first < chunk ? tiles - first : chunk;
+    // An odd number of cache lines from point to point, so that they spread over the cache's sets.
+    long in_step = ((long)ins * chunk + 1) * 16, out_step = ((long)outs * chunk + 1) * 16;
+    float *inputs = quintet_thread_scratch(POINTS * (in_step + out_step)), *sums = inputs + POINTS * in_step;
+    inputs_of_chunk(job->in_layout, job->in, ins, first, count, chunk, inputs, in_step);
+    int32_t x_offset[WINOGRAD_BLOCKS_MAX], w_offset[WINOGRAD_BLOCKS_MAX];
+    for (int b = 0; b < ins; b++) x_offset[b] = b * chunk * 16, w_offset[b] = b * 256;
+    float start[16] __attribute__((aligned(64))) = {0};
+    long w_step = quintet_winograd_step(ins, outs);
+    for (int k = 0; k < POINTS; k++)
+        for (int o = 0; o < outs; o++)
+            strips_1_1(count, inputs + k * in_step, x_offset, job->w + k * w_step + (long)o * ins * 256, w_offset, ins,
+                       sums + k * out_step + (long)o * chunk * 16, start);
+    for (int o = 0; o < outs; o++) {
+        load_bias(start, job->bias, o, job->out_layout);
+        for (int i = 0; i < count; i++)
+            store_tile(job, o, place_of_tile(job->out_layout, first + i), sums + ((long)o * chunk + i) * 16, out_step,
+                       start);
+    }
+}
+
+// Sums over a chunk's tiles of input point x gradient point: `rows` input channels x 16 output channels.
+INLINE void tile_products(const int rows, const float *x, const float *dy, float *sums, int count) {
+    v16 a[16];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) a[r] = LOAD(sums + r * 16);
+    for (int i = 0; i < count; i++) {
+        v16 b = LOAD(dy + i * 16);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) a[r] = FMA(SPLAT(x[i * 16 + r]), b, a[r]);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) STORE(sums + r * 16, a[r]);
+}
+SEPARATE void tile_products_16(const float *x, const float *dy, float *sums, int count) {
+#if ROWS_MAX > 6
+    tile_products(16, x, dy, sums, count);
+#else
+    tile_products(6, x, dy, sums, count);
+    tile_products(5, x + 6, dy, sums + 96, count);
+    tile_products(5, x + 11, dy, sums + 176, count);
+#endif
+}
+
+// One slot of tiles: scratch [slot][POINTS][pair][16 fine][16 coarse].
+static void winograd_gradient_task(void *context, int slot) {
+    const gradient_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int ins = quintet_blocks(fine), outs = quintet_blocks(coarse), chunk = WINOGRAD_GRADIENT_CHUNK;
+    long tiles = quintet_winograd_tiles(coarse), end = tiles * (slot + 1) / job->slots;
+    long in_step = ((long)ins * chunk + 1) * 16, out_step = ((long)outs * chunk + 1) * 16;
+    float *inputs = quintet_thread_scratch(POINTS * (in_step + out_step)), *gradients = inputs + POINTS * in_step;
+    float *sums = job->scratch + (long)slot * POINTS * ins * outs * 256;
+    memset(sums, 0, sizeof(float) * POINTS * ins * outs * 256);
+    for (long first = tiles * slot / job->slots; first < end; first += chunk) {
+        int count = end - first < chunk ? (int)(end - first) : chunk;
+        inputs_of_chunk(fine, job->x, ins, (int)first, count, chunk, inputs, in_step);
+        gradients_of_chunk(coarse, job->dy, outs, (int)first, count, chunk, gradients, out_step);
+        for (int k = 0; k < POINTS; k++)
+            for (int pair = 0; pair < ins * outs; pair++)
+                tile_products_16(inputs + k * in_step + (long)(pair % ins) * chunk * 16,
+                                 gradients + k * out_step + (long)(pair / ins) * chunk * 16,
+                                 sums + ((long)k * ins * outs + pair) * 256, count);
+    }
+}
+
+static const float G6[6][3] = {{1.0f / 4, 0, 0},           {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+                               {-1.0f / 6, 1.0f / 6, -1.0f / 6}, {1.0f / 24, 1.0f / 12, 1.0f / 6},
+                               {1.0f / 24, -1.0f / 12, 1.0f / 6}, {0, 0, 1}};
+static const float G4[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
+
+// G^T of the sums: 144 points to 27 taps, one input channel x 16 output channels.
+SEPARATE void taps_of_points(const float *points, long step, v16 *taps) {
+    v16 t[72], u[36];
+    for (int j = 0; j < 24; j++)
+        for (int l = 0; l < 3; l++) {
+            v16 sum = SPLAT(0);
+            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(G6[k][l]), LOAD(points + (j * 6 + k) * step), sum);
+            t[j * 3 + l] = sum;
+        }
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 9; j++) {
+            v16 sum = SPLAT(0);
+            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(G6[k][j / 3]), t[(i * 6 + k) * 3 + j % 3], sum);
+            u[i * 9 + j] = sum;
+        }
+    for (int t = 0; t < 27; t++) {
+        v16 sum = SPLAT(0);
+        for (int k = 0; k < 4; k++) sum = FMA(SPLAT(G4[k][t / 9]), u[k * 9 + t % 9], sum);
+        taps[t] = sum;
+    }
+}
+
+// One input channel of one pair of blocks; slots are added in their order first.
+static void winograd_gradient_sum_task(void *context, int index) {
+    const gradient_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int ins = quintet_blocks(fine), pairs = ins * quintet_blocks(coarse), pair = index / 16, c = index % 16;
+    int channel = quintet_channel(fine, pair % ins * 16 + c);
+    if (channel < 0) return;
+    v16 points[POINTS], taps[27];
+    for (int k = 0; k < POINTS; k++) {
+        const float *from = job->scratch + ((long)k * pairs + pair) * 256 + c * 16;
+        points[k] = LOAD(from);
+        for (int slot = 1; slot < job->slots; slot++) points[k] += LOAD(from + (long)slot * POINTS * pairs * 256);
+    }
+    taps_of_points((const float *)points, 16, taps);
+    for (int l = 0; l < 16; l++) {
+        int out = quintet_channel(coarse, pair / ins * 16 + l);
+        if (out < 0) continue;
+        float *gradient = job->gradient + ((long)out * fine.channels + channel) * 27;
+        for (int t = 0; t < 27; t++) gradient[t] += taps[t][l];
+    }
+}
+
+typedef struct {
+    const quintet_convolution *convolution;
+    int direction;
+    const float *weights;
+    float *packed;
+} transform_job;
+
+// G: the 27 taps of one input channel and one block of 16 output channels ("in" and "out" by direction) to 144 points.
+static void transform_weights_task(void *context, int index) {
+    const transform_job *job = context;
+    int forward = job->direction == QUINTET_FORWARD;
+    quintet_layout in = forward ? job->convolution->fine : job->convolution->coarse;
+    quintet_layout out = forward ? job->convolution->coarse : job->convolution->fine;
+    const int ins = quintet_blocks(in), outs = quintet_blocks(out), c = index % (ins * 16), o = index / (ins * 16);
+    int channel = quintet_channel(in, c);
+    v16 g[27], t[36], u[72];
+    memset(g, 0, sizeof g);
+    for (int l = 0; channel >= 0 && l < 16; l++) {
+        int other = quintet_channel(out, o * 16 + l);
+        if (other < 0) continue;
+        long place = forward ? (long)other * in.channels + channel : (long)channel * out.channels + other;
+        for (int tap = 0; tap < 27; tap++) g[tap][l] = job->weights[place * 27 + (forward ? tap : 26 - tap)];
+    }
+    for (int i = 0; i < 36; i++) {
+        v16 sum = SPLAT(0);
+        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(G4[i / 9][k]), g[k * 9 + i % 9], sum);
+        t[i] = sum;
+    }
+    for (int i = 0; i < 72; i++) {
+        v16 sum = SPLAT(0);
+        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(G6[i / 3 % 6][k]), t[i / 18 * 9 + k * 3 + i % 3], sum);
+        u[i] = sum;
+    }
+    float *to = job->packed + ((long)o * ins * 16 + c) * 16;
+    for (int k = 0; k < POINTS; k++) {
+        v16 sum = SPLAT(0);
+        for (int l = 0; l < 3; l++) sum = FMA(SPLAT(G6[k % 6][l]), u[k / 6 * 3 + l], sum);
+        STORE(to + k * quintet_winograd_step(ins, outs), sum);
+    }
+}
+
+static void fast_transform_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
+                                   const float *weights, float *packed) {
+    transform_job job = {convolution, direction, weights, packed};
+    int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(convolution->coarse);
+    quintet_pool_run(pool, fine * coarse * 16, transform_weights_task, &job);
+}
