@@ -85,40 +85,65 @@ INLINE float sum_lanes(v16 a) {
     return lane[0];
 }
 
-// Scalar products of `rows` neighbouring coarse voxels with the taps' weights, lane by lane.
-INLINE void planar_products(const int rows, const float *x, const int32_t *x_offset, const float *w,
-                            const int32_t *w_offset, int taps, v16 *sum) {
-    v16 a[4];
+// Voxels whose products stand in registers together, for two channels at once.
+#if ROWS_MAX > 6
+enum { PRODUCT_ROWS = 8 };
+#else
+enum { PRODUCT_ROWS = 2 };
+#endif
+
+// Scalar products of `rows` neighbouring coarse voxels with the taps' weights of `channels` (1 or 2) planar channels,
+// lane by lane: sum [channels][16]. w_step: from one channel's weights to the next's.
+INLINE void planar_products(const int rows, const int channels, const float *x, const int32_t *x_offset,
+                            const float *w, const int32_t *w_offset, long w_step, int taps, v16 *sum) {
+    v16 a[2][PRODUCT_ROWS];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) a[r] = SPLAT(0);
+    for (int r = 0; r < rows; r++) a[0][r] = a[1][r] = SPLAT(0);
     for (int t = 0; t < taps; t++) {
-        v16 b = LOAD(w + w_offset[t]);
+        v16 first = LOAD(w + w_offset[t]), second = channels > 1 ? LOAD(w + w_step + w_offset[t]) : first;
         const float *xp = x + x_offset[t];
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) a[r] = FMA(LOAD(xp + r * 16), b, a[r]);
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) sum[r] = a[r];
-}
-
-// One row of one planar channel: out[q * step] (+)= start + products of coarse voxel q.
-SEPARATE void blocked_to_planar_row(int width, const float *x, const int32_t *x_offset, const float *w,
-                                    const int32_t *w_offset, int taps, float *out, int step, float start,
-                                    int accumulate) {
-    for (int q = 0; q < width; q += 16) {
-        v16 sum[16];
-        int count = width - q < 16 ? width - q : 16, r = 0;
-        for (; r + 4 <= count; r += 4)
-            planar_products(4, x + (q + r) * 16, x_offset, w, w_offset, taps, sum + r);
-        for (; r < count; r++) planar_products(1, x + (q + r) * 16, x_offset, w, w_offset, taps, sum + r);
-        for (; r < 16; r++) sum[r] = SPLAT(0);
-        float lane[16];
-        STORE_ANY(lane, sum_lanes_16(sum));
-        for (r = 0; r < count; r++) {
-            float *y = out + (long)(q + r) * step;
-            *y = (accumulate ? *y : start) + lane[r];
+        for (int r = 0; r < rows; r++) {
+            v16 v = LOAD(xp + r * 16);
+            a[0][r] = FMA(v, first, a[0][r]);
+            if (channels > 1) a[1][r] = FMA(v, second, a[1][r]);
         }
     }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        sum[r] = a[0][r];
+        if (channels > 1) sum[16 + r] = a[1][r];
+    }
+}
+
+// One row of `channels` planar channels: out[c][q * step] = start[c] or itself, plus the products of coarse voxel q.
+INLINE void blocked_to_planar_row(const int channels, int width, const float *x, const int32_t *x_offset,
+                                  const float *w, const int32_t *w_offset, long w_step, int taps, float *const *out,
+                                  int step, const float *start, int accumulate) {
+    for (int q = 0; q < width; q += 16) {
+        v16 sum[32];
+        int count = width - q < 16 ? width - q : 16, r = 0;
+        for (; r + PRODUCT_ROWS <= count; r += PRODUCT_ROWS)
+            planar_products(PRODUCT_ROWS, channels, x + (q + r) * 16, x_offset, w, w_offset, w_step, taps, sum + r);
+        for (; r < count; r++)
+            planar_products(1, channels, x + (q + r) * 16, x_offset, w, w_offset, w_step, taps, sum + r);
+        for (; r < 16; r++) sum[r] = sum[16 + r] = SPLAT(0);
+        for (int c = 0; c < channels; c++) {
+            float lane[16], *y = out[c] + (long)q * step;
+            STORE_ANY(lane, sum_lanes_16(sum + c * 16));
+            for (r = 0; r < count; r++) y[(long)r * step] = (accumulate ? y[(long)r * step] : start[c]) + lane[r];
+        }
+    }
+}
+SEPARATE void blocked_to_planar_1(int width, const float *x, const int32_t *x_offset, const float *w,
+                                  const int32_t *w_offset, int taps, float *const *out, int step, const float *start,
+                                  int accumulate) {
+    blocked_to_planar_row(1, width, x, x_offset, w, w_offset, 0, taps, out, step, start, accumulate);
+}
+SEPARATE void blocked_to_planar_2(int width, const float *x, const int32_t *x_offset, const float *w,
+                                  const int32_t *w_offset, long w_step, int taps, float *const *out, int step,
+                                  const float *start, int accumulate) {
+    blocked_to_planar_row(2, width, x, x_offset, w, w_offset, w_step, taps, out, step, start, accumulate);
 }
 
 // The taps of one axis that meet fine coordinate f: all of them at stride 1.
@@ -145,10 +170,19 @@ static void blocked_to_planar_task(void *context, int index) {
                 x_offset[taps] = (int32_t)(quintet_row(coarse, b, cd[i], ch[j]) + cw[l] * 16);
                 w_offset[taps] = ((b * k + kd[i]) * k * k + kh[j] * k + kw[l]) * 16;
             }
-        for (int c = 0; c < fine.channels; c++)
-            blocked_to_planar_row(coarse.width, job->in, x_offset, job->w + (long)c * blocks * k * k * k * 16, w_offset,
-                                  taps, job->out + quintet_row(fine, c, d, h) + parity, s,
-                                  job->bias ? job->bias[c] : 0, job->accumulate);
+        float start[PLANAR_CHANNELS_MAX] = {0}, *out[PLANAR_CHANNELS_MAX];
+        for (int c = 0; c < fine.channels; c++) {
+            out[c] = job->out + quintet_row(fine, c, d, h) + parity;
+            if (job->bias) start[c] = job->bias[c];
+        }
+        long w_step = (long)blocks * k * k * k * 16;
+        int c = 0;
+        for (; c + 2 <= fine.channels; c += 2)
+            blocked_to_planar_2(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, w_step, taps, out + c, s,
+                                start + c, job->accumulate);
+        if (c < fine.channels)
+            blocked_to_planar_1(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, taps, out + c, s,
+                                start + c, job->accumulate);
     }
 }
 
@@ -261,6 +295,32 @@ INLINE v16 load_some(const float *x, int count) {
     return LOAD_ANY(lane);
 }
 
+// Three taps of `outs` (1 or 2) coarse channels along a row; sums [outs][taps of all][16], `step` floats apart.
+INLINE void planar_planar_strip(const int outs, const float *x, const float *const *dy, int width, float *sums,
+                                long step) {
+    v16 a[2][3];
+#pragma clang loop unroll(full)
+    for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+        for (int t = 0; t < 3; t++) a[o][t] = LOAD(sums + o * step + t * 16);
+    for (int q = 0; q < width; q += 16) {
+        // Past the row's end x holds other voxels; they meet zeros.
+        v16 g[2];
+#pragma clang loop unroll(full)
+        for (int o = 0; o < outs; o++) g[o] = load_some(dy[o] + q, width - q);
+#pragma clang loop unroll(full)
+        for (int t = 0; t < 3; t++) {
+            v16 v = LOAD_ANY(x + q + t);
+#pragma clang loop unroll(full)
+            for (int o = 0; o < outs; o++) a[o][t] = FMA(g[o], v, a[o][t]);
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+        for (int t = 0; t < 3; t++) STORE(sums + o * step + t * 16, a[o][t]);
+}
+
 // Weight gradient of planar -> planar: lanes hold voxels until the end. scratch [slot][out][in * 27][16].
 static void planar_planar_gradient_task(void *context, int slot) {
     const gradient_job *job = context;
@@ -269,28 +329,17 @@ static void planar_planar_gradient_task(void *context, int slot) {
     int taps = planar_offsets(fine, 3, offset);
     float *sums = job->scratch + (long)slot * coarse.channels * taps * 16;
     memset(sums, 0, sizeof(float) * coarse.channels * taps * 16);
-    long rows = (long)coarse.depth * coarse.height;
+    long rows = (long)coarse.depth * coarse.height, step = (long)taps * 16;
     for (long r = rows * slot / job->slots; r < rows * (slot + 1) / job->slots; r++) {
-        int d = (int)(r / coarse.height), h = (int)(r % coarse.height);
-        const float *x = job->x + quintet_row(fine, 0, d, h);
-        for (int o = 0; o < coarse.channels; o++) {
-            const float *dy = job->dy + quintet_row(coarse, o, d, h);
-            for (int t = 0; t < taps; t += 3) {
-                float *sum = sums + ((long)o * taps + t) * 16;
-                v16 a = LOAD(sum), b = LOAD(sum + 16), c = LOAD(sum + 32);
-                for (int q = 0; q < coarse.width; q += 16) {
-                    // Past the row's end x holds other voxels; they meet zeros.
-                    v16 g = load_some(dy + q, coarse.width - q);
-                    const float *xp = x + offset[t] + q;
-                    a = FMA(g, LOAD_ANY(xp), a);
-                    b = FMA(g, LOAD_ANY(xp + 1), b);
-                    c = FMA(g, LOAD_ANY(xp + 2), c);
-                }
-                STORE(sum, a);
-                STORE(sum + 16, b);
-                STORE(sum + 32, c);
-            }
-        }
+        int d = (int)(r / coarse.height), h = (int)(r % coarse.height), o = 0;
+        const float *x = job->x + quintet_row(fine, 0, d, h), *dy[PLANAR_CHANNELS_MAX];
+        for (int c = 0; c < coarse.channels; c++) dy[c] = job->dy + quintet_row(coarse, c, d, h);
+        for (; o + 2 <= coarse.channels; o += 2)
+            for (int t = 0; t < taps; t += 3)
+                planar_planar_strip(2, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
+        if (o < coarse.channels)
+            for (int t = 0; t < taps; t += 3)
+                planar_planar_strip(1, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
     }
 }
 

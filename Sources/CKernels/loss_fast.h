@@ -1,6 +1,9 @@
 // Softmax, Dice + cross-entropy and Adam. 16 voxels at a time, all classes beside each other; exp and log are
 // polynomials of our own, so that every machine gives the same bits. Included once per instruction set.
 
+// As many classes as the targets' bytes can tell apart.
+enum { CLASSES_MAX = 256 };
+
 // exp of x <= 0, relative error below 2e-7; below -87 it stays at exp(-87), which no sum of a softmax can see.
 INLINE v16 exp_negative(v16 x) {
     x = SELECT(x < -87.0f, SPLAT(-87.0f), x);
@@ -64,6 +67,10 @@ INLINE v16 load_channel(quintet_layout layout, const float *x, int c, int d, int
 }
 INLINE void store_channel(quintet_layout layout, float *x, int c, int d, int h, int w, v16 v) {
     float *to = x + quintet_element(layout, c, d, h, w);
+    if (layout.planar && w + 16 <= layout.width) {
+        STORE_ANY(to, v);
+        return;
+    }
     for (int i = 0; i < 16 && w + i < layout.width; i++) to[layout.planar ? i : i * 16] = v[i];
 }
 INLINE v16 largest_logit(quintet_layout layout, const float *logits, int d, int h, int w) {
@@ -76,6 +83,10 @@ INLINE v16 largest_logit(quintet_layout layout, const float *logits, int d, int 
 }
 INLINE i16 load_target(const loss_job *job, int d, int h, int w) {
     const uint8_t *from = job->target + ((long)d * job->layout.height + h) * job->layout.width + w;
+    if (w + 16 <= job->layout.width) {
+        typedef uint8_t bytes16 __attribute__((ext_vector_type(16), aligned(1)));
+        return __builtin_convertvector(*(const bytes16 *)from, i16);
+    }
     int32_t lane[16];
     for (int i = 0; i < 16; i++) lane[i] = w + i < job->layout.width ? from[i] : -1;
     i16 target;
@@ -88,52 +99,72 @@ INLINE double sum_doubles(d16 v) {
     for (int i = 0; i < 16; i++) sum += v[i];
     return sum;
 }
-INLINE int count_lanes(i16 mask) {
-    int count = 0;
-    for (int i = 0; i < 16; i++) count -= mask[i];
-    return count;
+// What one row adds up, lane by lane: floats within a row, doubles between rows.
+typedef struct {
+    v16 p[CLASSES_MAX], hit[CLASSES_MAX], entropy;
+    i16 truth[CLASSES_MAX], intersection, predicted;
+} loss_row;
+
+// 16 voxels: writes probabilities where the gradient will stand.
+INLINE void loss_voxels(const loss_job *job, quintet_layout layout, int d, int h, int w, loss_row *row) {
+    const int classes = layout.channels;
+    v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), of_target = SPLAT(0);
+    i16 target = load_target(job, d, h, w), inside = target >= 0;
+    for (int c = 0; c < classes; c++) {
+        v16 z = load_channel(layout, job->logits, c, d, h, w) - top, e = exp_negative(z);
+        total += e;
+        of_target = SELECT(target == c, z, of_target);
+        store_channel(layout, job->gradient, c, d, h, w, e);
+    }
+    v16 inverse = 1.0f / total;
+    for (int c = 0; c < classes; c++) {
+        v16 p = load_channel(layout, job->gradient, c, d, h, w) * inverse;
+        i16 here = target == c;
+        row->p[c] += SELECT(inside, p, SPLAT(0));
+        row->hit[c] += SELECT(here, p, SPLAT(0));
+        row->truth[c] -= here;
+        store_channel(layout, job->gradient, c, d, h, w, p);
+    }
+    row->entropy += SELECT(inside, log_above_one(total) - of_target, SPLAT(0));
+    // Ties go to the lower class, as argmax does.
+    v16 one = load_channel(layout, job->logits, 1, d, h, w);
+    i16 predicted = inside & (one == top) & (load_channel(layout, job->logits, 0, d, h, w) < top);
+    row->predicted -= predicted;
+    row->intersection -= predicted & (target == 1);
 }
 
-// One plane: writes probabilities where the gradient will stand; scratch [depth][3 C + 3]: for each class the sums of
-// p, of p in the class's voxels and of those voxels; cross-entropy; intersection, predicted.
-static void loss_sums_task(void *context, int d) {
-    const loss_job *job = context;
-    const quintet_layout layout = job->layout;
+// One plane; scratch [depth][3 C + 3]: for each class the sums of p, of p in the class's voxels and of those voxels;
+// cross-entropy; intersection, predicted.
+INLINE void loss_plane(const loss_job *job, quintet_layout layout, int d) {
     const int classes = layout.channels;
     double *sums = job->scratch + (long)d * (3 * classes + 3);
     memset(sums, 0, sizeof(double) * (3 * classes + 3));
-    for (int h = 0; h < layout.height; h++)
-        for (int w = 0; w < layout.width; w += 16) {
-            v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), of_target = SPLAT(0);
-            i16 target = load_target(job, d, h, w), inside = target >= 0;
-            for (int c = 0; c < classes; c++) {
-                v16 z = load_channel(layout, job->logits, c, d, h, w) - top, e = exp_negative(z);
-                total += e;
-                of_target = SELECT(target == c, z, of_target);
-                store_channel(layout, job->gradient, c, d, h, w, e);
-            }
-            v16 inverse = 1.0f / total;
-            for (int c = 0; c < classes; c++) {
-                v16 p = load_channel(layout, job->gradient, c, d, h, w) * inverse;
-                i16 here = target == c;
-                sums[3 * c] += sum_doubles(WIDEN(SELECT(inside, p, SPLAT(0))));
-                sums[3 * c + 1] += sum_doubles(WIDEN(SELECT(here, p, SPLAT(0))));
-                sums[3 * c + 2] += count_lanes(here);
-                store_channel(layout, job->gradient, c, d, h, w, p);
-            }
-            sums[3 * classes] += sum_doubles(WIDEN(SELECT(inside, log_above_one(total) - of_target, SPLAT(0))));
-            // Ties go to the lower class, as argmax does.
-            v16 one = load_channel(layout, job->logits, 1, d, h, w);
-            i16 predicted = inside & (one == top) & (load_channel(layout, job->logits, 0, d, h, w) < top);
-            sums[3 * classes + 1] += count_lanes(predicted & (target == 1));
-            sums[3 * classes + 2] += count_lanes(predicted);
+    loss_row row;
+    for (int h = 0; h < layout.height; h++) {
+        for (int c = 0; c < classes; c++) row.p[c] = row.hit[c] = SPLAT(0), row.truth[c] = 0;
+        row.entropy = SPLAT(0);
+        row.intersection = row.predicted = 0;
+        for (int w = 0; w < layout.width; w += 16) loss_voxels(job, layout, d, h, w, &row);
+        for (int c = 0; c < classes; c++) {
+            sums[3 * c] += sum_doubles(WIDEN(row.p[c]));
+            sums[3 * c + 1] += sum_doubles(WIDEN(row.hit[c]));
+            sums[3 * c + 2] += __builtin_reduce_add(row.truth[c]);
         }
+        sums[3 * classes] += sum_doubles(WIDEN(row.entropy));
+        sums[3 * classes + 1] += __builtin_reduce_add(row.intersection);
+        sums[3 * classes + 2] += __builtin_reduce_add(row.predicted);
+    }
+}
+static void loss_sums_task(void *context, int d) {
+    const loss_job *job = context;
+    quintet_layout layout = job->layout;
+    // Two classes in planar tensors is the network's own case: the compiler makes a loop of its own for it.
+    if (layout.planar && layout.channels == 2) { layout.planar = 1, layout.channels = 2; loss_plane(job, layout, d); }
+    else loss_plane(job, layout, d);
 }
 
 // dz_c = p_c (g_c - sum_k g_k p_k) + (p_c - t_c) / voxels, with g = d Dice loss / d p.
-static void loss_gradient_task(void *context, int d) {
-    const loss_job *job = context;
-    const quintet_layout layout = job->layout;
+INLINE void loss_gradient_plane(const loss_job *job, quintet_layout layout, int d) {
     for (int h = 0; h < layout.height; h++)
         for (int w = 0; w < layout.width; w += 16) {
             i16 target = load_target(job, d, h, w);
@@ -150,6 +181,17 @@ static void loss_gradient_task(void *context, int d) {
                 store_channel(layout, job->gradient, c, d, h, w, g * job->scale);
             }
         }
+}
+
+static void loss_gradient_task(void *context, int d) {
+    const loss_job *job = context;
+    quintet_layout layout = job->layout;
+    if (layout.planar && layout.channels == 2) {
+        layout.planar = 1, layout.channels = 2;
+        loss_gradient_plane(job, layout, d);
+    } else {
+        loss_gradient_plane(job, layout, d);
+    }
 }
 
 static void fast_dice_cross_entropy(quintet_pool *pool, quintet_layout layout, const float *logits,
