@@ -15,7 +15,7 @@ struct BranchingTree {
     var rootRadius: Float
     var leafRadius: Float
     /// Radius goes with the number of supplied points to the power of 1 / this (3 is Murray's law).
-    var exponent: Double = 2.9
+    var exponent: Double = 3.1
     /// How far a branch goes towards the middle of its points.
     var reach: Float = 0.42
 

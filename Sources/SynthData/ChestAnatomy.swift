@@ -70,7 +70,8 @@ struct ChestAnatomy {
     /// Cavity's width at a height, as a share of its width at the base: a dome towards the apex.
     func cavityScale(z: Float) -> Float {
         let t = max(0, (z - lungBaseZ) / lungHeight)
-        return t >= 1 ? 0 : (1 - t * t * t * t).squareRoot()
+        let fourth = t * t * t * t
+        return t >= 1 ? 0 : (1 - 0.25 * fourth - 0.75 * fourth * fourth).squareRoot()
     }
 
     /// Where the main bronchi enter the lungs; `side` is +1 for the right.

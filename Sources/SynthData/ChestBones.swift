@@ -31,14 +31,14 @@ struct ChestBones {
 
     private func spine(_ p: PatientPoint, mottle: Float) -> Float? {
         let y = p.y - anatomy.spineY
-        let body = (p.x * p.x / (19 * 19) + y * y / (15 * 15)).squareRoot()
+        let body = (p.x * p.x / (20 * 20) + y * y / (17 * 17)).squareRoot()
         let along = p.z / anatomy.ribPitch, disc = abs(along - along.rounded()) * anatomy.ribPitch < 2.8
         if body < 1 { return disc ? 75 : (body > 0.86 ? 480 : 170 + 40 * mottle) }
-        let canal = (p.x * p.x + (y + 23) * (y + 23)).squareRoot()
+        let canal = (p.x * p.x + (y + 25) * (y + 25)).squareRoot()
         if canal < 8.5 { return 25 }
         if canal < 12 { return 520 }
-        let spinous = abs(p.x) < 3.2 && y < -31 && y > -52 && !disc
-        let transverse = abs(p.x) < 36 && abs(y + 21 + 0.12 * abs(p.x)) < 4.2
+        let spinous = abs(p.x) < 3.2 && y < -35 && y > -58 && !disc
+        let transverse = abs(p.x) < 36 && abs(y + 25 + 0.12 * abs(p.x)) < 4.2
             && abs(along - along.rounded()) * anatomy.ribPitch > 5
         return spinous || transverse ? 340 : nil
     }

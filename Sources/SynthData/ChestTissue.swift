@@ -80,7 +80,7 @@ struct ChestTissue {
 
     private func bodyHalfWidth(_ z: Float) -> Float {
         let t = (z - anatomy.lungBaseZ) / anatomy.lungHeight
-        let shoulders = max(0, min(1, (t - 0.6) * 4)) * 14, neck = max(0, t - 0.97) * 240
+        let shoulders = max(0, min(1, (t - 0.7) * 4)) * 16, neck = max(0, t - 0.97) * 240
         return anatomy.cavityHalfWidth + anatomy.wallThickness + anatomy.fatThickness + 6 + shoulders - min(neck, 70)
     }
 
@@ -101,7 +101,7 @@ struct ChestTissue {
         let t = max(0, (p.z - anatomy.lungBaseZ) / anatomy.lungHeight)
         let lean = 22 * t * t * t
         return ellipticDepth(p.x, p.y + lean, anatomy.cavityHalfWidth * scale,
-                             anatomy.cavityHalfDepth * (0.25 + 0.75 * scale), squareness: 0.2)
+                             anatomy.cavityHalfDepth * (0.15 + 0.85 * scale), squareness: 0.2)
     }
 
     /// Roughly the distance to a squarish ellipse, positive inside.
@@ -114,7 +114,7 @@ struct ChestTissue {
 
     /// Positive where the lungs give way to heart, great vessels, spine and fat; roughly a distance.
     private func mediastinum(_ p: PatientPoint) -> Float {
-        let spine = 23 - hypotenuse(p.x, p.y - anatomy.spineY)
+        let spine = 26 - hypotenuse(p.x, 0.9 * (p.y - anatomy.spineY))
         let pedicle = ellipticDepth(p.x - 1, p.y - anatomy.spineY - 44, anatomy.mediastinumHalfWidth, 42,
                                     squareness: 0.1)
         let wedge = 5 + max(0, p.y - 0.45 * anatomy.cavityHalfDepth) * 0.12 - abs(p.x + 4)

@@ -26,13 +26,13 @@ struct ChestTubes {
                                        endRadius: bronchus))
             let outward = PatientPoint(side, -0.1, -0.3).direction
             var points = Self.points(2000, side: side, tissue, depth, &random)
-            let arteries = BranchingTree(rootRadius: random.uniform(6.6, 8.0), leafRadius: 0.5)
+            let arteries = BranchingTree(rootRadius: random.uniform(7.2, 8.8), leafRadius: 0.5)
             let above = hilum + PatientPoint(side * 2, 6, 5)
             let arterial = arteries.grow(from: above, direction: outward, points: &points, random: &random)
             vessels += arterial
             airways += Self.airways(beside: arterial, at: hilum, from: above, bronchus: bronchus)
             var others = Self.points(1700, side: side, tissue, depth, &random)
-            let veins = BranchingTree(rootRadius: random.uniform(6.0, 7.4), leafRadius: 0.5)
+            let veins = BranchingTree(rootRadius: random.uniform(6.6, 8.2), leafRadius: 0.5)
             let atrium = hilum + PatientPoint(-side * 4, 4, -26)
             vessels += veins.grow(from: atrium, direction: outward, points: &others, random: &random)
         }

@@ -36,7 +36,7 @@ struct PhantomLesions {
         var random = RandomKey(seed: settings.seed, iteration: settings.index, purpose: .phantomLesions).stream(0)
         let severity = settings.severity
         func count(_ low: Float, _ high: Float) -> Int { Int((random.uniform(low, high) * severity).rounded()) }
-        let clouds = 2 + count(4, 15), consolidations = count(1, 7), bands = count(0, 5), nodules = count(0, 6)
+        let clouds = 3 + count(4, 15), consolidations = count(1, 7), bands = count(0, 5), nodules = count(0, 6)
         for _ in 0..<clouds { addCloud(&random, &hu, &lesion) }
         for _ in 0..<consolidations { addConsolidation(&random, &hu, &lesion) }
         for _ in 0..<bands { addBand(&random, &hu, &lesion) }
@@ -44,7 +44,7 @@ struct PhantomLesions {
     }
 
     private func addCloud(_ random: inout RandomStream, _ hu: inout [Float], _ lesion: inout [UInt8]) {
-        let seed = place(&random, depths: 3...60), size = 0.75 + 0.5 * settings.severity
+        let seed = place(&random, depths: 3...60), size = 1 + 0.4 * settings.severity
         var blobs: [Blob] = []
         for _ in 0..<(1 + random.index(below: 4)) {
             let shift = PatientPoint(random.normal(), random.normal(), random.normal()) * 9
