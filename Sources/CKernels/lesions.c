@@ -11,8 +11,7 @@ typedef double d8 __attribute__((vector_size(64)));
 // Eight voxels from x on; `lanes` of them exist. A short end reads what exists and computes the same way.
 INLINE void load(v8 *to, const float *from, size_t lanes) {
     *to = (v8){0};
-    if (lanes >= 8) memcpy(to, from, 32);
-    else memcpy(to, from, 4 * lanes);
+    memcpy(to, from, 4 * lanes);
 }
 
 INLINE void displaced(v8 *p, const float *field, ptrdiff_t plane, const float *weights, int taps, size_t x,
@@ -24,29 +23,38 @@ INLINE void displaced(v8 *p, const float *field, ptrdiff_t plane, const float *w
     }
 }
 
+typedef struct {
+    const float *fields[3], *weights, *matrix;
+    ptrdiff_t plane;
+    int taps;
+    float z, y, first, step;
+} deformed_ellipsoid;
+
+INLINE void ellipsoid_eight(const deformed_ellipsoid *e, size_t x, size_t lanes, const uint8_t *lung, uint8_t *out) {
+    const v8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    v8 p[3] = {e->z - (v8){0}, e->y - (v8){0}, ((e->first + (float)x) + lane) * e->step};
+    for (int c = 0; c < 3; c++) displaced(&p[c], e->fields[c], e->plane, e->weights + c * e->taps, e->taps, x, lanes);
+    v8 norm = {0};
+    for (int r = 0; r < 3; r++) {
+        v8 d = e->matrix[3 * r] * p[0];
+        d = __builtin_elementwise_fma(e->matrix[3 * r + 1] - (v8){0}, p[1], d);
+        d = __builtin_elementwise_fma(e->matrix[3 * r + 2] - (v8){0}, p[2], d);
+        norm = __builtin_elementwise_fma(d, d, norm);
+    }
+    b8 inside = __builtin_convertvector((i8)(norm < 1.0f) & 1, b8), set = {0}, old = {0};
+    memcpy(&set, lung + x, lanes);
+    memcpy(&old, out + x, lanes);
+    old |= inside & ((b8)(set != 0) & 1);
+    memcpy(out + x, &old, lanes);
+}
+
 INLINE void ellipsoid_row(const float *along_z, const float *along_y, const float *along_x, ptrdiff_t plane,
                           const float *weights, int taps, const float *matrix, float z, float y, float first,
                           float step, const uint8_t *lung, uint8_t *out, size_t count) {
-    const v8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    for (size_t x = 0; x < count; x += 8) {
-        size_t lanes = count - x < 8 ? count - x : 8;
-        v8 p[3] = {z - (v8){0}, y - (v8){0}, ((first + (float)x) + lane) * step};
-        displaced(&p[0], along_z, plane, weights, taps, x, lanes);
-        displaced(&p[1], along_y, plane, weights + taps, taps, x, lanes);
-        displaced(&p[2], along_x, plane, weights + 2 * taps, taps, x, lanes);
-        v8 norm = {0};
-        for (int r = 0; r < 3; r++) {
-            v8 d = matrix[3 * r] * p[0];
-            d = __builtin_elementwise_fma(matrix[3 * r + 1] - (v8){0}, p[1], d);
-            d = __builtin_elementwise_fma(matrix[3 * r + 2] - (v8){0}, p[2], d);
-            norm = __builtin_elementwise_fma(d, d, norm);
-        }
-        b8 inside = __builtin_convertvector((i8)(norm < 1.0f) & 1, b8), set = {0}, old = {0};
-        memcpy(&set, lung + x, lanes);
-        memcpy(&old, out + x, lanes);
-        old |= inside & ((b8)(set != 0) & 1);
-        memcpy(out + x, &old, lanes);
-    }
+    const deformed_ellipsoid e = {{along_z, along_y, along_x}, weights, matrix, plane, taps, z, y, first, step};
+    size_t x = 0;
+    for (; x + 8 <= count; x += 8) ellipsoid_eight(&e, x, 8, lung, out);
+    if (x < count) ellipsoid_eight(&e, x, count - x, lung, out);
 }
 
 INLINE void range(const float *values, size_t count, float *low, float *high) {

@@ -28,6 +28,10 @@ package struct GaussianAxis {
     private(set) var rows: [Row] = []
     private(set) var weights: [Float] = []
 
+    /// Where every output has the same `taps`: how many of them lie before its place, and what lies beyond the border
+    /// (nil: the input reaches far enough). Rows of memory are then convolved as they are.
+    private(set) var convolution: (taps: [Float], boundary: FilterBoundary?)?
+
     package var outputCount: Int { rows.count }
 
     static func step(forSigma sigma: Double) -> Int {
@@ -39,14 +43,19 @@ package struct GaussianAxis {
     /// Gaussian of `sigma` voxels, sampled at the voxels, cut at `truncate` sigmas and normalised, as scipy does.
     package static func direct(count: Int, sigma: Double, truncate: Double, boundary: FilterBoundary) -> GaussianAxis {
         let taps = GaussianAxis.taps(sigma: sigma, radius: Int(truncate * sigma + 0.5))
-        return GaussianAxis(count: count, taps: taps, centres: stride(from: 0, to: count, by: 1), boundary: boundary)
+        var axis = GaussianAxis(
+            count: count, taps: taps, centres: stride(from: 0, to: count, by: 1), boundary: boundary)
+        axis.convolution = (taps.map { Float($0) }, boundary)
+        return axis
     }
 
     /// The same, over an input that reaches `radius` voxels beyond the output at both ends.
     package static func valid(outputCount: Int, sigma: Double, radius: Int) -> GaussianAxis {
         let taps = GaussianAxis.taps(sigma: sigma, radius: radius), count = outputCount + 2 * radius
-        return GaussianAxis(count: count, taps: taps, centres: stride(from: radius, to: count - radius, by: 1),
-                            boundary: .zero)
+        var axis = GaussianAxis(
+            count: count, taps: taps, centres: stride(from: radius, to: count - radius, by: 1), boundary: .zero)
+        axis.convolution = (taps.map { Float($0) }, nil)
+        return axis
     }
 
     /// Values at the nodes -1, 0, 1 ... of a lattice of `step` voxels, node k at voxel k * step.

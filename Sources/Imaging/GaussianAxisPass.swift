@@ -26,8 +26,9 @@ extension GaussianAxis {
             }
         default:
             runTasks(shape.depth, on: pool) { z in
-                alongRows(source + z * shape.sliceVoxelCount, target + z * shape.height * outputCount,
-                          rows: shape.height)
+                let along = convolution == nil ? combineTurned : convolveRows
+                along(source + z * shape.sliceVoxelCount, target + z * shape.height * outputCount,
+                      shape.height)
             }
         }
     }
@@ -44,8 +45,33 @@ extension GaussianAxis {
         }
     }
 
-    /// Along x the slice is turned, combined and turned back: the sums stay vectors.
-    private func alongRows(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, rows: Int) {
+    /// Along x with the same taps everywhere: a row, lengthened by what lies beyond its border, is its own neighbour.
+    private func convolveRows(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ rows: Int) {
+        let (taps, boundary) = convolution!, radius = taps.count / 2
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: inputCount + 2 * radius) { scratch in
+            for row in 0..<rows {
+                var start = source + row * inputCount
+                if let boundary {
+                    scratch.baseAddress!.advanced(by: radius).update(from: start, count: inputCount)
+                    for beyond in 1...max(radius, 1) where radius > 0 {
+                        let (left, right) = (mirrored(-beyond), mirrored(inputCount - 1 + beyond))
+                        scratch[radius - beyond] = boundary == .mirror ? start[left] : 0
+                        scratch[radius + inputCount - 1 + beyond] = boundary == .mirror ? start[right] : 0
+                    }
+                    start = UnsafePointer(scratch.baseAddress!)
+                }
+                quintet_weighted_rows(start, 1, taps, Int32(taps.count), target + row * outputCount, outputCount)
+            }
+        }
+    }
+
+    private func mirrored(_ place: Int) -> Int {
+        let folded = ((place % (2 * inputCount)) + 2 * inputCount) % (2 * inputCount)
+        return folded < inputCount ? folded : 2 * inputCount - 1 - folded
+    }
+
+    /// Along x otherwise: the slice is turned, combined and turned back, so that the sums stay vectors.
+    private func combineTurned(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ rows: Int) {
         let block = 32, (from, to) = (inputCount, outputCount)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: block * (from + to)) { scratch in
             let turned = scratch.baseAddress!, combined = turned + block * from

@@ -71,7 +71,7 @@ struct ChestAnatomy {
     func cavityScale(z: Float) -> Float {
         let t = max(0, (z - lungBaseZ) / lungHeight)
         let fourth = t * t * t * t
-        return t >= 1 ? 0 : (1 - 0.25 * fourth - 0.75 * fourth * fourth).squareRoot()
+        return t >= 1 ? 0 : (1 - 0.6 * fourth - 0.4 * fourth * fourth).squareRoot()
     }
 
     /// Where the main bronchi enter the lungs; `side` is +1 for the right.
