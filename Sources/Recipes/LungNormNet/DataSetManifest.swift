@@ -1,0 +1,74 @@
+import Imaging
+
+/// `dataset.json` of a prepared data set: what is in it, with digests, so that a worker that has the files has the
+/// data set, and so that slabs can be chosen without opening a volume.
+public struct DataSetManifest: Codable, Hashable, Sendable {
+    public struct Entry: Codable, Hashable, Sendable {
+        /// Unique in the data set; also the stem of its files.
+        public var name: String
+        /// The CT's file name, for people.
+        public var sourceName: String
+        public var imageDigest: String
+        public var lungDigest: String
+        public var imageByteCount: Int
+        public var lungByteCount: Int
+        public var depth: Int
+        /// Lung voxels in each slice (after A1.6).
+        public var lungVoxelsBySlice: [Int]
+        /// Slices that show findings and must not be learnt as normal; prepared grid.
+        public var excludedSlices: [Int]
+        /// A1.6: voxels taken out as segmentation errors.
+        public var edgeVoxelsRemoved: Int
+        public var lungML: Double
+        /// Share of bright voxels in the lung.
+        public var brightShare: Double
+
+        public var imageName: String { name + ".image.nii.gz" }
+        public var lungName: String { name + ".lung.nii.gz" }
+    }
+
+    public static let fileName = "dataset.json"
+    public var format = 1
+    /// The grid it was prepared for; training with a preset of another grid is refused.
+    public var presetName: String
+    public var spacing: Spacing
+    public var tau: Double
+    public var planeHeight: Int
+    public var planeWidth: Int
+    public var volumes: [Entry]
+
+    public init(preset: Preset, planeHeight: Int, planeWidth: Int, volumes: [Entry]) {
+        self.presetName = preset.name
+        self.spacing = preset.spacing
+        self.tau = preset.tau
+        self.planeHeight = planeHeight
+        self.planeWidth = planeWidth
+        self.volumes = volumes
+    }
+
+    /// - Throws: `RecipeError.inputRefused` when sizes are out of range or names could leave the folder.
+    public func validate() throws {
+        func check(_ condition: Bool, _ problem: String) throws {
+            guard condition else {
+                throw RecipeError.inputRefused("\(Self.fileName): \(problem); make the data set again with "
+                    + "quintet prepare")
+            }
+        }
+        try check(format == 1, "format \(format) is not known to this version")
+        try check((1...4096).contains(planeHeight) && (1...4096).contains(planeWidth), "the plane's size is absurd")
+        try check(!volumes.isEmpty, "there is no volume in it")
+        try check(Set(volumes.map(\.name)).count == volumes.count, "two volumes have the same name")
+        for entry in volumes {
+            let legal = !entry.name.isEmpty && !entry.name.hasPrefix(".")
+                && entry.name.allSatisfy { $0.isLetter || $0.isNumber || "-_.+".contains($0) }
+            try check(legal, "\"\(entry.name)\" is no file name")
+            try check((1...65536).contains(entry.depth), "\(entry.name) has \(entry.depth) slices")
+            try check(entry.lungVoxelsBySlice.count == entry.depth, "\(entry.name) lacks its slices' lung voxels")
+            try check(
+                entry.lungVoxelsBySlice.allSatisfy { $0 >= 0 && $0 <= planeHeight * planeWidth },
+                "\(entry.name) has more lung than plane")
+            try check(entry.excludedSlices.allSatisfy { (0..<entry.depth).contains($0) },
+                "\(entry.name) leaves out slices it does not have")
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Numerics
+
+/// Makes training samples ahead of their use on a thread of its own, so that training does not wait. A sample is a
+/// pure function of (seed, replica, iteration, sample): how far ahead it runs changes nothing but the waiting.
+final class SamplePipeline: @unchecked Sendable {
+    // Unchecked: everything below `condition` is only touched while it is locked.
+    struct Sample {
+        var image: [Float]
+        var target: [UInt8]
+    }
+
+    typealias Maker = @Sendable (_ iteration: Int, _ sample: Int) throws -> Sample
+
+    private let make: Maker
+    private let batch: Int
+    private let end: Int
+    private let capacity: Int
+    private let condition = NSCondition()
+    private var ready: [Int: Result<Sample, Error>] = [:]
+    private var nextToMake: Int
+    private var nextToTake: Int
+    private var stopping = false
+    private var running = 0
+
+    /// Samples of iterations `first ..< end`, `batch` each.
+    /// - Parameter threadCount: how many make samples at the same time.
+    init(first: Int, end: Int, batch: Int, threadCount: Int = 1, make: @escaping Maker) {
+        self.make = make
+        self.batch = batch
+        self.end = end * batch
+        self.capacity = max(2 * batch, 2 * threadCount)
+        self.nextToMake = first * batch
+        self.nextToTake = first * batch
+        self.running = threadCount
+        for _ in 0..<threadCount { Thread { [self] in run() }.start() }
+    }
+
+    private func run() {
+        condition.lock()
+        while !stopping, nextToMake < end {
+            guard nextToMake < nextToTake + capacity else {
+                condition.wait()
+                continue
+            }
+            let number = nextToMake
+            nextToMake += 1
+            condition.unlock()
+            let result = Result { try make(number / batch, number % batch) }
+            condition.lock()
+            ready[number] = result
+            condition.broadcast()
+        }
+        running -= 1
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    /// The next sample in order; waits for it.
+    func next() throws -> Sample {
+        condition.lock()
+        defer { condition.unlock() }
+        precondition(nextToTake < end, "no samples are left")
+        while true {
+            if let result = ready.removeValue(forKey: nextToTake) {
+                nextToTake += 1
+                condition.broadcast()
+                return try result.get()
+            }
+            condition.wait()
+        }
+    }
+
+    /// Ends the threads and waits for them.
+    func stop() {
+        condition.lock()
+        stopping = true
+        condition.broadcast()
+        while running > 0 { condition.wait() }
+        condition.unlock()
+    }
+}

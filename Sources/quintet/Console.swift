@@ -1,0 +1,84 @@
+import Foundation
+import Platform
+
+/// What people see: progress on stderr, results on stdout, so that a script can read the one without the other.
+enum Console {
+    static func out(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+
+    static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// "3 min 20 s", "1 h 05 min", "12 s".
+    static func duration(seconds: Double) -> String {
+        guard seconds.isFinite else { return "unknown" }
+        let whole = Int(seconds.rounded(.up))
+        if whole < 60 { return "\(whole) s" }
+        if whole < 3600 { return String(format: "%d min %02d s", whole / 60, whole % 60) }
+        return String(format: "%d h %02d min", whole / 3600, whole % 3600 / 60)
+    }
+}
+
+/// One line of progress: rewritten in place on a terminal, a plain line now and then when piped.
+final class ProgressLine: @unchecked Sendable {
+    // Unchecked: the state below is only touched under `lock`.
+    private let lock = NSLock()
+    private let isTerminal = isatty(2) == 1
+    private let quiet: Bool
+    private let plainSeconds: Double
+    private var lastLength = 0
+    private var lastText = ""
+    private var lastPlainMilliseconds: UInt64?
+
+    init(quiet: Bool = false, plainSeconds: Double = 10) {
+        self.quiet = quiet
+        self.plainSeconds = plainSeconds
+    }
+
+    func show(_ text: String) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !quiet, text != lastText else { return }
+        if isTerminal {
+            let padding = String(repeating: " ", count: max(0, lastLength - text.count))
+            FileHandle.standardError.write(Data(("\r" + text + padding).utf8))
+            lastLength = text.count
+            lastText = text
+        } else {
+            let now = MonotonicClock.nowMilliseconds()
+            if let last = lastPlainMilliseconds, Double(now - last) < plainSeconds * 1000 { return }
+            lastPlainMilliseconds = now
+            lastText = text
+            Console.error(text)
+        }
+    }
+
+    /// Ends the line and says something that stays.
+    func say(_ text: String) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !quiet else { return }
+        if isTerminal, lastLength > 0 {
+            FileHandle.standardError.write(Data(("\r" + String(repeating: " ", count: lastLength) + "\r").utf8))
+            lastLength = 0
+        }
+        lastText = ""
+        Console.error(text)
+    }
+}
+
+/// Time left from the share done, the way people expect it: from the pace so far.
+struct Pace {
+    private let startMilliseconds = MonotonicClock.nowMilliseconds()
+    private let startFraction: Double
+
+    /// - Parameter fraction: what was already done when the watch began (a continued run).
+    init(fraction: Double = 0) { startFraction = fraction }
+
+    var elapsedSeconds: Double { Double(MonotonicClock.nowMilliseconds() - startMilliseconds) / 1000 }
+
+    /// nil as long as nothing can be said.
+    func secondsLeft(fraction: Double) -> Double? {
+        let gained = fraction - startFraction
+        guard gained > 0.002, elapsedSeconds > 1 else { return nil }
+        return elapsedSeconds * (1 - fraction) / gained
+    }
+}
