@@ -1,0 +1,120 @@
+import Foundation
+import Imaging
+import ModelCore
+import Numerics
+import SynthData
+import VotingAggregator
+
+/// The first recipe: a network learns what normal lung looks like from healthy CTs and synthetic lesions; what it does
+/// not recognise is a lesion (Yao et al., NormNet). method.md A.
+///
+/// Roles of inputs. train, calibrate: "dataset" (dataset.json), "image" and "lung" (its files); calibrate also
+/// "replica". predict, finish: "ct", optionally "lung"; predict also "replica"; finish also "voted" and "votes".
+public struct LungNormNet: Recipe {
+    public static let name = "lung-normnet"
+    private let prepared = PreparedCache()
+
+    public init() {}
+
+    public func makeTrainingSession(
+        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
+        resources: RecipeResources
+    ) throws -> any TrainingSession {
+        try LungTrainingSession(
+            configuration: LungRunConfiguration(json: parameters), seed: seed, replica: replica, inputs: inputs,
+            resume: resume, resources: resources)
+    }
+
+    public func calibrate(
+        parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources
+    ) throws -> RecipeResult {
+        let configuration = try LungRunConfiguration(json: parameters)
+        if let fixed = configuration.preset.healthyThreshold {
+            let report = ThresholdCalibration.Report(healthyThreshold: fixed, diceByThreshold: [:])
+            return RecipeResult(outputs: [], reportJSON: JSONText.encode(report))
+        }
+        let report = try ThresholdCalibration(configuration: configuration, seed: seed)
+            .run(inputs: inputs, resources: resources)
+        return RecipeResult(outputs: [], reportJSON: JSONText.encode(report))
+    }
+
+    public func predict(
+        parameters: String, inputs: [RecipeInput], resources: RecipeResources
+    ) throws -> RecipeResult {
+        let configuration = try LungRunConfiguration(json: parameters)
+        guard let threshold = configuration.healthyThreshold else {
+            throw RecipeError.inputRefused("the run has no healthy threshold; it was not calibrated")
+        }
+        let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
+        let models = try EnsembleInference.loadReplicas(inputs)
+        var outputs: [RecipeOutput] = []
+        for (number, model) in models.enumerated() {
+            let probability = try EnsembleInference.healthyProbability(
+                model: model, intensity: volume.intensity, lung: volume.lung,
+                slabDepth: configuration.preset.slabDepth, resources: resources)
+            let votes = EnsembleInference.votes(
+                probability: probability, shape: volume.lung.shape, threshold: threshold)
+            outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.serialised()))
+            resources.reportProgress(Double(number + 1) / Double(models.count))
+        }
+        return RecipeResult(outputs: outputs, reportJSON: "{}")
+    }
+
+    public func finish(
+        parameters: String, inputs: [RecipeInput], resources: RecipeResources
+    ) throws -> RecipeResult {
+        let configuration = try LungRunConfiguration(json: parameters)
+        let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
+        guard let voted = inputs.first(where: { $0.role == "voted" }) else {
+            throw RecipeError.inputRefused("the volume has no vote to finish")
+        }
+        var ballots = [("vote", voted)]
+        if configuration.memberAnswers { ballots += inputs.filter { $0.role == "votes" }.map { ($0.name, $0) } }
+        var outputs: [RecipeOutput] = []
+        var figures: [String: LungAnswer.Figures] = [:]
+        for (number, (name, input)) in ballots.enumerated() {
+            let healthy = try BitMask(bytes: try InputFile.bytes(input))
+            let answer = try LungAnswer(
+                healthy: healthy, volume: volume, preset: configuration.preset, pool: resources.pool)
+            outputs += answer.outputs(name: name)
+            figures[name] = answer.figures
+            resources.reportProgress(Double(number + 1) / Double(ballots.count))
+        }
+        outputs.append(RecipeOutput(
+            role: "lung", name: "lung", bytes: NIfTIFile.encode(volume.sourceLung, like: volume.source)))
+        return RecipeResult(outputs: outputs, reportJSON: JSONText.encode(figures))
+    }
+}
+
+/// Keeps the volume prepared last: predict and finish of a volume are often done by the same worker.
+private final class PreparedCache: @unchecked Sendable {
+    // Unchecked: `last` is only touched under `lock`.
+    private let lock = NSLock()
+    private var last: (key: String, volume: PreparedVolume)?
+
+    func volume(
+        _ configuration: LungRunConfiguration, _ inputs: [RecipeInput], pool: ThreadPool
+    ) throws -> PreparedVolume {
+        guard let ct = inputs.first(where: { $0.role == "ct" }) else {
+            throw RecipeError.inputRefused("the piece of work names no CT")
+        }
+        let lung = inputs.first { $0.role == "lung" }
+        // Paths of inputs name their content's digest.
+        let key = [ct.path, lung?.path ?? "", JSONText.encode(configuration.preset)].joined(separator: "|")
+        lock.lock()
+        let hit = last?.key == key ? last?.volume : nil
+        lock.unlock()
+        if let hit { return hit }
+        let volume = try Preparation.refusing {
+            try Preparation.run(
+                ct: ImageFile.read(path: ct.path, name: ct.name),
+                lung: lung.map { try ImageFile.read(path: $0.path, name: $0.name) },
+                preset: configuration.preset, planeHeight: configuration.planeHeight,
+                planeWidth: configuration.planeWidth, forTraining: false, pool: pool)
+        }
+        lock.lock()
+        last = (key, volume)
+        lock.unlock()
+        return volume
+    }
+}

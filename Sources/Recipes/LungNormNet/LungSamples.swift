@@ -1,0 +1,36 @@
+import Imaging
+import Numerics
+import SynthData
+
+/// Makes the training samples of one replica: a healthy slab with synthetic lesions in it (A2). A sample is a pure
+/// function of (run seed, replica, iteration, sample).
+struct LungSamples: Sendable {
+    let reader: DataSetReader
+    let index: SlabIndex
+    let configuration: LungRunConfiguration
+    let seed: UInt64
+    let replica: Int
+
+    @Sendable func make(iteration: Int, sample: Int) throws -> SamplePipeline.Sample {
+        let made = try lesionSample(iteration: iteration, sample: sample)
+        return SamplePipeline.Sample(image: made.image, target: made.target)
+    }
+
+    /// The whole sample, lesion mask included, as `quintet lesions` writes it.
+    func lesionSample(iteration: Int, sample: Int) throws -> LesionSample {
+        var choice = RandomKey(
+            seed: seed, replica: replica, iteration: iteration, sample: sample, purpose: .slabChoice).stream()
+        let slab = index.slabs[choice.index(below: index.slabs.count)]
+        let depth = configuration.preset.slabDepth
+        let (intensity, lung) = try reader.slab(slab, depth: depth)
+        return LesionGenerator.makeSample(
+            intensity: intensity, lung: lung, shape: shape, lungShare: slab.lungShare,
+            settings: configuration.preset.lesionSettings, seed: seed, replica: replica, iteration: iteration,
+            sample: sample)
+    }
+
+    var shape: VolumeShape {
+        VolumeShape(
+            depth: configuration.preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth)
+    }
+}

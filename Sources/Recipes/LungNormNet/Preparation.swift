@@ -1,0 +1,102 @@
+import Imaging
+import Numerics
+
+/// From a CT as it is in its file to a volume as the method sees it. method.md A1.
+public enum Preparation {
+    /// HU that become 0 and 1 (A1.4).
+    static let clipHU: ClosedRange<Float> = -800...100
+
+    /// - Parameters:
+    ///   - lung: the lung mask on the CT's grid; nil: found by the built-in segmenter.
+    ///   - planeHeight: least height of the plane in voxels; it grows to hold the lungs. Likewise the width.
+    ///   - forTraining: takes out erroneous edges (A1.6), never done on a volume that is to be judged.
+    /// - Throws: `RecipeError.inputRefused` naming the file and what to do.
+    public static func run(
+        ct: LoadedImage, lung given: LoadedImage?, preset: Preset, planeHeight: Int, planeWidth: Int,
+        forTraining: Bool, pool: ThreadPool
+    ) throws -> PreparedVolume {
+        let sourceLung = try lungMask(ct: ct, given: given, pool: pool)
+        var plan = try refusing { try ResamplingPlan(source: ct.source, spacing: preset.spacing) }
+        let lungOnGrid = plan.mask(sourceLung, pool: pool)
+        guard let box = lungOnGrid.boundingBox() else {
+            throw RecipeError.inputRefused("\(ct.source.name): its lung mask is empty on the grid of preset "
+                + "\(preset.name); give a lung mask with --masks")
+        }
+        // The plane holds the lungs and fits the strides, so that no voxel of lung goes without an answer.
+        let multiple = preset.strideProduct
+        func fitted(_ least: Int, _ needed: Int) -> Int { (max(least, needed) + multiple - 1) / multiple * multiple }
+        plan.window = PlaneWindow(
+            centredOn: box, height: fitted(planeHeight, box.y.count), width: fitted(planeWidth, box.x.count))
+        var lung = plan.cut(lungOnGrid, fill: 0)
+        var intensity = plan.cut(plan.image(ct.volume, pool: pool), fill: clipHU.lowerBound)
+        scale(&intensity, within: lung)
+        let removed = forTraining ? removeErroneousEdges(&intensity, &lung, tau: Float(preset.tau), pool: pool) : 0
+        return PreparedVolume(
+            intensity: intensity, lung: lung, plan: plan, source: ct.source, sourceLung: sourceLung,
+            edgeVoxelsRemoved: removed)
+    }
+
+    private static func lungMask(ct: LoadedImage, given: LoadedImage?, pool: ThreadPool) throws -> Mask {
+        guard let given else {
+            let canonical = ct.volume.reoriented(from: ct.source.orientation, to: .canonical)
+            let found: Mask
+            do {
+                found = try LungSegmenter.segment(canonical, pool: pool)
+            } catch let error as LungSegmenterError {
+                throw RecipeError.inputRefused("\(ct.source.name): \(error)")
+            }
+            var mask = found.reoriented(from: .canonical, to: ct.source.orientation)
+            mask.geometry = ct.volume.geometry
+            return mask
+        }
+        guard given.volume.shape == ct.volume.shape else {
+            throw RecipeError.inputRefused("\(given.source.name) has \(given.volume.shape) voxels and its CT "
+                + "\(ct.source.name) has \(ct.volume.shape); the lung mask must lie on the CT's grid")
+        }
+        let mask = given.mask
+        guard mask.voxels.contains(1) else {
+            throw RecipeError.inputRefused("\(given.source.name): the lung mask is empty; give one with the lungs in "
+                + "it, or leave it out to have it made")
+        }
+        return mask
+    }
+
+    /// HU to H: clipped, scaled to [0, 1], 0 outside the lung (A1.4, A1.5).
+    private static func scale(_ volume: inout Volume<Float>, within lung: Mask) {
+        let low = clipHU.lowerBound, span = clipHU.upperBound - clipHU.lowerBound
+        for index in volume.voxels.indices {
+            let value = min(max(volume.voxels[index], low), clipHU.upperBound)
+            volume.voxels[index] = lung.voxels[index] > 0 ? (value - low) / span : 0
+        }
+    }
+
+    /// A1.6: bright components that lie mostly on the mask's rim are the chest wall, not lung.
+    /// - Returns: how many voxels were taken out of H and M.
+    private static func removeErroneousEdges(
+        _ intensity: inout Volume<Float>, _ lung: inout Mask, tau: Float, pool: ThreadPool
+    ) -> Int {
+        let shell = Morphology.boundaryShell(lung, pool: pool)
+        let bright = lung.with(zip(intensity.voxels, lung.voxels).map { UInt8($0 >= tau && $1 > 0 ? 1 : 0) })
+        let components = ConnectedComponents.label(bright, neighbourhood: .full, pool: pool)
+        var onShell = [Int](repeating: 0, count: components.count + 1)
+        for (label, rim) in zip(components.labels, shell.voxels) where rim > 0 { onShell[Int(label)] += 1 }
+        var removed = 0
+        for index in lung.voxels.indices {
+            let label = Int(components.labels[index])
+            guard label > 0, 2 * onShell[label] > components.voxelCounts[label - 1] else { continue }
+            lung.voxels[index] = 0
+            intensity.voxels[index] = 0
+            removed += 1
+        }
+        return removed
+    }
+
+    /// Files' errors are the input's.
+    static func refusing<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as ImageFileError {
+            throw RecipeError.inputRefused(error.description)
+        }
+    }
+}

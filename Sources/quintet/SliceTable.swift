@@ -1,0 +1,71 @@
+import Foundation
+import Imaging
+import Recipes
+
+/// `--leave-out [NAME=]FILE.csv`: slices with findings, which must not be learnt as normal.
+///
+/// The table has a header. Needed: a column `slice`, `slice_z` or `z`, counted from 0 as the file stores its slices.
+/// Optional: `name` (the CT's; without it the table is for the CT NAME, or for the only one there is) and `lesion`
+/// (only rows where it is not 0 count).
+struct SliceTable {
+    private var slicesByName: [String: Set<Int>] = [:]
+    /// Tables without names.
+    private var slicesOfAny: Set<Int> = []
+    private var hasNamelessTable = false
+
+    init(_ words: [String]) throws {
+        for word in words {
+            let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+            let path = parts.count == 2 ? parts[1] : word
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw UsageError("\(path) can't be read")
+            }
+            try read(String(decoding: data, as: UTF8.self), path: path, name: parts.count == 2 ? parts[0] : nil)
+        }
+    }
+
+    private mutating func read(_ text: String, path: String, name: String?) throws {
+        let lines = text.split(whereSeparator: \.isNewline).map { line in
+            line.split(separator: ",", omittingEmptySubsequences: false)
+                .map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"\t")) }
+        }
+        guard let header = lines.first?.map({ $0.lowercased() }),
+            let slice = header.firstIndex(where: { ["slice", "slice_z", "z"].contains($0) })
+        else {
+            throw UsageError("\(path) has no column slice, slice_z or z in its first line")
+        }
+        let names = header.firstIndex { ["name", "volume", "case"].contains($0) }
+        let lesion = header.firstIndex { ["lesion", "finding"].contains($0) }
+        if names == nil, name == nil { hasNamelessTable = true }
+        for (number, row) in lines.enumerated().dropFirst() where row.contains(where: { !$0.isEmpty }) {
+            guard row.count > slice, let z = Int(row[slice]), (0..<100_000).contains(z) else {
+                throw UsageError("\(path), line \(number + 1): the slice is no whole number")
+            }
+            if let lesion, row.count > lesion, Double(row[lesion]) == 0 { continue }
+            if let name = name ?? names.flatMap({ row.count > $0 ? row[$0] : nil }) {
+                slicesByName[name, default: []].insert(z)
+            } else {
+                slicesOfAny.insert(z)
+            }
+        }
+    }
+
+    /// - Throws: `UsageError` when a table without names meets more than one CT.
+    func check(against archive: Archive) throws {
+        guard !hasNamelessTable || archive.items.count == 1 else {
+            throw UsageError("a table of slices without a column name is for one CT, and there are "
+                + "\(archive.items.count); write --leave-out NAME=FILE.csv")
+        }
+        let known = Set(archive.items.map(\.name))
+        if let stranger = slicesByName.keys.sorted().first(where: { !known.contains($0) }) {
+            throw UsageError("the table of slices names \(stranger), and there is no such CT; its names are "
+                + known.sorted().prefix(5).joined(separator: ", "))
+        }
+    }
+
+    /// Slices of the prepared grid that hold any part of a slice to leave out.
+    func excludedSlices(of name: String, in volume: PreparedVolume, sourceShape shape: VolumeShape) -> Set<Int> {
+        let wanted = (slicesByName[name] ?? []).union(slicesOfAny)
+        return volume.preparedSlices(holding: wanted.filter { $0 < shape.depth })
+    }
+}
