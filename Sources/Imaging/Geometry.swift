@@ -86,6 +86,9 @@ public struct Spacing: Hashable, Sendable, Codable {
         self.xMM = xMM
     }
 
+    /// "0.8 x 0.8 x 1 mm", in the order people say it: x, y, z.
+    public var text: String { "\(xMM) x \(yMM) x \(zMM) mm" }
+
     /// Volume of a voxel in millilitres.
     public var voxelML: Double { zMM * yMM * xMM / 1000 }
 }

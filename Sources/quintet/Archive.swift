@@ -59,12 +59,7 @@ struct Archive {
 
     /// "a.nii.gz" -> "a"; characters that would be awkward in a file name become "_".
     static func stem(_ name: String) -> String {
-        var stem = name
-        for ending in [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".mhd", ".mha"]
-        where stem.lowercased().hasSuffix(ending) {
-            stem = String(stem.dropLast(ending.count))
-            break
-        }
+        var stem = ImageFile.stem(name)
         stem = String(stem.map { $0.isLetter || $0.isNumber || "-_.+".contains($0) ? $0 : "_" })
         while stem.hasPrefix(".") { stem.removeFirst() }
         return stem.isEmpty ? "volume" : String(stem.prefix(120))

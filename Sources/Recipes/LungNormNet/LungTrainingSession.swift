@@ -20,8 +20,7 @@ final class LungTrainingSession: TrainingSession {
         configuration: LungRunConfiguration, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
     ) throws {
-        let reader = try DataSetReader(inputs: inputs)
-        let index = try SlabIndex(manifest: reader.manifest, slabDepth: configuration.preset.slabDepth)
+        let samples = try LungSamples(inputs: inputs, configuration: configuration, seed: seed, replica: replica)
         let preset = configuration.preset
         self.configuration = configuration
         self.seed = seed
@@ -45,8 +44,7 @@ final class LungTrainingSession: TrainingSession {
         }
         pipeline = SamplePipeline(
             first: iteration, end: iterationCount, batch: preset.batch,
-            make: LungSamples(reader: reader, index: index, configuration: configuration, seed: seed, replica: replica)
-                .make)
+            make: samples.make)
     }
 
     deinit { pipeline.stop() }

@@ -61,6 +61,13 @@ public enum Preparation {
         return mask
     }
 
+    /// H on a CT's own grid, for votes that were made there.
+    public static func intensity(_ ct: Volume<Float>, lung: Mask) -> Volume<Float> {
+        var volume = ct
+        scale(&volume, within: lung)
+        return volume
+    }
+
     /// HU to H: clipped, scaled to [0, 1], 0 outside the lung (A1.4, A1.5).
     private static func scale(_ volume: inout Volume<Float>, within lung: Mask) {
         let low = clipHU.lowerBound, span = clipHU.upperBound - clipHU.lowerBound

@@ -1,0 +1,52 @@
+import ModelCore
+import Numerics
+import Platform
+import Recipes
+
+/// `quintet apply`
+enum ApplyCommand: Command {
+    static let syntax = CommandSyntax(
+        "apply", "Run one network on one tensor: safetensors in, safetensors out.",
+        options: [
+            Option("--weights", "FILE", "a replica, or any MONAI UNet saved as safetensors with its metadata"),
+            Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W"),
+            Option("--out", "FILE", "safetensors with a key y: the logits"),
+            Option("--threads", "N", "threads; default all"),
+        ],
+        details: """
+            The weights' metadata says what the network is: architecture = monai.UNet, in_channels, out_channels,
+            channels, strides, num_res_units, norm = INSTANCE, act = PRELU, all as text.
+
+            example: quintet apply --weights run/replica-0.safetensors --in x.safetensors --out y.safetensors
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        func read(_ option: String) throws -> SafeTensors {
+            let path = try arguments.required(option)
+            return try SafeTensors(bytes: FileSystem.read(path, byteCountMax: 1 << 40), name: path)
+        }
+        let model = try UNetModel(file: read("--weights"))
+        let input = try read("--in")
+        guard let x = input.tensors["x"], let values = x.floats() else {
+            throw CommandError("\(input.name) has no tensor of floats called x")
+        }
+        guard x.shape.count == 5, x.shape[1] == model.configuration.inChannels, x.shape.allSatisfy({ $0 > 0 }) else {
+            throw CommandError("\(input.name): x has the shape \(x.shape), and the network takes "
+                + "[N, \(model.configuration.inChannels), depth, height, width]")
+        }
+        let shape = TensorShape3D(depth: x.shape[2], height: x.shape[3], width: x.shape[4])
+        let predictor = try UNetPredictor(
+            model: model, shape: shape, pool: ThreadPool(threadCount: try Threads.count(arguments)))
+        let sampleCount = x.shape[1] * shape.voxelCount
+        var logits: [Float] = []
+        for sample in 0..<x.shape[0] {
+            let part = Array(values[(sample * sampleCount)..<((sample + 1) * sampleCount)])
+            logits += part.withUnsafeBufferPointer { predictor.logits(input: $0) }
+        }
+        var output = SafeTensors(name: try arguments.required("--out"))
+        output.tensors["y"] = .init(
+            shape: [x.shape[0], model.configuration.outChannels] + x.shape[2...], floats: logits)
+        try AtomicFile.write(output.serialised(), to: output.name)
+        return .done
+    }
+}

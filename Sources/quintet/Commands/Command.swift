@@ -1,0 +1,15 @@
+/// One subcommand: how it is called and what it does.
+protocol Command {
+    static var syntax: CommandSyntax { get }
+    /// - Returns: the exit code; errors are thrown and become 1, or 2 for `UsageError`.
+    static func run(_ arguments: Arguments) throws -> ExitCode
+}
+
+/// What scripts can trust.
+enum ExitCode: Int32 {
+    case done = 0
+    case failed = 1
+    case usage = 2
+    /// Done, but some inputs were refused; each was named.
+    case doneWithRefusals = 3
+}

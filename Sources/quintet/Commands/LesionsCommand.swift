@@ -1,0 +1,57 @@
+import Imaging
+import Numerics
+import Platform
+import Recipes
+
+/// `quintet lesions`
+enum LesionsCommand: Command {
+    static let syntax = CommandSyntax(
+        "lesions", "Write synthetic training pairs as NIfTI, to look at or to use elsewhere.",
+        options: [
+            Option("--data", "DATA", "a data set made by quintet prepare"),
+            Option("--out", "DIR", "where to write"),
+            Option("--count", "N", "how many pairs; default 4"),
+            Option("--seed", "N", "the run's seed; default 1"),
+            Option("--replica", "N", "the samples of this replica; default 0"),
+            Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
+        ] + PresetOptions.training.filter { ["--slab", "--without", "--batch"].contains($0.name) } + [
+            Option("--quiet", nil, "no progress")
+        ],
+        details: """
+            Writes NNNN.image.nii.gz (the slab with lesions, 0 to 1), NNNN.target.nii.gz (1 where bright and healthy:
+            what the network learns) and NNNN.lesion.nii.gz. These are the very samples that training with this seed
+            sees, in its order.
+
+            example: quintet lesions --data data --out pairs --count 8
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let out = try arguments.required("--out")
+        let data = try DataFolder(arguments.required("--data"))
+        let count = try arguments.integer("--count", 1...1_000_000) ?? 4
+        let preset = try PresetOptions.override(data.preset(arguments), arguments)
+        let samples = try LungSamples(
+            inputs: data.inputs(),
+            configuration: LungRunConfiguration(
+                preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
+                iterations: preset.iterations, healthyThreshold: preset.healthyThreshold),
+            seed: UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1),
+            replica: try arguments.integer("--replica", 0...255) ?? 0)
+        try FileSystem.makeFolder(out)
+        let progress = ProgressLine(quiet: arguments.has("--quiet"))
+        let geometry = Geometry(spacing: preset.spacing)
+        for number in 0..<count {
+            let sample = try samples.lesionSample(iteration: number / preset.batch, sample: number % preset.batch)
+            let stem = out + "/" + String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
+            func volume<Element>(_ voxels: [Element]) -> Volume<Element> {
+                Volume(shape: samples.shape, geometry: geometry, voxels: voxels)
+            }
+            try NIfTIFile.write(volume(sample.image), to: stem + ".image.nii.gz")
+            try NIfTIFile.write(volume(sample.target), to: stem + ".target.nii.gz")
+            try NIfTIFile.write(volume(sample.lesion), to: stem + ".lesion.nii.gz")
+            progress.show("lesions: \(number + 1) of \(count)")
+        }
+        progress.say("lesions: \(count) pairs in \(out)")
+        return .done
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Imaging
+import Numerics
+import Recipes
+import VotingAggregator
+
+/// Answers against the truth: one row for each kind of answer, mean and standard deviation over the volumes (A6).
+struct Evaluation {
+    struct Row: Encodable {
+        var answer: String
+        var dice: ScoreSummary?
+        var precision: ScoreSummary?
+        var sensitivity: ScoreSummary?
+        var specificity: ScoreSummary?
+        var diceByVolume: [String: Double]
+        var withoutGrowing: Plain?
+
+        struct Plain: Encodable {
+            var dice: ScoreSummary?
+            var precision: ScoreSummary?
+            var sensitivity: ScoreSummary?
+        }
+    }
+
+    private(set) var names: [String] = []
+    /// Scores by answer, with growing and without.
+    private var grown: [String: [(volume: String, scores: SegmentationScores)]] = [:]
+    private var plain: [String: [SegmentationScores]] = [:]
+    private var order: [String] = []
+
+    mutating func add(
+        answer: String, volume: String, grown mask: Mask, withoutGrowing: Mask?, truth: Mask, lung: Mask?
+    ) throws {
+        let truthBits = BitMask(truth), region = lung.map { BitMask($0) }
+        func scores(_ mask: Mask) throws -> SegmentationScores {
+            // Specificity within the lung: outside it, being right is no merit.
+            var scores = SegmentationScores(try ConfusionCounts(answer: BitMask(mask), truth: truthBits))
+            scores.specificity = try region.flatMap {
+                SegmentationScores(
+                    try ConfusionCounts(answer: BitMask(mask), truth: truthBits, within: $0)).specificity
+            }
+            return scores
+        }
+        if grown[answer] == nil { order.append(answer) }
+        grown[answer, default: []].append((volume, try scores(mask)))
+        if let withoutGrowing { plain[answer, default: []].append(try scores(withoutGrowing)) }
+        if !names.contains(volume) { names.append(volume) }
+    }
+
+    var rows: [Row] {
+        order.map { answer in
+            let with = grown[answer] ?? [], without = plain[answer] ?? []
+            func summary(_ value: (SegmentationScores) -> Double?) -> ScoreSummary? {
+                ScoreSummary(with.map { value($0.scores) })
+            }
+            return Row(
+                answer: answer, dice: summary(\.dice), precision: summary(\.precision),
+                sensitivity: summary(\.sensitivity), specificity: summary(\.specificity),
+                diceByVolume: Dictionary(
+                    with.compactMap { volume, scores in scores.dice.map { (volume, $0) } },
+                    uniquingKeysWith: { $1 }),
+                withoutGrowing: without.isEmpty ? nil : Row.Plain(
+                    dice: ScoreSummary(without.map(\.dice)), precision: ScoreSummary(without.map(\.precision)),
+                    sensitivity: ScoreSummary(without.map(\.sensitivity))))
+        }
+    }
+
+    func meanDice(_ answer: String) -> Double? { rows.first { $0.answer == answer }?.dice?.mean }
+
+    /// Percent, mean ± standard deviation over the volumes.
+    func table() -> TextTable {
+        func cell(_ summary: ScoreSummary?) -> String {
+            summary.map { String(format: "%.1f ± %.1f", 100 * $0.mean, 100 * $0.standardDeviation) } ?? "-"
+        }
+        var table = TextTable(header: [
+            "answer", "Dice", "precision", "sensitivity", "Dice not grown", "precision", "sensitivity",
+        ])
+        table.rows = rows.map { row in
+            [
+                row.answer, cell(row.dice), cell(row.precision), cell(row.sensitivity),
+                cell(row.withoutGrowing?.dice), cell(row.withoutGrowing?.precision),
+                cell(row.withoutGrowing?.sensitivity),
+            ]
+        }
+        return table
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Imaging
+import Platform
+import Recipes
+
+/// The program: finds the command, runs it, turns what it throws into a message and an exit code.
+@main
+struct Program {
+    static let commands: [any Command.Type] = [
+        DemoCommand.self, PhantomCommand.self, PrepareCommand.self, LesionsCommand.self, TrainCommand.self,
+        SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
+        WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, TokenCommand.self,
+    ]
+
+    static func main() {
+        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+    }
+
+    static func run(_ words: [String]) -> ExitCode {
+        guard let name = words.first, name != "--help", name != "-h", name != "help" else {
+            Console.out(Help.overview(commands.map { $0.syntax }, version: Version.text))
+            return words.isEmpty ? .usage : .done
+        }
+        if name == "--version" {
+            Console.out("quintet \(Version.text)")
+            return .done
+        }
+        guard let command = commands.first(where: { $0.syntax.name == name }) else {
+            Console.error("quintet: there is no command \"\(name)\"; quintet --help lists them")
+            return .usage
+        }
+        let rest = Array(words.dropFirst())
+        if rest.contains("--help") || rest.contains("-h") {
+            Console.out(Help.command(command.syntax))
+            return .done
+        }
+        do {
+            return try command.run(Arguments(rest, syntax: command.syntax))
+        } catch let error as UsageError {
+            Console.error("quintet \(name): \(error)")
+            return .usage
+        } catch {
+            Console.error("quintet \(name): \(message(error))")
+            return .failed
+        }
+    }
+
+    /// What people are told: our errors explain themselves.
+    static func message(_ error: Error) -> String {
+        switch error {
+        case RecipeError.inputRefused(let message): return message
+        case RecipeError.interrupted: return "interrupted; the same command goes on where it stopped"
+        default: return "\(error)"
+        }
+    }
+}
