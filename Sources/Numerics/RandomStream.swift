@@ -10,7 +10,6 @@ public enum RandomPurpose: UInt16, Sendable {
     case phantomAnatomy = 5
     case phantomLesions = 6
     case phantomNoise = 7
-    case calibration = 8
 }
 
 /// Names one stream of random numbers: the same key gives the same numbers on any machine, in any order of use.

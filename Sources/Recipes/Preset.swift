@@ -1,5 +1,7 @@
 import Imaging
 import ModelCore
+import SynthData
+import VotingAggregator
 
 /// Everything that fixes what a network sees and how it is trained. Stored in every checkpoint and run; each number
 /// can be overridden on the command line. method.md A1 to A4; paper III-E.
@@ -61,5 +63,19 @@ public struct Preset: Codable, Hashable, Sendable {
     public func networkConfiguration() throws -> UNetConfiguration {
         try UNetConfiguration(
             inChannels: 1, outChannels: 2, channels: channels, strides: strides, residualUnits: residualUnits)
+    }
+
+    /// The generator's switches and lengths (A2).
+    public var lesionSettings: LesionSettings {
+        var settings = LesionSettings(spacing: spacing)
+        (settings.shapes, settings.probabilityMaps, settings.saltNoise) =
+            (lesionShapes, lesionProbabilityMaps, lesionSaltNoise)
+        settings.tau = Float(tau)
+        return settings
+    }
+
+    /// The post-processing's boxes and thresholds (A5).
+    public var postProcessingSettings: PostProcessingSettings {
+        PostProcessingSettings(spacing: spacing, brightIntensity: Float(tau))
     }
 }

@@ -52,8 +52,7 @@ enum EnsembleInference {
 
     /// The bits a replica votes with: healthy where the probability is above the threshold.
     static func votes(probability: [Float], shape: VolumeShape, threshold: Double) -> BitMask {
-        let limit = Float(threshold)
-        return BitMask(shape: shape, voxels: probability.map { $0 > limit ? 1 : 0 })
+        probability.withUnsafeBufferPointer { BitMask(shape: shape, values: $0, above: Float(threshold)) }
     }
 
     /// The replicas of a run, from their safetensors files.
@@ -64,9 +63,7 @@ enum EnsembleInference {
         return try replicas.map { input in
             do {
                 let tensors = try SafeTensors(bytes: try InputFile.bytes(input), name: input.name)
-                let model = try UNetModel(configuration: UNetConfiguration(metadata: tensors.metadata))
-                try model.load(tensors)
-                return model
+                return try UNetModel(file: tensors)
             } catch let error as RecipeError {
                 throw error
             } catch {

@@ -25,11 +25,11 @@ public struct LungAnswer: Sendable {
                 + "volume \(volume.lung.shape); they belong to different presets")
         }
         let answer = try PostProcessing.run(
-            healthy: healthy, intensity: volume.intensity, lung: volume.lung,
-            settings: PostProcessingSettings(spacing: preset.spacing, tau: Float(preset.tau)), pool: pool)
+            healthy: healthy, intensity: volume.intensity, lung: BitMask(volume.lung, pool: pool),
+            settings: preset.postProcessingSettings, pool: pool)
         // The lung on the file's grid bounds the answer: the coarser grid's voxels may reach over its rim.
-        func back(_ mask: Mask) -> Mask {
-            var result = volume.plan.back(mask, pool: pool)
+        func back(_ mask: BitMask) -> Mask {
+            var result = volume.plan.back(mask.mask(geometry: volume.lung.geometry, pool: pool), pool: pool)
             for index in result.voxels.indices { result.voxels[index] &= volume.sourceLung.voxels[index] }
             return result
         }

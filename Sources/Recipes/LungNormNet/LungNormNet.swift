@@ -54,7 +54,7 @@ public struct LungNormNet: Recipe {
                 slabDepth: configuration.preset.slabDepth, resources: resources)
             let votes = EnsembleInference.votes(
                 probability: probability, shape: volume.lung.shape, threshold: threshold)
-            outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.serialised()))
+            outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.bytes()))
             resources.reportProgress(Double(number + 1) / Double(models.count))
         }
         return RecipeResult(outputs: outputs, reportJSON: "{}")

@@ -21,22 +21,38 @@ public struct LungSamples: Sendable {
         self.replica = replica
     }
 
-    @Sendable func make(iteration: Int, sample: Int) throws -> SamplePipeline.Sample {
-        let made = try lesionSample(iteration: iteration, sample: sample)
-        return SamplePipeline.Sample(image: made.image, target: made.target)
+    /// Makes samples one after the other with memory that it reuses.
+    func newMaker() -> SamplePipeline.Maker {
+        let workspace = LesionWorkspace()
+        var sample = LesionSample()
+        return { iteration, number in
+            try fill(&sample, iteration: iteration, sample: number, workspace: workspace)
+            return SamplePipeline.Sample(image: sample.image, target: sample.target)
+        }
     }
 
     /// The whole sample, lesion mask included, as `quintet lesions` writes it.
     public func lesionSample(iteration: Int, sample: Int) throws -> LesionSample {
+        var made = LesionSample()
+        try fill(&made, iteration: iteration, sample: sample, workspace: LesionWorkspace())
+        return made
+    }
+
+    private func fill(
+        _ made: inout LesionSample, iteration: Int, sample: Int, workspace: LesionWorkspace
+    ) throws {
         var choice = RandomKey(
             seed: seed, replica: replica, iteration: iteration, sample: sample, purpose: .slabChoice).stream()
         let slab = index.slabs[choice.index(below: index.slabs.count)]
-        let depth = configuration.preset.slabDepth
-        let (intensity, lung) = try reader.slab(slab, depth: depth)
-        return LesionGenerator.makeSample(
-            intensity: intensity, lung: lung, shape: shape, lungShare: slab.lungShare,
-            settings: configuration.preset.lesionSettings, seed: seed, replica: replica, iteration: iteration,
-            sample: sample)
+        let (intensity, lung) = try reader.slab(slab, depth: configuration.preset.slabDepth)
+        intensity.withUnsafeBufferPointer { intensity in
+            lung.withUnsafeBufferPointer { lung in
+                LesionGenerator(settings: configuration.preset.lesionSettings).makeSample(
+                    slab: intensity, lung: lung, shape: shape, lambda: slab.lungShare,
+                    key: LesionKey(seed: seed, replica: replica, iteration: iteration, sample: sample),
+                    into: &made, workspace: workspace)
+            }
+        }
     }
 
     public var shape: VolumeShape {

@@ -11,10 +11,8 @@ final class LungTrainingSession: TrainingSession {
     private let configuration: LungRunConfiguration
     private let seed: UInt64
     private let replica: Int
-    private let model: UNetModel
     private let trainer: UNetTrainer
     private let pipeline: SamplePipeline
-    private let isCancelled: @Sendable () -> Bool
 
     init(
         configuration: LungRunConfiguration, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
@@ -25,9 +23,8 @@ final class LungTrainingSession: TrainingSession {
         self.configuration = configuration
         self.seed = seed
         self.replica = replica
-        isCancelled = resources.isCancelled
         iterationCount = configuration.iterations
-        model = try UNetModel(configuration: preset.networkConfiguration())
+        let model = try UNetModel(configuration: preset.networkConfiguration())
         model.initialise(seed: seed, replica: replica)
         trainer = try UNetTrainer(
             model: model,
@@ -39,12 +36,12 @@ final class LungTrainingSession: TrainingSession {
             let input = RecipeInput(role: "checkpoint", name: "checkpoint of replica \(replica)", path: resume)
             let tensors = try SafeTensors(bytes: try InputFile.bytes(input), name: input.name)
             try Self.check(tensors.metadata, seed: seed, replica: replica, configuration: configuration)
-            try trainer.restore(from: tensors)
+            try trainer.restore(tensors)
             iteration = trainer.stepCount
         }
         pipeline = SamplePipeline(
             first: iteration, end: iterationCount, batch: preset.batch,
-            make: samples.make)
+            newMaker: samples.newMaker)
     }
 
     deinit { pipeline.stop() }
@@ -53,8 +50,7 @@ final class LungTrainingSession: TrainingSession {
         precondition(iteration < iterationCount, "training has ended")
         trainer.zeroGradients()
         let batch = configuration.preset.batch
-        var loss = 0.0
-        var counts = DiceCounts()
+        var sum = SampleFigures(loss: 0, intersection: 0, predicted: 0, truth: 0)
         for _ in 0..<batch {
             let sample = try pipeline.next()
             let figures = sample.image.withUnsafeBufferPointer { image in
@@ -62,17 +58,19 @@ final class LungTrainingSession: TrainingSession {
                     trainer.accumulate(input: image, target: target, batchCount: batch)
                 }
             }
-            loss += figures.loss / Double(batch)
-            counts.add(figures)
+            sum.loss += figures.loss / Double(batch)
+            sum.intersection += figures.intersection
+            sum.predicted += figures.predicted
+            sum.truth += figures.truth
         }
         trainer.update()
         iteration += 1
-        return TrainingStep(iteration: iteration, loss: loss, dice: counts.dice)
+        return TrainingStep(iteration: iteration, loss: sum.loss, dice: sum.dice)
     }
 
     func checkpoint() throws -> [UInt8] { trainer.checkpoint(metadata: metadata()).serialised() }
 
-    func weights() throws -> [UInt8] { model.safeTensors(metadata: metadata()).serialised() }
+    func weights() throws -> [UInt8] { trainer.model().safeTensors(metadata: metadata()).serialised() }
 
     /// Nothing here may depend on who trained or when: replica files are compared byte by byte.
     private func metadata() -> [String: String] {
@@ -93,18 +91,4 @@ final class LungTrainingSession: TrainingSession {
             throw RecipeError.inputRefused("the checkpoint belongs to another run or replica; start the run anew")
         }
     }
-}
-
-/// Hard Dice of the healthy class over a batch.
-private struct DiceCounts {
-    var intersection = 0, predicted = 0, truth = 0
-
-    mutating func add(_ figures: SampleFigures) {
-        intersection += figures.intersection
-        predicted += figures.predicted
-        truth += figures.truth
-    }
-
-    /// 1 when there is nothing to find and nothing was found.
-    var dice: Double { predicted + truth == 0 ? 1 : 2 * Double(intersection) / Double(predicted + truth) }
 }

@@ -10,9 +10,9 @@ final class SamplePipeline: @unchecked Sendable {
         var target: [UInt8]
     }
 
-    typealias Maker = @Sendable (_ iteration: Int, _ sample: Int) throws -> Sample
+    typealias Maker = (_ iteration: Int, _ sample: Int) throws -> Sample
 
-    private let make: Maker
+    private let newMaker: @Sendable () -> Maker
     private let batch: Int
     private let end: Int
     private let capacity: Int
@@ -24,9 +24,11 @@ final class SamplePipeline: @unchecked Sendable {
     private var running = 0
 
     /// Samples of iterations `first ..< end`, `batch` each.
-    /// - Parameter threadCount: how many make samples at the same time.
-    init(first: Int, end: Int, batch: Int, threadCount: Int = 1, make: @escaping Maker) {
-        self.make = make
+    /// - Parameters:
+    ///   - threadCount: how many make samples at the same time.
+    ///   - newMaker: called once on each thread, so that a maker can keep memory of its own.
+    init(first: Int, end: Int, batch: Int, threadCount: Int = 1, newMaker: @escaping @Sendable () -> Maker) {
+        self.newMaker = newMaker
         self.batch = batch
         self.end = end * batch
         self.capacity = max(2 * batch, 2 * threadCount)
@@ -37,6 +39,7 @@ final class SamplePipeline: @unchecked Sendable {
     }
 
     private func run() {
+        let make = newMaker()
         condition.lock()
         while !stopping, nextToMake < end {
             guard nextToMake < nextToTake + capacity else {

@@ -34,6 +34,7 @@ struct ThresholdCalibration {
         let chosen = (0..<min(Self.slabCount, pool.count)).map { pool[$0 * pool.count / min(Self.slabCount, pool.count)] }
         for (number, slab) in chosen.enumerated() {
             let sample = try insert(slab: slab, number: number, reader: reader)
+            let truth = BitMask(sample.lesion)
             let probabilities = try models.map {
                 try EnsembleInference.healthyProbability(
                     model: $0, intensity: sample.image, lung: sample.lung, slabDepth: preset.slabDepth,
@@ -44,16 +45,13 @@ struct ThresholdCalibration {
                     EnsembleInference.votes(probability: $0, shape: sample.image.shape, threshold: threshold)
                 }
                 let answer = try PostProcessing.run(
-                    healthy: MajorityVote.vote(votes), intensity: sample.image, lung: sample.lung,
-                    settings: PostProcessingSettings(spacing: preset.spacing, tau: Float(preset.tau)),
-                    pool: resources.pool
-                ).grown
+                    healthy: MajorityVote.vote(votes, pool: resources.pool), intensity: sample.image,
+                    lung: BitMask(sample.lung), settings: preset.postProcessingSettings, pool: resources.pool)
+                let found = answer.grown
                 var count = counts[candidate] ?? (0, 0, 0)
-                for (found, real) in zip(answer.voxels, sample.lesion.voxels) {
-                    count.both += Int(found & real)
-                    count.answer += Int(found)
-                    count.truth += Int(real)
-                }
+                count.both += found.voxelCount(sharedWith: truth)
+                count.answer += found.voxelCount
+                count.truth += truth.voxelCount
                 counts[candidate] = count
             }
             resources.reportProgress(Double(number + 1) / Double(chosen.count))
@@ -76,13 +74,12 @@ struct ThresholdCalibration {
         let shape = VolumeShape(
             depth: preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth)
         let (intensity, lung) = try reader.slab(slab, depth: preset.slabDepth)
-        let sample = LesionGenerator.insertLesions(
-            intensity: intensity, lung: lung, shape: shape, lungShare: slab.lungShare, countFactor: Self.lesionShare,
-            settings: preset.lesionSettings, key: RandomKey(seed: seed, iteration: number, purpose: .calibration))
         let geometry = Geometry(spacing: preset.spacing)
-        func volume<Element>(_ voxels: [Element]) -> Volume<Element> {
-            Volume(shape: shape, geometry: geometry, voxels: voxels)
-        }
-        return (volume(sample.image), volume(lung), volume(sample.lesion))
+        let volume = Volume(shape: shape, geometry: geometry, voxels: intensity)
+        // A replica that no run has: these lesions were never trained on.
+        let sample = LesionGenerator(settings: preset.lesionSettings).insertLesions(
+            volume, lung: volume.with(lung), lambda: slab.lungShare, countFactor: Self.lesionShare,
+            key: LesionKey(seed: seed, replica: 255, iteration: number))
+        return (volume.with(sample.image), volume.with(lung), volume.with(sample.lesion))
     }
 }

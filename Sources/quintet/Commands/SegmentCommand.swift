@@ -1,0 +1,184 @@
+import Foundation
+import Imaging
+import Platform
+import Protocol
+import Recipes
+
+/// `quintet segment`
+enum SegmentCommand: Command {
+    static let syntax = CommandSyntax(
+        "segment", "Find lesions in an archive of CTs with a trained ensemble.",
+        options: [
+            Option("--run", "RUN", "a finished run's folder"),
+            Option("--in", "ARCHIVE", "CTs: a file or a folder"),
+            Option("--out", "DIR", "where to write"),
+            Option("--masks", "DIR", "lung masks named like the CTs; left out, they are made here"),
+            Option("--members", nil, "each replica's own answer too, for evaluate"),
+            Option("--threshold", "P", "healthy above this probability; default: the run's"),
+        ] + ClusterOptions.submitting + [
+            Option("--json", nil, "the figures of every volume as JSON on stdout"),
+            Option("--quiet", nil, "no progress"),
+        ],
+        details: """
+            Masks lie on each CT's own grid: same shape, spacing, orientation and affine.
+              DIR/NAME.nii.gz                   lesions by majority vote, grown
+              DIR/without-growing/NAME.nii.gz   before growing
+              DIR/lungs/NAME.nii.gz             the lung mask that was given or made
+              DIR/results.csv                   lesion volume, involved share of the lung, refused inputs
+            A CT that cannot be used is named with the reason; the others go on, and the exit code is then 3.
+            Ctrl-C ends cleanly; the same command goes on where it stopped.
+
+            example: quintet segment --run run --in archive --out masks
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let progress = ProgressLine(quiet: arguments.has("--quiet"))
+        let run = try RunFolder(arguments.required("--run"))
+        var configuration = run.configuration
+        configuration.memberAnswers = arguments.has("--members")
+        if let threshold = try arguments.number("--threshold", 0...1) { configuration.healthyThreshold = threshold }
+        let plan = SegmentationPlan(
+            run: run, configuration: configuration, archive: try Archive([arguments.required("--in")]),
+            masks: try arguments.text("--masks").map { try MaskFolder($0) },
+            output: SegmentationFolder(try arguments.required("--out")))
+        try FileSystem.makeFolder(plan.output.path)
+        let session = try ClusterSession(
+            arguments, stateFolder: "\(plan.output.path)/.quintet", progress: progress)
+        defer { session.close() }
+        let rows = try segment(plan, session: session, progress: progress)
+        if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
+        let refused = rows.filter { $0.refused != nil }.count
+        if refused == rows.count { throw CommandError("none of the \(rows.count) CTs could be used; see above") }
+        return refused == 0 ? .done : .doneWithRefusals
+    }
+
+    /// One volume's line in results.csv.
+    struct ResultRow: Encodable {
+        var name: String
+        var source: String
+        var lesionML: Double?
+        var lesionPercent: Double?
+        var lungML: Double?
+        var lesionWithoutGrowingML: Double?
+        /// Why the volume has no answer.
+        var refused: String?
+    }
+
+    /// Also the demo's: submits, fetches answers as they come, writes results.csv.
+    static func segment(
+        _ plan: SegmentationPlan, session: ClusterSession, progress: ProgressLine
+    ) throws -> [ResultRow] {
+        var rows: [String: ResultRow] = [:]
+        func refuse(_ item: Archive.Item, _ message: String) {
+            rows[item.name] = ResultRow(name: item.name, source: item.path, refused: message)
+            progress.say("refused: \(message)")
+        }
+        var volumes: [VolumeSubmission] = []
+        let pace = Pace()
+        for (number, item) in plan.archive.items.enumerated() {
+            let left = pace.secondsLeft(fraction: Double(number) / Double(plan.archive.items.count))
+            progress.show("reading \(item.name), \(number + 1) of \(plan.archive.items.count)"
+                + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
+            do {
+                volumes.append(try plan.volume(item, session: session))
+            } catch {
+                guard let message = PrepareCommand.refusal(error) else { throw error }
+                refuse(item, message)
+            }
+        }
+        if !volumes.isEmpty {
+            let run = try session.client.submit(plan.submission(volumes, session: session))
+            var fetched: Set<String> = []
+            func fetch() throws {
+                for output in try session.client.outputs(of: run) where !fetched.contains(output.name) {
+                    guard let item = plan.archive.items.first(where: { $0.name == output.name }) else { continue }
+                    switch (output.state, output.stage) {
+                    case (.refused, _): refuse(item, output.report)
+                    case (.done, .finish): rows[item.name] = try collect(output, item: item, plan, session)
+                    default: continue
+                    }
+                    fetched.insert(output.name)
+                }
+            }
+            _ = try session.wait(for: run, progress: progress) { _ in try fetch() }
+            try fetch()
+        }
+        let ordered = plan.archive.items.compactMap { rows[$0.name] }
+        try AtomicFile.write(csv(ordered), to: plan.output.resultsPath)
+        let done = ordered.filter { $0.refused == nil }.count
+        progress.say("segmented \(done) of \(plan.archive.items.count) CTs into \(plan.output.path) "
+            + "(\(Console.duration(seconds: pace.elapsedSeconds)))")
+        return ordered
+    }
+
+    private static func collect(
+        _ output: RunOutput, item: Archive.Item, _ plan: SegmentationPlan, _ session: ClusterSession
+    ) throws -> ResultRow {
+        for blob in output.outputs {
+            switch blob.role {
+            case "mask", "core":
+                try session.download(
+                    blob, to: plan.output.mask(item.name, answer: blob.name, isGrown: blob.role == "mask"))
+            case "lung": try session.download(blob, to: plan.output.lungPath(item.name))
+            default: break
+            }
+        }
+        let figures = try JSONText.decode(
+            [String: LungAnswer.Figures].self, output.report, what: "the figures of \(item.name)")["vote"]
+        return ResultRow(
+            name: item.name, source: item.path, lesionML: figures?.lesionML, lesionPercent: figures?.lesionPercent,
+            lungML: figures?.lungML, lesionWithoutGrowingML: figures?.lesionWithoutGrowingML)
+    }
+
+    private static func csv(_ rows: [ResultRow]) -> String {
+        func quoted(_ text: String) -> String { "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" }
+        func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "" }
+        return (["name,lesion_ml,lesion_percent,lung_ml,lesion_without_growing_ml,source,refused"]
+            + rows.map { row in
+                [
+                    quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
+                    number(row.lesionWithoutGrowingML), quoted(row.source), row.refused.map(quoted) ?? "",
+                ].joined(separator: ",")
+            }).joined(separator: "\n") + "\n"
+    }
+}
+
+/// What to segment, with what.
+struct SegmentationPlan {
+    var run: RunFolder
+    var configuration: LungRunConfiguration
+    var archive: Archive
+    var masks: MaskFolder?
+    var output: SegmentationFolder
+
+    /// A CT and its mask as blobs. A CT in two files becomes one: its header alone would be no use to a worker.
+    func volume(_ item: Archive.Item, session: ClusterSession) throws -> VolumeSubmission {
+        func blob(_ role: String, _ path: String) throws -> BlobReference {
+            let name = Archive.fileName(path)
+            let lowercased = name.lowercased()
+            if [".hdr", ".hdr.gz", ".mhd"].contains(where: lowercased.hasSuffix) {
+                let image = try ImageFile.read(path: path)
+                return try session.publish(
+                    bytes: NIfTIFile.encode(image.volume, like: image.source), role: role, name: name)
+            }
+            return try session.publish(role: role, name: name, path: path)
+        }
+        // The mask first: when it is missing, nothing of the CT has to travel.
+        let lung = try masks.map { try blob("lung", $0.mask(for: item, of: archive.items.count)) }
+        return VolumeSubmission(name: item.name, inputs: [try blob("ct", item.path)] + (lung.map { [$0] } ?? []))
+    }
+
+    func submission(_ volumes: [VolumeSubmission], session: ClusterSession) throws -> Submission {
+        let replicas = try run.replicaPaths.enumerated().map { number, path in
+            try session.publish(role: "replica", name: "replica-\(number)", path: path)
+        }
+        let manifest = try session.publish(
+            bytes: VolumeManifest.encode(volumes), role: "volumes", name: "volumes")
+        let parameters = configuration.json()
+        let identity = "segment \(manifest.digest) \(replicas.map { "\($0.digest)" }) \(parameters)"
+        return Submission(
+            kind: .segment, recipe: LungNormNet.name, parameters: parameters, seed: run.description.seed,
+            replicaCount: UInt16(replicas.count), iterationCount: 0, checkpointSeconds: 60, inputs: replicas,
+            volumeManifest: manifest, idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
+    }
+}

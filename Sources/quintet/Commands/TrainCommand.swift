@@ -1,0 +1,159 @@
+import Foundation
+import Platform
+import Protocol
+import Recipes
+
+/// `quintet train`
+enum TrainCommand: Command {
+    static let syntax = CommandSyntax(
+        "train", "Train the replicas of an ensemble, here or on a cluster.",
+        options: [
+            Option("--data", "DATA", "a data set made by quintet prepare"),
+            Option("--run", "RUN", "the run's folder"),
+            Option("--replicas", "N", "how many; odd, so that a vote is never tied; default 5"),
+            Option("--seed", "N", "the run's seed; the same seed gives the same bytes; default 1"),
+            Option("--recipe", "NAME", "what to train; lung-normnet is the one there is"),
+            Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
+        ] + PresetOptions.training + ClusterOptions.submitting + [
+            Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
+            Option("--json", nil, "run.json on stdout when done"),
+            Option("--quiet", nil, "no progress"),
+        ],
+        details: """
+            Without --coordinator everything runs inside this process; with it, the run is submitted to a cluster and
+            the data set goes there over the wire. Ctrl-C ends cleanly; the same command goes on where it stopped.
+            Writes RUN/replica-0.safetensors ..., run.json, metrics.csv and report.html.
+
+            example: quintet train --data data --run run --preset lab
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let plan = try TrainingPlan(arguments)
+        let progress = ProgressLine(quiet: arguments.has("--quiet"))
+        try FileSystem.makeFolder(plan.run)
+        let session = try ClusterSession(
+            arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
+        defer { session.close() }
+        let report = try train(plan, session: session, progress: progress)
+        if arguments.has("--json") { Console.out(JSONText.encode(report.description, pretty: true)) }
+        return .done
+    }
+
+    /// Also the demo's: submits, waits, fetches.
+    static func train(
+        _ plan: TrainingPlan, session: ClusterSession, progress: ProgressLine,
+        whileWaiting: (RunStatus) throws -> Void = { _ in }
+    ) throws -> RunReport {
+        let inputs = try session.publish(plan.data.files(), progress: progress)
+        let run = try session.client.submit(plan.submission(inputs: inputs))
+        let final = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
+        if let problem = final.refusals.first {
+            throw CommandError("the run could not be trained: \(problem)")
+        }
+        return try collect(plan, run: run, inputs: inputs, session: session, progress: progress)
+    }
+
+    private static func collect(
+        _ plan: TrainingPlan, run: RunID, inputs: [BlobReference], session: ClusterSession, progress: ProgressLine
+    ) throws -> RunReport {
+        let outputs = try session.client.outputs(of: run)
+        var digests: [String] = []
+        var metrics: [RunReport.Metric] = []
+        for replica in 0..<plan.replicaCount {
+            guard let output = outputs.first(where: { $0.stage == .train && $0.name == "replica-\(replica)" }),
+                let weights = output.outputs.first(where: { $0.role == "replica" })
+            else { throw CommandError("the coordinator has no weights of replica \(replica)") }
+            try session.client.download(weights, to: RunFolder.replicaPath(plan.run, replica))
+            digests.append("\(weights.digest)")
+            metrics += try session.client.metrics(of: run, replica: replica).map {
+                RunReport.Metric(
+                    replica: replica, iteration: Int($0.iteration), loss: $0.loss, dice: $0.dice, seconds: $0.seconds)
+            }
+        }
+        guard let calibration = outputs.first(where: { $0.stage == .calibrate }) else {
+            throw CommandError("the coordinator has no calibration of the run")
+        }
+        let report = try JSONText.decode(
+            ThresholdReport.self, calibration.report, what: "the calibration's report")
+        var configuration = plan.configuration
+        configuration.healthyThreshold = report.healthyThreshold
+        let description = RunFolder.Description(
+            recipe: LungNormNet.name, version: Version.text, seed: plan.seed, replicaCount: plan.replicaCount,
+            configuration: configuration, dataSetDigest: "\(inputs[0].digest)", replicaDigests: digests,
+            calibration: report.diceByThreshold)
+        let page = RunReport(description: description, metrics: metrics, dataSet: plan.data.manifest)
+        try AtomicFile.write(page.csv(), to: "\(plan.run)/metrics.csv")
+        try AtomicFile.write(page.html(), to: "\(plan.run)/report.html")
+        // Last: a folder with run.json is a finished run.
+        try AtomicFile.write(
+            JSONText.encode(description, pretty: true), to: RunFolder.descriptionPath(plan.run))
+        progress.say("trained \(plan.replicaCount) replicas in \(plan.run); healthy above \(report.healthyThreshold)")
+        return page
+    }
+}
+
+/// What to train, from the command line.
+struct TrainingPlan {
+    var data: DataFolder
+    var run: String
+    var configuration: LungRunConfiguration
+    var seed: UInt64
+    var replicaCount: Int
+    var checkpointSeconds: Int
+
+    init(_ arguments: Arguments) throws {
+        data = try DataFolder(arguments.required("--data"))
+        run = try arguments.required("--run")
+        if let recipe = arguments.text("--recipe"), recipe != LungNormNet.name {
+            throw UsageError("there is no recipe \"\(recipe)\"; \(LungNormNet.name) is the one there is")
+        }
+        let preset = try PresetOptions.override(data.preset(arguments), arguments)
+        seed = UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1)
+        replicaCount = try arguments.integer("--replicas", 1...255) ?? 5
+        checkpointSeconds = try arguments.integer("--checkpoint-seconds", 1...86_400) ?? 60
+        configuration = try Self.configuration(preset, data: data)
+    }
+
+    init(
+        data: DataFolder, run: String, preset: Preset, seed: UInt64, replicaCount: Int, checkpointSeconds: Int
+    ) throws {
+        self.data = data
+        self.run = run
+        self.seed = seed
+        self.replicaCount = replicaCount
+        self.checkpointSeconds = checkpointSeconds
+        configuration = try Self.configuration(preset, data: data)
+    }
+
+    /// - Throws: when the preset is impossible, before anything is sent anywhere.
+    private static func configuration(_ preset: Preset, data: DataFolder) throws -> LungRunConfiguration {
+        _ = try preset.networkConfiguration()
+        let product = preset.strideProduct
+        guard preset.slabDepth % product == 0 else {
+            throw CommandError("slabs of \(preset.slabDepth) slices do not fit strides whose product is \(product); "
+                + "take a multiple of \(product) for --slab")
+        }
+        func fitted(_ size: Int) -> Int { (size + product - 1) / product * product }
+        guard fitted(data.manifest.planeHeight) == data.manifest.planeHeight,
+            fitted(data.manifest.planeWidth) == data.manifest.planeWidth
+        else {
+            throw CommandError("planes of \(data.manifest.planeHeight)x\(data.manifest.planeWidth) do not fit strides "
+                + "whose product is \(product); prepare again with --plane \(fitted(data.manifest.planeHeight)),"
+                + "\(fitted(data.manifest.planeWidth))")
+        }
+        return LungRunConfiguration(
+            preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
+            iterations: preset.iterations, healthyThreshold: preset.healthyThreshold)
+    }
+
+    func submission(inputs: [BlobReference]) -> Submission {
+        let parameters = configuration.json()
+        // The same command again is the same run: it goes on.
+        let identity = "train \(seed) \(replicaCount) \(inputs[0].digest) \(parameters)"
+        return Submission(
+            kind: .train, recipe: LungNormNet.name, parameters: parameters, seed: seed,
+            replicaCount: UInt16(replicaCount), iterationCount: UInt32(configuration.iterations),
+            checkpointSeconds: UInt32(checkpointSeconds), inputs: inputs, volumeManifest: nil,
+            idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
+    }
+}
