@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// The whole road with a tiny network: phantoms, prepare, train, segment, evaluate.
+@Suite(.serialized) struct RoadTests {
+    static let grid = ["--preset", "demo", "--spacing", "6,5,5", "--plane", "40,64"]
+    static let network = ["--iterations", "12", "--slab", "8", "--channels", "8,16", "--strides", "2", "--batch", "2"]
+
+    /// Phantoms and a data set, made once for all tests of a road.
+    private func prepared() throws -> Road {
+        let road = try Road()
+        try road.succeed(
+            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "2", "--spacing", "4,3.2,3.2", "--quiet")
+        let outcome = try road.start(
+            ["prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--quiet"] + Self.grid
+        ).wait()
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        return road
+    }
+
+    private func train(_ road: Road, _ run: String, _ more: [String] = []) throws -> RunningProgram {
+        try road.start(
+            ["train", "--data", "data", "--run", run, "--replicas", "3", "--checkpoint-seconds", "1"] + Self.network
+                + more)
+    }
+
+    private func replicas(_ road: Road, _ run: String) -> [Data?] {
+        (0..<3).map { road.bytes("\(run)/replica-\($0).safetensors") }
+    }
+
+    @Test func aFolderOfCTsBecomesReplicasAVoteAndMasks() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        let training = try train(road, "run", ["--threads", "2"]).wait()
+        #expect(training.code == 0, "\(training.errors)")
+        for file in ["run.json", "metrics.csv", "report.html", "replica-2.safetensors"] {
+            #expect(road.bytes("run/\(file)") != nil, "run/\(file) is missing")
+        }
+        let metrics = String(decoding: road.bytes("run/metrics.csv") ?? Data(), as: UTF8.self)
+        #expect(metrics.split(separator: "\n").count == 1 + 3 * 12)
+
+        try road.succeed(
+            "segment", "--run", "run", "--in", "phantoms/diseased", "--masks", "phantoms/lungs", "--out", "masks",
+            "--members")
+        for name in ["diseased-00", "diseased-01"] {
+            for file in ["\(name)", "without-growing/\(name)", "replica-2/\(name)", "lungs/\(name)"] {
+                #expect(road.bytes("masks/\(file).nii.gz") != nil, "masks/\(file).nii.gz is missing")
+            }
+        }
+        let table = try road.succeed(
+            "evaluate", "--pred", "masks", "--truth", "phantoms/lesions", "--run", "run", "--ct", "phantoms/diseased",
+            "--json")
+        for row in ["none", "replica-0", "vote", "oracle"] { #expect(table.output.contains("\"\(row)\"")) }
+    }
+
+    @Test func theSameRunHasTheSameBytesWithAnyNumberOfThreads() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        for threads in ["1", "2", "4"] {
+            let outcome = try train(road, "run-\(threads)", ["--threads", threads, "--quiet"]).wait()
+            #expect(outcome.code == 0, "\(outcome.errors)")
+        }
+        #expect(replicas(road, "run-1").allSatisfy { $0 != nil })
+        #expect(replicas(road, "run-1") == replicas(road, "run-2"))
+        #expect(replicas(road, "run-1") == replicas(road, "run-4"))
+    }
+
+    @Test func aWorkerKilledAtAnyMomentChangesNoByte() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try train(road, "calm", ["--quiet"]).wait().code == 0)
+
+        let coordinator = try road.start([
+            "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--lease-seconds", "2", "--port-file", "port",
+        ])
+        defer { coordinator.signal(SIGTERM) }
+        let address = try address(of: coordinator, road)
+        let submitted = try train(road, "stormy", ["--coordinator", address, "--quiet"])
+        // Workers die at moments that differ from run to run; the bytes must not.
+        var kills = 0
+        for delay in [0.4, 0.9, 1.7] {
+            let victim = try road.start(["worker", "--coordinator", address, "--cache", "cache-\(kills)"])
+            Thread.sleep(forTimeInterval: delay * Double.random(in: 0.5...1.5))
+            if submitted.isRunning { kills += 1 }
+            victim.signal(SIGKILL)
+            _ = victim.wait()
+        }
+        let survivor = try road.start(["worker", "--coordinator", address, "--cache", "cache-last"])
+        let outcome = submitted.wait()
+        survivor.signal(SIGTERM)
+        #expect(survivor.wait().code == 0)
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(kills > 0)
+        #expect(replicas(road, "calm").allSatisfy { $0 != nil })
+        #expect(replicas(road, "calm") == replicas(road, "stormy"))
+    }
+
+    @Test func anInterruptedTrainingGoesOnWithTheSameCommand() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try train(road, "calm", ["--quiet"]).wait().code == 0)
+        let first = try train(road, "stopped")
+        Thread.sleep(forTimeInterval: 0.6)
+        first.signal(SIGINT)
+        _ = first.wait()
+        let second = try train(road, "stopped").wait()
+        #expect(second.code == 0, "\(second.errors)")
+        #expect(replicas(road, "calm") == replicas(road, "stopped"))
+    }
+
+    private func address(of coordinator: RunningProgram, _ road: Road) throws -> String {
+        for _ in 0..<100 {
+            if let data = road.bytes("port"), let port = Int(String(decoding: data, as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)) {
+                return "127.0.0.1:\(port)"
+            }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        Issue.record("the coordinator did not say where it listens: \(coordinator.errorsSoFar)")
+        return "127.0.0.1:1"
+    }
+}
