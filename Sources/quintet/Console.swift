@@ -51,6 +51,12 @@ final class ProgressLine: @unchecked Sendable {
         }
     }
 
+    /// What coordinator and worker say while a command runs; only what went wrong matters then.
+    func log(_ text: String) {
+        guard ["refus", "fail", "full", "damaged", "lost", "cannot"].contains(where: text.contains) else { return }
+        say(text)
+    }
+
     /// Ends the line and says something that stays.
     func say(_ text: String) {
         lock.lock()

@@ -1,3 +1,4 @@
+import Coordinator
 import Foundation
 import Imaging
 import Numerics
@@ -153,7 +154,7 @@ struct Demo {
 final class DemoKill {
     private let session: ClusterSession
     private let progress: ProgressLine
-    private var victim: (replica: String, iteration: Int, worker: String)?
+    private var victim: (replica: Int, iteration: Int, worker: String)?
     private(set) var outcome = "No worker was killed: training ended too soon."
 
     init(session: ClusterSession, progress: ProgressLine) {
@@ -161,27 +162,28 @@ final class DemoKill {
         self.progress = progress
     }
 
-    func watch(_ status: RunStatus) throws {
+    func watch(_ status: StatusReport.Run) throws {
         guard let victim else {
             // Past a checkpoint, and far from done.
-            let candidate = status.replicas.first { replica in
-                replica.worker != nil && replica.checkpointIteration > 0
+            let candidate = status.replicas?.first { replica in
+                replica.state == "leased" && replica.checkpointIteration > 0
                     && replica.iteration < status.iterationCount * 9 / 10
             }
             guard let candidate, let worker = candidate.worker, session.killWorkerProcess(named: worker) else { return }
-            victim = (candidate.name, candidate.checkpointIteration, worker)
-            outcome = "\(worker) was killed with SIGKILL while it trained \(candidate.name)."
-            progress.say("SIGKILL to \(worker), which is at iteration \(candidate.iteration) of \(candidate.name); "
+            let name = "replica-\(candidate.replica)"
+            victim = (candidate.replica, Int(candidate.checkpointIteration), worker)
+            outcome = "\(worker) was killed with SIGKILL while it trained \(name)."
+            progress.say("SIGKILL to \(worker), which is at iteration \(candidate.iteration) of \(name); "
                 + "its last checkpoint is iteration \(candidate.checkpointIteration)")
             try session.startWorkerProcess()
             return
         }
-        guard let replica = status.replicas.first(where: { $0.name == victim.replica }),
+        guard let replica = status.replicas?.first(where: { $0.replica == victim.replica }),
             let worker = replica.worker, worker != victim.worker, !outcome.contains("went on")
         else { return }
-        outcome = "\(victim.worker) was killed with SIGKILL while it trained \(victim.replica); \(worker) went on from "
-            + "the checkpoint at iteration \(victim.iteration)."
-        progress.say("\(worker) goes on with \(victim.replica) from the checkpoint at iteration \(victim.iteration)")
+        outcome = "\(victim.worker) was killed with SIGKILL while it trained replica-\(victim.replica); \(worker) went "
+            + "on from the checkpoint at iteration \(victim.iteration)."
+        progress.say("\(worker) goes on with replica-\(victim.replica) from the checkpoint at iteration \(victim.iteration)")
     }
 
     func tellOutcome() { progress.say(outcome) }

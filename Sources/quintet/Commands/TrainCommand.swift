@@ -1,3 +1,4 @@
+import Coordinator
 import Foundation
 import Platform
 import Protocol
@@ -42,14 +43,11 @@ enum TrainCommand: Command {
     /// Also the demo's: submits, waits, fetches.
     static func train(
         _ plan: TrainingPlan, session: ClusterSession, progress: ProgressLine,
-        whileWaiting: (RunStatus) throws -> Void = { _ in }
+        whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
     ) throws -> RunReport {
         let inputs = try session.publish(plan.data.files(), progress: progress)
         let run = try session.client.submit(plan.submission(inputs: inputs))
-        let final = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
-        if let problem = final.refusals.first {
-            throw CommandError("the run could not be trained: \(problem)")
-        }
+        _ = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
         return try collect(plan, run: run, inputs: inputs, session: session, progress: progress)
     }
 
@@ -57,13 +55,16 @@ enum TrainCommand: Command {
         _ plan: TrainingPlan, run: RunID, inputs: [BlobReference], session: ClusterSession, progress: ProgressLine
     ) throws -> RunReport {
         let outputs = try session.client.outputs(of: run)
+        if let refused = outputs.first(where: { $0.state == .refused }) {
+            throw CommandError("\(refused.name) could not be trained: \(refused.report)")
+        }
         var digests: [String] = []
         var metrics: [RunReport.Metric] = []
         for replica in 0..<plan.replicaCount {
             guard let output = outputs.first(where: { $0.stage == .train && $0.name == "replica-\(replica)" }),
                 let weights = output.outputs.first(where: { $0.role == "replica" })
             else { throw CommandError("the coordinator has no weights of replica \(replica)") }
-            try session.client.download(weights, to: RunFolder.replicaPath(plan.run, replica))
+            try session.download(weights, to: RunFolder.replicaPath(plan.run, replica))
             digests.append("\(weights.digest)")
             metrics += try session.client.metrics(of: run, replica: replica).map {
                 RunReport.Metric(
@@ -74,7 +75,7 @@ enum TrainCommand: Command {
             throw CommandError("the coordinator has no calibration of the run")
         }
         let report = try JSONText.decode(
-            ThresholdReport.self, calibration.report, what: "the calibration's report")
+            ThresholdCalibration.Report.self, calibration.report, what: "the calibration's report")
         var configuration = plan.configuration
         configuration.healthyThreshold = report.healthyThreshold
         let description = RunFolder.Description(

@@ -1,0 +1,105 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Recipes
+
+/// A coordinator to submit to: the user's, or one of our own for as long as the command runs.
+final class ClusterSession {
+    let client: CoordinatorClient
+    private let local: LocalCluster?
+    private let stop: StopSignal
+
+    /// From the command line: `--coordinator` or an own one.
+    init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
+        stop = try StopSignal()
+        if let text = arguments.text("--coordinator") {
+            local = nil
+            client = try CoordinatorClient(
+                address: ClusterOptions.address(text), security: ClusterOptions.security(arguments),
+                build: Version.text)
+        } else {
+            let cluster = try LocalCluster(
+                stateFolder: stateFolder, leaseSeconds: 30, threadCount: Threads.count(arguments),
+                log: { progress.log($0) })
+            local = cluster
+            client = try CoordinatorClient(address: cluster.address, build: Version.text)
+            cluster.startWorker()
+        }
+    }
+
+    /// An own coordinator with worker processes of one thread each: the demo's.
+    init(ownStateFolder: String, leaseSeconds: Double, workerProcesses: Int, progress: ProgressLine) throws {
+        stop = try StopSignal()
+        let cluster = try LocalCluster(
+            stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: { progress.log($0) })
+        local = cluster
+        client = try CoordinatorClient(address: cluster.address, build: Version.text)
+        for _ in 0..<workerProcesses { try cluster.startWorkerProcess() }
+    }
+
+    // MARK: - Blobs
+
+    /// Makes a file known to the coordinator: served in place by an own one, uploaded to another.
+    func publish(role: String, name: String, path: String) throws -> BlobReference {
+        try local?.register(path, role: role, name: name) ?? client.upload(path: path, role: role, name: name)
+    }
+
+    func publish(bytes: [UInt8], role: String, name: String) throws -> BlobReference {
+        try client.upload(bytes: bytes, role: role, name: name)
+    }
+
+    func publish(
+        _ files: [(role: String, name: String, path: String)], progress: ProgressLine
+    ) throws -> [BlobReference] {
+        let pace = Pace()
+        return try files.enumerated().map { number, file in
+            let left = pace.secondsLeft(fraction: Double(number) / Double(files.count))
+            progress.show("\(local == nil ? "uploading" : "reading") \(file.name), \(number + 1) of \(files.count)"
+                + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
+            try checkStop()
+            return try publish(role: file.role, name: file.name, path: file.path)
+        }
+    }
+
+    /// Into a file whose folder is made where it is missing.
+    func download(_ blob: BlobReference, to path: String) throws {
+        try FileSystem.makeFolder(FileSystem.folder(of: path))
+        try client.download(blob, to: path)
+    }
+
+    // MARK: - Waiting
+
+    /// Shows progress until the run has ended.
+    /// - Throws: `RecipeError.interrupted` on Ctrl-C or SIGTERM; the run goes on with the same command.
+    func wait(
+        for run: RunID, progress: ProgressLine, whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
+    ) throws -> StatusReport.Run {
+        while true {
+            try checkStop()
+            try local?.check()
+            guard let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) else {
+                throw CommandError("the coordinator does not know \(run) any more")
+            }
+            guard status.state == "running" else {
+                if status.state == "cancelled" { throw CommandError("\(run) was cancelled") }
+                return status
+            }
+            progress.show(StatusText.line(status))
+            try whileWaiting(status)
+            stop.wait(milliseconds: 300)
+        }
+    }
+
+    private func checkStop() throws {
+        if stop.isRequested { throw RecipeError.interrupted }
+    }
+
+    // MARK: - Workers
+
+    func startWorkerProcess() throws { try local?.startWorkerProcess() }
+
+    func killWorkerProcess(named worker: String) -> Bool { local?.killWorkerProcess(named: worker) ?? false }
+
+    func close() { local?.close() }
+}

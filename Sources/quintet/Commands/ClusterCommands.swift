@@ -1,0 +1,195 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Recipes
+import Worker
+
+/// `quintet coordinator`
+enum CoordinatorCommand: Command {
+    static let syntax = CommandSyntax(
+        "coordinator", "Hand out work to workers, keep checkpoints, count votes.",
+        options: [
+            Option("--state", "DIR", "where everything that must survive is kept"),
+            Option("--listen", "HOST:PORT", "default 127.0.0.1:7311; *:7311 for every address, with a token only"),
+            Option("--token-file", "FILE", "the cluster's token; twice while one is replaced by another"),
+            Option("--lease-seconds", "N", "a worker silent for so long loses its work to others; default 30"),
+            Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
+            Option("--quiet", nil, "say only what goes wrong"),
+        ],
+        details: """
+            Kill it whenever you like: started again on the same DIR it goes on, nothing acknowledged is lost and
+            nothing counts twice. SIGTERM and Ctrl-C end it cleanly.
+
+            example: quintet token new cluster.token
+                     quintet coordinator --state state --listen '*:7311' --token-file cluster.token
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
+        let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
+        let stop = try StopSignal()
+        let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
+            stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
+            security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
+            build: Version.text, log: logger(arguments)))
+        if let file = arguments.text("--port-file") { try AtomicFile.write("\(server.port)\n", to: file) }
+        if !arguments.has("--quiet") {
+            Console.error("listening at \(NetworkAddress(host: listen.host, port: server.port)); on every machine: "
+                + "quintet worker --coordinator HOST:\(server.port)"
+                + (arguments.has("--token-file") ? " --token-file FILE" : ""))
+        }
+        stop.whenRequested { server.requestStop() }
+        try server.run()
+        return .done
+    }
+
+    static func logger(_ arguments: Arguments) -> @Sendable (String) -> Void {
+        let quiet = arguments.has("--quiet")
+        return { text in
+            if !quiet { Console.error("\(WallClock.nowText())  \(text)") }
+        }
+    }
+}
+
+/// `quintet worker`
+enum WorkerCommand: Command {
+    static let recipes: [String: any Recipe] = [LungNormNet.name: LungNormNet()]
+
+    static let syntax = CommandSyntax(
+        "worker", "Compute what a coordinator hands out.",
+        options: ClusterOptions.client + [
+            Option("--threads", "N", "threads that compute; default all"),
+            Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
+            Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
+            Option("--cache-gib", "N", "the cache's size; default 64"),
+            Option("--quiet", nil, "say only what goes wrong"),
+        ],
+        details: """
+            Needs nothing but the coordinator's address (and token): data and weights come over the wire. Workers come
+            and go at any time. SIGTERM and Ctrl-C hand the work back and leave within 10 s. A lost coordinator costs
+            no training time: the worker goes on computing and delivers when it is back.
+
+            example: quintet worker --coordinator lab3:7311 --token-file cluster.token
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let address = try ClusterOptions.address(arguments.required("--coordinator"))
+        let device = arguments.text("--device") ?? "auto"
+        guard ["auto", "cpu"].contains(device) else {
+            throw UsageError("--device \(device): this version computes on the CPU only; leave --device out")
+        }
+        let stop = try StopSignal()
+        let home = ProcessInfo.processInfo.environment["HOME"] ?? "/tmp"
+        let daemon = WorkerDaemon(
+            configuration: WorkerConfiguration(
+                host: address.host, port: address.port, security: try ClusterOptions.security(arguments),
+                threadCount: try Threads.count(arguments),
+                cacheDirectory: arguments.text("--cache") ?? "\(home)/.cache/quintet",
+                cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
+                name: Machine.processName, build: Version.text, log: CoordinatorCommand.logger(arguments)),
+            recipes: recipes)
+        stop.whenRequested { daemon.requestDrain() }
+        try daemon.run()
+        return .done
+    }
+}
+
+/// `quintet status`
+enum StatusCommand: Command {
+    static let syntax = CommandSyntax(
+        "status", "Show a coordinator's runs and workers.",
+        options: ClusterOptions.client + [
+            Option("--run", "N", "this run only"),
+            Option("--history", nil, "who did what, under which lease, and why it moved"),
+            Option("--json", nil, "as JSON"),
+        ],
+        details: "example: quintet status --coordinator lab3:7311 --history")
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let client = try ClientAccess.client(arguments)
+        let run = try arguments.integer("--run", 0...Int.max).map { RunID(UInt64($0)) }
+        if arguments.has("--json") {
+            Console.out(try client.statusJSON(of: run, history: arguments.has("--history")))
+        } else {
+            Console.out(StatusText.page(try client.status(of: run, history: arguments.has("--history"))))
+        }
+        return .done
+    }
+}
+
+/// `quintet watch`
+enum WatchCommand: Command {
+    static let syntax = CommandSyntax(
+        "watch", "Follow a coordinator's runs until they end.",
+        options: ClusterOptions.client + [
+            Option("--run", "N", "this run only"),
+            Option("--seconds", "N", "how often; default 2"),
+            Option("--json", nil, "one JSON object a line"),
+        ],
+        details: "Ends when no run is running; Ctrl-C ends the watching, never the runs.")
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let client = try ClientAccess.client(arguments)
+        let run = try arguments.integer("--run", 0...Int.max).map { RunID(UInt64($0)) }
+        let seconds = try arguments.number("--seconds", 0.1...3600) ?? 2
+        let stop = try StopSignal()
+        while !stop.isRequested {
+            if arguments.has("--json") { Console.out(try client.statusJSON(of: run, history: false)) }
+            let status = try client.status(of: run)
+            if !arguments.has("--json") {
+                // On a terminal the page is drawn over the last one.
+                Console.out((isatty(1) == 1 ? "\u{1B}[H\u{1B}[2J" : "") + StatusText.page(status))
+            }
+            guard status.runs.contains(where: { $0.state == "running" }) else { break }
+            stop.wait(milliseconds: Int(seconds * 1000))
+        }
+        return .done
+    }
+}
+
+/// `quintet cancel`
+enum CancelCommand: Command {
+    static let syntax = CommandSyntax(
+        "cancel", "End a run; what it has made is kept.", positional: "RUN",
+        options: ClusterOptions.client,
+        details: "RUN is the number that quintet status shows. Submitting the same run again goes on with it.")
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        guard arguments.positional.count == 1, let number = UInt64(arguments.positional[0]) else {
+            throw UsageError("which run? quintet cancel RUN --coordinator HOST:PORT")
+        }
+        try ClientAccess.client(arguments).cancel(RunID(number))
+        Console.out("run \(number) is cancelled")
+        return .done
+    }
+}
+
+/// `quintet token`
+enum TokenCommand: Command {
+    static let syntax = CommandSyntax(
+        "token", "Make the key that coordinator, workers and clients of a cluster share.", positional: "new FILE",
+        options: [],
+        details: """
+            256 random bits in a file that only its owner can read. Copy it to every machine by a safe way (scp); with
+            it all traffic is TLS 1.3, without it a coordinator listens on this machine only.
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        guard arguments.positional.count == 2, arguments.positional[0] == "new" else {
+            throw UsageError("quintet token new FILE")
+        }
+        _ = try ClusterToken.generate(to: arguments.positional[1])
+        Console.out("a new token is in \(arguments.positional[1])")
+        return .done
+    }
+}
+
+/// Connects a command to the coordinator it names.
+enum ClientAccess {
+    static func client(_ arguments: Arguments) throws -> CoordinatorClient {
+        try CoordinatorClient(
+            address: ClusterOptions.address(arguments.text("--coordinator") ?? "127.0.0.1:7311"),
+            security: ClusterOptions.security(arguments), build: Version.text)
+    }
+}

@@ -1,0 +1,121 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Recipes
+import Worker
+
+/// A coordinator inside this process with workers of its own, in this process or as processes: the same code, messages
+/// and database as on fifty machines.
+final class LocalCluster {
+    let address: NetworkAddress
+    private let server: CoordinatorServer
+    private let serverThread: BackgroundRun
+    private let stateFolder: String
+    private let threadCount: Int
+    private let log: @Sendable (String) -> Void
+    private var daemon: (daemon: WorkerDaemon, thread: BackgroundRun)?
+    private var processes: [ChildProcess] = []
+
+    /// - Parameters:
+    ///   - threadCount: of each worker.
+    init(
+        stateFolder: String, leaseSeconds: Double, threadCount: Int, log: @escaping @Sendable (String) -> Void
+    ) throws {
+        self.stateFolder = stateFolder
+        self.threadCount = threadCount
+        self.log = log
+        let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
+            stateDirectory: stateFolder, leaseSeconds: leaseSeconds, heartbeatSeconds: leaseSeconds / 6,
+            build: Version.text, log: log))
+        self.server = server
+        address = NetworkAddress(host: "127.0.0.1", port: server.port)
+        serverThread = BackgroundRun { try server.run() }
+    }
+
+    /// A file that the coordinator serves from where it lies.
+    func register(_ path: String, role: String, name: String) throws -> BlobReference {
+        let digest = ContentDigest(bytes: try SHA256.digest(ofFile: path))
+        let byteCount = try FileSystem.byteCount(of: path)
+        try server.registerExternalBlob(
+            path: FileSystem.absolutePath(path), digest: digest, byteCount: byteCount)
+        return BlobReference(role: role, name: name, digest: digest, byteCount: byteCount)
+    }
+
+    func startWorker() {
+        let daemon = WorkerDaemon(
+            configuration: WorkerConfiguration(
+                host: address.host, port: address.port, security: .plaintext, threadCount: threadCount,
+                cacheDirectory: "\(stateFolder)/cache", name: Machine.processName, build: Version.text, log: log),
+            recipes: WorkerCommand.recipes)
+        self.daemon = (daemon, BackgroundRun { try daemon.run() })
+    }
+
+    func startWorkerProcess() throws {
+        processes.append(try ChildProcess(
+            executable: Machine.executablePath,
+            arguments: [
+                "worker", "--coordinator", "\(address)", "--threads", "\(threadCount)", "--cache",
+                "\(stateFolder)/cache", "--quiet",
+            ]))
+    }
+
+    /// - Parameter worker: a worker's name, which ends in its process number.
+    /// - Returns: whether it is one of ours and was alive.
+    func killWorkerProcess(named worker: String) -> Bool {
+        guard let index = processes.firstIndex(where: { worker.hasSuffix(":\($0.processID)") }) else { return false }
+        processes[index].signal(SIGKILL)
+        _ = processes[index].wait()
+        processes.remove(at: index)
+        return true
+    }
+
+    /// - Throws: what ended the coordinator or the worker inside this process, if anything has.
+    func check() throws {
+        if let error = serverThread.failure ?? daemon?.thread.failure { throw error }
+    }
+
+    /// Workers hand their work back, then the coordinator leaves; everything acknowledged is on disk.
+    func close() {
+        processes.forEach { $0.signal(SIGTERM) }
+        daemon?.daemon.requestDrain()
+        daemon?.thread.join()
+        for process in processes { _ = process.wait() }
+        server.requestStop()
+        serverThread.join()
+    }
+}
+
+/// A blocking call on a thread of its own, and how it ended.
+final class BackgroundRun: @unchecked Sendable {
+    // Unchecked: the state below is only touched under `condition`.
+    private let condition = NSCondition()
+    private var isDone = false
+    private var error: Error?
+
+    init(_ body: @escaping @Sendable () throws -> Void) {
+        let thread = Thread { [self] in
+            let result = Result { try body() }
+            condition.lock()
+            if case .failure(let error) = result { self.error = error }
+            isDone = true
+            condition.broadcast()
+            condition.unlock()
+        }
+        // The main thread's size: recipes are written for it.
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    var failure: Error? {
+        condition.lock()
+        defer { condition.unlock() }
+        return error
+    }
+
+    func join() {
+        condition.lock()
+        while !isDone { condition.wait() }
+        condition.unlock()
+    }
+}
