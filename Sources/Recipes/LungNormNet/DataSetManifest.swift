@@ -23,6 +23,25 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         /// Share of bright voxels in the lung.
         public var brightShare: Double
 
+        public init(
+            name: String, sourceName: String, imageDigest: String, lungDigest: String, imageByteCount: Int,
+            lungByteCount: Int, depth: Int, lungVoxelsBySlice: [Int], excludedSlices: [Int], edgeVoxelsRemoved: Int,
+            lungML: Double, brightShare: Double
+        ) {
+            self.name = name
+            self.sourceName = sourceName
+            self.imageDigest = imageDigest
+            self.lungDigest = lungDigest
+            self.imageByteCount = imageByteCount
+            self.lungByteCount = lungByteCount
+            self.depth = depth
+            self.lungVoxelsBySlice = lungVoxelsBySlice
+            self.excludedSlices = excludedSlices
+            self.edgeVoxelsRemoved = edgeVoxelsRemoved
+            self.lungML = lungML
+            self.brightShare = brightShare
+        }
+
         public var imageName: String { name + ".image.nii.gz" }
         public var lungName: String { name + ".lung.nii.gz" }
     }

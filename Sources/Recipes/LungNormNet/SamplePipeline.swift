@@ -3,14 +3,19 @@ import Numerics
 
 /// Makes training samples ahead of their use on a thread of its own, so that training does not wait. A sample is a
 /// pure function of (seed, replica, iteration, sample): how far ahead it runs changes nothing but the waiting.
-final class SamplePipeline: @unchecked Sendable {
+package final class SamplePipeline: @unchecked Sendable {
     // Unchecked: everything below `condition` is only touched while it is locked.
-    struct Sample {
-        var image: [Float]
-        var target: [UInt8]
+    package struct Sample {
+        package var image: [Float]
+        package var target: [UInt8]
+
+        package init(image: [Float], target: [UInt8]) {
+            self.image = image
+            self.target = target
+        }
     }
 
-    typealias Maker = (_ iteration: Int, _ sample: Int) throws -> Sample
+    package typealias Maker = (_ iteration: Int, _ sample: Int) throws -> Sample
 
     private let newMaker: @Sendable () -> Maker
     private let batch: Int
@@ -27,7 +32,7 @@ final class SamplePipeline: @unchecked Sendable {
     /// - Parameters:
     ///   - threadCount: how many make samples at the same time.
     ///   - newMaker: called once on each thread, so that a maker can keep memory of its own.
-    init(first: Int, end: Int, batch: Int, threadCount: Int = 1, newMaker: @escaping @Sendable () -> Maker) {
+    package init(first: Int, end: Int, batch: Int, threadCount: Int = 1, newMaker: @escaping @Sendable () -> Maker) {
         self.newMaker = newMaker
         self.batch = batch
         self.end = end * batch
@@ -60,7 +65,7 @@ final class SamplePipeline: @unchecked Sendable {
     }
 
     /// The next sample in order; waits for it.
-    func next() throws -> Sample {
+    package func next() throws -> Sample {
         condition.lock()
         defer { condition.unlock() }
         precondition(nextToTake < end, "no samples are left")
@@ -75,7 +80,7 @@ final class SamplePipeline: @unchecked Sendable {
     }
 
     /// Ends the threads and waits for them.
-    func stop() {
+    package func stop() {
         condition.lock()
         stopping = true
         condition.broadcast()

@@ -1,19 +1,19 @@
 /// The slabs that training may draw from: all of their slices are healthy and they hold enough lung (A2).
-struct SlabIndex: Sendable {
-    struct Slab: Hashable, Sendable {
-        var volume: Int
-        var firstSlice: Int
+package struct SlabIndex: Sendable {
+    package struct Slab: Hashable, Sendable {
+        package var volume: Int
+        package var firstSlice: Int
         /// lambda of A2: this slab's lung volume over the largest one in the data set.
-        var lungShare: Float
+        package var lungShare: Float
     }
 
-    let slabs: [Slab]
+    package let slabs: [Slab]
 
     /// Slabs with less than this share of the fullest slab's lung are left out: apex and base teach little.
     static let lungShareMin: Float = 0.1
 
     /// - Throws: `RecipeError.inputRefused` when there is not a single slab.
-    init(manifest: DataSetManifest, slabDepth: Int) throws {
+    package init(manifest: DataSetManifest, slabDepth: Int) throws {
         var found: [(volume: Int, first: Int, voxels: Int)] = []
         for (number, entry) in manifest.volumes.enumerated() where entry.depth >= slabDepth {
             let excluded = Set(entry.excludedSlices)

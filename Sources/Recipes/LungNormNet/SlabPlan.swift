@@ -1,13 +1,13 @@
 /// Which slabs cover a volume at inference, and how they are blended (A4): slabs overlap by half, and a slice's
 /// weight falls off linearly towards a slab's ends, where a network sees least.
-struct SlabPlan: Sendable, Equatable {
-    let slabDepth: Int
+package struct SlabPlan: Sendable, Equatable {
+    package let slabDepth: Int
     /// First slices of the slabs, ascending. A slab may reach past the volume's end; there it sees zeros.
-    let firstSlices: [Int]
+    package let firstSlices: [Int]
 
     /// - Parameters:
     ///   - lungSlices: the slices with lung in them; only they need an answer.
-    init(depth: Int, lungSlices: Range<Int>, slabDepth: Int) {
+    package init(depth: Int, lungSlices: Range<Int>, slabDepth: Int) {
         self.slabDepth = slabDepth
         let last = max(0, depth - slabDepth)
         let begin = min(lungSlices.lowerBound, last), end = min(max(lungSlices.upperBound - slabDepth, 0), last)
@@ -17,5 +17,5 @@ struct SlabPlan: Sendable, Equatable {
     }
 
     /// Weight of slice `offset` of a slab: 1, 2, ... up to the middle and down again.
-    func weight(_ offset: Int) -> Float { Float(min(offset + 1, slabDepth - offset)) }
+    package func weight(_ offset: Int) -> Float { Float(min(offset + 1, slabDepth - offset)) }
 }
