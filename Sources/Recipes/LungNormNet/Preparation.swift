@@ -41,8 +41,8 @@ public enum Preparation {
             let canonical = ct.volume.reoriented(from: ct.source.orientation, to: .canonical)
             let found: Mask
             do {
-                found = try LungSegmenter.segment(canonical, pool: pool)
-            } catch let error as LungSegmenterError {
+                found = try LungSegmenter().segment(canonical, pool: pool)
+            } catch let error as LungSegmentationError {
                 throw RecipeError.inputRefused("\(ct.source.name): \(error)")
             }
             var mask = found.reoriented(from: .canonical, to: ct.source.orientation)
@@ -82,7 +82,7 @@ public enum Preparation {
     private static func removeErroneousEdges(
         _ intensity: inout Volume<Float>, _ lung: inout Mask, tau: Float, pool: ThreadPool
     ) -> Int {
-        let shell = Morphology.boundaryShell(lung, pool: pool)
+        let shell = Morphology.boundaryShell(of: lung, pool: pool)
         let bright = lung.with(zip(intensity.voxels, lung.voxels).map { UInt8($0 >= tau && $1 > 0 ? 1 : 0) })
         let components = ConnectedComponents.label(bright, neighbourhood: .full, pool: pool)
         var onShell = [Int](repeating: 0, count: components.count + 1)
