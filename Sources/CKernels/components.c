@@ -136,13 +136,13 @@ void quintet_runs_paint_bits(const quintet_run *runs, const int32_t *labels, con
             if (keep[labels[i]]) FOR_EACH_WORD(runs[i], word, mask, out[row * pitch + word] |= mask;)
 }
 
-void quintet_runs_touched(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
-                          size_t first_row, size_t rows, const uint64_t *bits, uint8_t *touched) {
+void quintet_runs_count_within(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
+                               size_t first_row, size_t rows, const uint64_t *bits, int64_t *counts) {
     size_t pitch = PITCH_bits(width);
     for (size_t row = first_row; row < first_row + rows; row++)
         for (int32_t i = row_start[row]; i < row_start[row + 1]; i++) {
-            uint64_t found = 0;
-            FOR_EACH_WORD(runs[i], word, mask, found |= bits[row * pitch + word] & mask;)
-            if (found) touched[labels[i]] = 1;
+            int64_t count = 0;
+            FOR_EACH_WORD(runs[i], word, mask, count += __builtin_popcountll(bits[row * pitch + word] & mask);)
+            counts[labels[i]] += count;
         }
 }

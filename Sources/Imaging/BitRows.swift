@@ -7,6 +7,7 @@ extension VolumeShape {
     package var wordsPerRow: Int { (width + 63) / 64 }
     package var rowCount: Int { depth * height }
     package var bitWordCount: Int { rowCount * wordsPerRow }
+    package var box: VoxelBox { VoxelBox(z: 0..<depth, y: 0..<height, x: 0..<width) }
 }
 
 /// Rows a task packs or unpacks.

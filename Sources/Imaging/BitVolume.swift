@@ -51,7 +51,7 @@ package struct BitVolume: Sendable {
     }
 
     /// Box around all set voxels; nil when there is none.
-    package func boundingBox() -> BoundingBox? {
+    package func boundingBox() -> VoxelBox? {
         var z: Range<Int>?, y = 0..<0
         var columns = [UInt64](repeating: 0, count: shape.wordsPerRow)
         for row in 0..<shape.rowCount {
@@ -68,7 +68,7 @@ package struct BitVolume: Sendable {
         }
         guard let z else { return nil }
         let first = columns.firstIndex { $0 != 0 }!, last = columns.lastIndex { $0 != 0 }!
-        return BoundingBox(
+        return VoxelBox(
             z: z, y: y,
             x: first * 64 + columns[first].trailingZeroBitCount
                 ..< (last + 1) * 64 - columns[last].leadingZeroBitCount)

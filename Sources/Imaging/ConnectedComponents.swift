@@ -19,7 +19,7 @@ public struct ComponentLabels: Sendable {
     /// Size of component `label` at `[label - 1]`.
     public let voxelCounts: [Int]
     /// Box of component `label` at `[label - 1]`.
-    public let boundingBoxes: [BoundingBox]
+    public let boundingBoxes: [VoxelBox]
 }
 
 /// Connected components in 3D.

@@ -32,7 +32,7 @@ public enum MeanFilter {
             initialized = shape.voxelCount
             nonisolated(unsafe) let target = sums.baseAddress
             bits.withUnsafeBufferPointer { bits in
-                let sums = BoxSums(bits: bits, shape: shape, box: box, region: BoundingBox(of: shape))
+                let sums = BoxSums(bits: bits, shape: shape, box: box, region: shape.box)
                 sums.forEachTask(on: pool) { source, rows, slices, scratch in
                     quintet_box_sums(
                         source, rows.lowerBound, rows.count, slices.lowerBound, slices.count, scratch, target)
@@ -83,7 +83,7 @@ package struct BoxSums {
     ///   - region: outside of it everything counts as 0 (in x, to whole words around it).
     package init(
         bits: UnsafeBufferPointer<UInt64>, intensities: UnsafeBufferPointer<Float>? = nil, shape: VolumeShape,
-        box: BoxSize, region: BoundingBox
+        box: BoxSize, region: VoxelBox
     ) {
         precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
         precondition(intensities.map { $0.count == shape.voxelCount } ?? true, "an intensity for every voxel")

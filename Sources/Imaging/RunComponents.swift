@@ -48,7 +48,7 @@ package struct RunComponents {
         count countRuns: (Range<Int>, UnsafeMutablePointer<Int32>) -> Void,
         fill: (Range<Int>, UnsafePointer<Int32>, UnsafeMutablePointer<quintet_run>) -> Void
     ) {
-        let rows = shape.depth * shape.height
+        let rows = shape.rowCount
         let rowStart = Self.rowStarts(rows: rows, pool: pool, count: countRuns)
         let runCount = Int(rowStart[rows])
         let runs = [quintet_run](unsafeUninitializedCapacity: runCount) { buffer, initialized in
@@ -136,11 +136,16 @@ extension RunComponents {
 
     /// `[label]` is true where the component holds a set bit of `bits`; `[0]` is false.
     package func touched(by bits: UnsafeBufferPointer<UInt64>) -> [Bool] {
+        [false] + voxelCounts(within: bits).map { $0 > 0 }
+    }
+
+    /// Voxels of component `label` that are set in `bits`, at `[label - 1]`.
+    package func voxelCounts(within bits: UnsafeBufferPointer<UInt64>) -> [Int] {
         precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
-        var touched = [UInt8](repeating: 0, count: count + 1)
-        quintet_runs_touched(
-            runs, labels, rowStart, shape.width, 0, shape.depth * shape.height, bits.baseAddress, &touched)
-        return touched.map { $0 != 0 }
+        var counts = [Int64](repeating: 0, count: count + 1)
+        quintet_runs_count_within(
+            runs, labels, rowStart, shape.width, 0, shape.rowCount, bits.baseAddress, &counts)
+        return counts.dropFirst().map { Int($0) }
     }
 
     /// Size of component `label` at `[label - 1]`.
@@ -151,8 +156,8 @@ extension RunComponents {
     }
 
     /// Box of component `label` at `[label - 1]`.
-    package func boundingBoxes() -> [BoundingBox] {
-        var boxes = [BoundingBox?](repeating: nil, count: count)
+    package func boundingBoxes() -> [VoxelBox] {
+        var boxes = [VoxelBox?](repeating: nil, count: count)
         for z in 0..<shape.depth {
             for y in 0..<shape.height {
                 let row = z * shape.height + y
@@ -165,9 +170,9 @@ extension RunComponents {
         return boxes.map { $0! }
     }
 
-    private static func union(_ box: BoundingBox?, _ z: Int, _ y: Int, _ x: Range<Int>) -> BoundingBox {
-        guard let box else { return BoundingBox(z: z..<z + 1, y: y..<y + 1, x: x) }
-        return BoundingBox(
+    private static func union(_ box: VoxelBox?, _ z: Int, _ y: Int, _ x: Range<Int>) -> VoxelBox {
+        guard let box else { return VoxelBox(z: z..<z + 1, y: y..<y + 1, x: x) }
+        return VoxelBox(
             z: box.z.lowerBound..<z + 1,
             y: min(box.y.lowerBound, y)..<max(box.y.upperBound, y + 1),
             x: min(box.x.lowerBound, x.lowerBound)..<max(box.x.upperBound, x.upperBound))
@@ -184,7 +189,7 @@ extension RunComponents {
         [Value](unsafeUninitializedCapacity: elements) { buffer, initialized in
             initialized = elements
             nonisolated(unsafe) let base = buffer.baseAddress
-            runRanges(shape.depth * shape.height, stride: Self.taskRows, on: pool) { kernel($0, base) }
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) { kernel($0, base) }
         }
     }
 }

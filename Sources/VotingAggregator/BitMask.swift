@@ -92,7 +92,7 @@ public struct BitMask: Hashable, Sendable {
     }
 
     /// Box around all set voxels; nil when there is none.
-    public func boundingBox() -> BoundingBox? { BitVolume(shape: shape, words: words).boundingBox() }
+    public func boundingBox() -> VoxelBox? { BitVolume(shape: shape, words: words).boundingBox() }
 
     /// All voxels whose centre is at most `radiusMM` away from a set one's.
     public func dilated(radiusMM: Double, spacing: Spacing, pool: ThreadPool? = nil) -> BitMask {

@@ -31,7 +31,7 @@ import Testing
             let (width, height) = (found.shape.width, found.shape.height)
             func range(_ values: [Int]) -> Range<Int> { values.min()!..<values.max()! + 1 }
             #expect(found.voxelCounts[label - 1] == voxels.count)
-            #expect(found.boundingBoxes[label - 1] == BoundingBox(
+            #expect(found.boundingBoxes[label - 1] == VoxelBox(
                 z: range(voxels.map { $0 / (width * height) }), y: range(voxels.map { $0 / width % height }),
                 x: range(voxels.map { $0 % width })))
         }

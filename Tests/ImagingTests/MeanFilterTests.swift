@@ -45,7 +45,7 @@ import Testing
         bits.withUnsafeBufferPointer { bits in
             values.withUnsafeBufferPointer { values in
                 let sums = BoxSums(
-                    bits: bits, intensities: values, shape: shape, box: box, region: BoundingBox(of: shape))
+                    bits: bits, intensities: values, shape: shape, box: box, region: shape.box)
                 found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(0.15, out: $0, pool: nil) }
             }
         }
@@ -59,7 +59,7 @@ import Testing
         var found = [UInt64](repeating: 0, count: shape.bitWordCount)
         bits.withUnsafeBufferPointer { bits in
             let sums = BoxSums(
-                bits: bits, shape: shape, box: BoxSize(z: 5, y: 5, x: 5), region: BoundingBox(of: shape))
+                bits: bits, shape: shape, box: BoxSize(z: 5, y: 5, x: 5), region: shape.box)
             found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(threshold, out: $0, pool: nil) }
         }
         return found.unpacked(shape: shape, pool: nil)

@@ -34,7 +34,7 @@ import VotingAggregator
         #expect(corners.boundingBox() == nil)
         corners[1, 2, 3] = true
         corners[3, 0, 66] = true
-        #expect(corners.boundingBox() == BoundingBox(z: 1..<4, y: 0..<3, x: 3..<67))
+        #expect(corners.boundingBox() == VoxelBox(z: 1..<4, y: 0..<3, x: 3..<67))
     }
 
     @Test func emptyStretchesCostNothing() {

@@ -1,0 +1,46 @@
+import Numerics
+
+/// Tells the air around the body (and the padding outside of the scanner's field of view) from air inside.
+enum OutsideAir {
+    /// A component is outside when it lies against the volume's sides broadly: its contact with the four side faces,
+    /// over the face of a cube of its volume. A lung in a volume cropped to it touches a side with a small cap (below
+    /// 0.3); the air around a body lies along whole faces (above 1). The end faces in z do not count: there lungs are
+    /// cut off.
+    static let contactRatioMax = 0.6
+
+    /// The air without its outside components.
+    static func removed(from air: BitVolume, spacing: Spacing, pool: ThreadPool) -> BitVolume {
+        let components = air.components(.faces, pool: pool)
+        let contactsX = contacts(components, air.shape, acrossX: true)
+        let contactsY = contacts(components, air.shape, acrossX: false)
+        var keep = [false]
+        for (index, count) in components.voxelCounts().enumerated() {
+            let contactMM2 = Double(contactsX[index]) * spacing.zMM * spacing.yMM
+                + Double(contactsY[index]) * spacing.zMM * spacing.xMM
+            keep.append(contactMM2 < contactRatioMax * twoThirdsPower(Double(count) * spacing.voxelML * 1000))
+        }
+        return BitVolume(shape: air.shape, words: components.bits(keeping: keep, pool: pool))
+    }
+
+    /// Voxels that each component has on the two faces across x, or across y.
+    private static func contacts(_ components: RunComponents, _ shape: VolumeShape, acrossX: Bool) -> [Int] {
+        var faces = [UInt64](repeating: 0, count: shape.bitWordCount)
+        let all = BitVolume(shape: shape, words: faces).complement().words
+        for row in 0..<shape.rowCount {
+            let first = row * shape.wordsPerRow
+            if acrossX {
+                faces[first] |= 1
+                faces[first + (shape.width - 1) / 64] |= 1 << UInt64((shape.width - 1) % 64)
+            } else if row % shape.height == 0 || row % shape.height == shape.height - 1 {
+                for index in first..<first + shape.wordsPerRow { faces[index] = all[index] }
+            }
+        }
+        return faces.withUnsafeBufferPointer { components.voxelCounts(within: $0) }
+    }
+
+    /// The face of a cube of this volume: x^(2/3) with exactly rounded operations only.
+    private static func twoThirdsPower(_ x: Double) -> Double {
+        let root = Portable.exp(Portable.log(max(x, 1e-9)) / 3)
+        return root * root
+    }
+}

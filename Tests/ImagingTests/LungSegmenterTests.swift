@@ -1,0 +1,120 @@
+import Foundation
+import Imaging
+import Numerics
+import Testing
+
+private let dataFolder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("shared/data").path
+private let hasData = FileManager.default.fileExists(atPath: dataFolder + "/P002_ct.nii.gz")
+
+private func dice(_ a: Mask, _ b: Mask) -> Double {
+    let both = zip(a.voxels, b.voxels).count { $0 & $1 != 0 }
+    return 2 * Double(both) / Double(a.voxels.count { $0 != 0 } + b.voxels.count { $0 != 0 })
+}
+
+/// A chest of ellipsoids in HU: body, lungs with a consolidation at the pleura, trachea with bronchi, a table of foam.
+private struct DrawnChest {
+    static let spacing = Spacing(zMM: 3, yMM: 2, xMM: 2)
+    static let shape = VolumeShape(depth: 90, height: 160, width: 190)
+    var volume = Volume<Float>(repeating: -1000, shape: shape, geometry: Geometry(spacing: spacing))
+    var lung = Mask(repeating: 0, shape: shape, geometry: Geometry(spacing: spacing))
+    var trachea = Mask(repeating: 0, shape: shape, geometry: Geometry(spacing: spacing))
+
+    init() {
+        var stream = RandomKey(seed: 11, purpose: .phantomNoise).stream()
+        for z in 0..<Self.shape.depth {
+            for y in 0..<Self.shape.height {
+                for x in 0..<Self.shape.width { draw(z, y, x, noise: stream.normal() * 25) }
+            }
+        }
+    }
+
+    private mutating func draw(_ z: Int, _ y: Int, _ x: Int, noise: Float) {
+        // Millimetres from the middle.
+        let point = (z: Double(z) * 3 - 135, y: Double(y) * 2 - 170, x: Double(x) * 2 - 190)
+        func within(_ centre: (Double, Double, Double), _ radii: (Double, Double, Double)) -> Bool {
+            let (dz, dy, dx) = (point.z - centre.0, point.y - centre.1, point.x - centre.2)
+            return dz * dz / (radii.0 * radii.0) + dy * dy / (radii.1 * radii.1) + dx * dx / (radii.2 * radii.2) < 1
+        }
+        var value: Float = -1000
+        if point.y > -160 && point.y < -125 && abs(point.x) < 170 {
+            value = point.y > -155 && point.y < -130 && abs(point.x) < 165 ? -930 : 150
+        }
+        if within((0, 0, 0), (1e6, 115, 165)) { value = 30 }
+        let isLung = within((-10, 0, -70), (115, 80, 55)) || within((-10, 0, 70), (115, 80, 55))
+        if isLung {
+            value = within((0, -70, -75), (14, 14, 9)) ? 20 : -850
+            lung[z, y, x] = 1
+        }
+        let bronchus = abs(point.z - abs(point.x) * -0.6 - 10) < 8 && abs(point.y) < 7 && abs(point.x) < 26
+        if !isLung && (bronchus || point.z > 10 && within((0, 0, 0), (1e6, 10, 10))) {
+            value = -1000
+            trachea[z, y, x] = 1
+        }
+        // Outside of the scanner's round field of view lies padding.
+        let isSeen = point.x * point.x + point.y * point.y < 185 * 185
+        volume[z, y, x] = isSeen ? value + noise : -2000
+    }
+}
+
+@Suite struct LungSegmenterTests {
+    private let pool = ThreadPool(threadCount: 2)
+
+    @Test func aDrawnChestGivesItsLungsWithoutTracheaAndTable() throws {
+        let chest = DrawnChest()
+        let found = try LungSegmenter().segment(chest.volume, pool: pool)
+        #expect(dice(found, chest.lung) > 0.98)
+        let inTrachea = zip(found.voxels, chest.trachea.voxels).count { $0 & $1 != 0 }
+        #expect(inTrachea * 10 < chest.trachea.voxels.count { $0 != 0 })
+        let alone = try LungSegmenter().segment(chest.volume, pool: ThreadPool(threadCount: 1))
+        #expect(alone.voxels == found.voxels)
+    }
+
+    @Test func aVolumeCroppedToTheLungsGivesTheSame() throws {
+        let chest = DrawnChest()
+        let box = chest.lung.boundingBox()!
+        let shape = VolumeShape(depth: box.z.count, height: box.y.count, width: box.x.count)
+        func cut<Value>(_ volume: Volume<Value>) -> Volume<Value> {
+            let voxels = box.z.flatMap { z in box.y.flatMap { y in box.x.map { x in volume[z, y, x] } } }
+            return Volume(shape: shape, geometry: volume.geometry, voxels: voxels)
+        }
+        let found = try LungSegmenter().segment(cut(chest.volume), pool: pool)
+        #expect(dice(found, cut(chest.lung)) > 0.98)
+    }
+
+    @Test func aVolumeWithoutLungIsRefusedWithARemedy() throws {
+        var chest = DrawnChest()
+        for index in chest.lung.voxels.indices where chest.lung.voxels[index] == 1 { chest.volume.voxels[index] = 40 }
+        let error = #expect(throws: LungSegmentationError.self) {
+            try LungSegmenter().segment(chest.volume, pool: pool)
+        }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("no lung found") && text.contains("--masks"))
+        for value: Float in [-1000, 0, .nan] {
+            let flat = chest.volume.with([Float](repeating: value, count: chest.volume.voxels.count))
+            #expect(throws: LungSegmentationError.self) { try LungSegmenter().segment(flat, pool: pool) }
+        }
+    }
+
+    @Test(
+        .enabled(if: hasData, "needs the real CT volumes in ../shared/data"),
+        arguments: [
+            ("P002_ct.nii.gz", "P002_lung_auto.nii.gz"), ("normal001_ct.nii.gz", "normal001_lung_auto.nii.gz"),
+            ("3DCT_lung.mha", "3DCT_lung_baseline_mask.mha"),
+        ]
+    ) func onRealCTTheLungsAgreeWithTheMasksAtHand(file: String, maskFile: String) throws {
+        let volume = try ImageFile.read(path: "\(dataFolder)/\(file)").volume.canonical()
+        let known = try ImageFile.read(path: "\(dataFolder)/\(maskFile)").mask.canonical()
+        // Measured: 0.990, 0.989 and 0.985.
+        #expect(dice(try LungSegmenter().segment(volume, pool: pool), known) > 0.97)
+    }
+
+    @Test(.enabled(if: hasData, "needs the real CT volumes in ../shared/data"))
+    func abdomenAndCropsWithoutLungAreRefused() throws {
+        for name in ["ircad17_ct", "radpath_crop_ct"] {
+            let volume = try ImageFile.read(path: "\(dataFolder)/\(name).nii.gz").volume.canonical()
+            #expect(throws: LungSegmentationError.self) { try LungSegmenter().segment(volume, pool: pool) }
+        }
+    }
+}
