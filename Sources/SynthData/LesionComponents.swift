@@ -10,7 +10,7 @@ struct LesionComponents {
     }
 
     private(set) var count = 0
-    private(set) var boxes: [BoundingBox] = []
+    private(set) var boxes: [VoxelBox] = []
     /// The runs of component j are order[starts[j] ..< starts[j + 1]].
     private var starts: [Int] = [0]
     private var order: [Run] = []
@@ -41,7 +41,7 @@ struct LesionComponents {
         for label in 0..<count { starts[label + 1] += starts[label] }
         var next = starts
         order = [Run](repeating: Run(z: 0, y: 0, x: 0..<0), count: runs.count)
-        var boxes = [BoundingBox?](repeating: nil, count: count)
+        var boxes = [VoxelBox?](repeating: nil, count: count)
         for row in 0..<shape.depth * shape.height {
             for index in Int(rowStart[row])..<Int(rowStart[row + 1]) {
                 let label = Int(labels[index]) - 1
@@ -55,9 +55,9 @@ struct LesionComponents {
         self.boxes = boxes.map { $0! }
     }
 
-    private static func union(_ box: BoundingBox?, _ run: Run) -> BoundingBox {
-        guard let box else { return BoundingBox(z: run.z..<run.z + 1, y: run.y..<run.y + 1, x: run.x) }
-        return BoundingBox(
+    private static func union(_ box: VoxelBox?, _ run: Run) -> VoxelBox {
+        guard let box else { return VoxelBox(z: run.z..<run.z + 1, y: run.y..<run.y + 1, x: run.x) }
+        return VoxelBox(
             z: box.z.lowerBound..<run.z + 1,
             y: min(box.y.lowerBound, run.y)..<max(box.y.upperBound, run.y + 1),
             x: min(box.x.lowerBound, run.x.lowerBound)..<max(box.x.upperBound, run.x.upperBound))

@@ -80,7 +80,7 @@ struct LesionShapes {
         func around(_ centre: Int, _ reach: Int, _ count: Int) -> Range<Int> {
             max(centre - reach, 0)..<min(centre + reach + 1, count)
         }
-        let box = BoundingBox(z: around(centre.z, reach(unit.z), shape.depth),
+        let box = VoxelBox(z: around(centre.z, reach(unit.z), shape.depth),
                               y: around(centre.y, reach(unit.y), shape.height),
                               x: around(centre.x, reach(unit.x), shape.width))
         let sigma = Double(random.uniform(4, 8))
@@ -126,7 +126,7 @@ struct ElasticField {
     var planeStride: Int { fields[0].planeStride }
 
     init(
-        box: BoundingBox, sigma: (z: Double, y: Double, x: Double), amplitude: Float, random: inout RandomStream,
+        box: VoxelBox, sigma: (z: Double, y: Double, x: Double), amplitude: Float, random: inout RandomStream,
         workspace: FilterWorkspace, pool: ThreadPool?
     ) {
         let size = VolumeShape(depth: box.z.count, height: box.y.count, width: box.x.count)

@@ -22,8 +22,6 @@ enum ClusterOptions {
     }
 
     static func security(_ arguments: Arguments) throws -> ConnectionSecurity {
-        let files = arguments.all("--token-file")
-        guard !files.isEmpty else { return .plaintext }
-        return .preSharedKeys(try files.map { try ClusterToken.load(file: $0) })
+        try ConnectionSecurity(tokenFiles: arguments.all("--token-file"))
     }
 }

@@ -8,11 +8,9 @@ import Recipes
 final class ClusterSession {
     let client: CoordinatorClient
     private let local: LocalCluster?
-    private let stop: StopSignal
 
     /// From the command line: `--coordinator` or an own one.
     init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
-        stop = try StopSignal()
         if let text = arguments.text("--coordinator") {
             local = nil
             client = try CoordinatorClient(
@@ -30,7 +28,6 @@ final class ClusterSession {
 
     /// An own coordinator with worker processes of one thread each: the demo's.
     init(ownStateFolder: String, leaseSeconds: Double, workerProcesses: Int, progress: ProgressLine) throws {
-        stop = try StopSignal()
         let cluster = try LocalCluster(
             stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: { progress.log($0) })
         local = cluster
@@ -87,12 +84,12 @@ final class ClusterSession {
             }
             progress.show(StatusText.line(status))
             try whileWaiting(status)
-            stop.wait(milliseconds: 300)
+            StopWatch.sleep(milliseconds: 300)
         }
     }
 
     private func checkStop() throws {
-        if stop.isRequested { throw RecipeError.interrupted }
+        if StopSignal.isRequested { throw RecipeError.interrupted }
     }
 
     // MARK: - Workers

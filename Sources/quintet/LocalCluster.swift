@@ -46,14 +46,13 @@ final class LocalCluster {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: .plaintext, threadCount: threadCount,
-                cacheDirectory: "\(stateFolder)/cache", name: Machine.processName, build: Version.text, log: log),
+                cacheDirectory: "\(stateFolder)/cache", name: WorkerCommand.processName, build: Version.text, log: log),
             recipes: WorkerCommand.recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }
 
     func startWorkerProcess() throws {
         processes.append(try ChildProcess(
-            executable: Machine.executablePath,
             arguments: [
                 "worker", "--coordinator", "\(address)", "--threads", "\(threadCount)", "--cache",
                 "\(stateFolder)/cache", "--quiet",

@@ -6,13 +6,14 @@ import Recipes
 /// The program: finds the command, runs it, turns what it throws into a message and an exit code.
 @main
 struct Program {
-    static let commands: [any Command.Type] = [
+    static var commands: [any Command.Type] { [
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, LesionsCommand.self, TrainCommand.self,
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, TokenCommand.self,
-    ]
+    ] }
 
     static func main() {
+        StopSignal.install()
         exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 

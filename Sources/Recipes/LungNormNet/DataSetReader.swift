@@ -26,8 +26,9 @@ final class DataSetReader: @unchecked Sendable {
             throw RecipeError.inputRefused("the run has no \(DataSetManifest.fileName) among its inputs")
         }
         let text = try InputFile.text(description)
-        manifest = try JSONText.decode(DataSetManifest.self, text, what: description.name)
+        let manifest = try JSONText.decode(DataSetManifest.self, text, what: description.name)
         try manifest.validate()
+        self.manifest = manifest
         func paths(_ role: String, _ name: (DataSetManifest.Entry) -> String) throws -> [String] {
             let byName = Dictionary(
                 inputs.filter { $0.role == role }.map { ($0.name, $0.path) }, uniquingKeysWith: { first, _ in first })

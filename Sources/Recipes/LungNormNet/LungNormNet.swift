@@ -30,7 +30,7 @@ public struct LungNormNet: Recipe {
     ) throws -> RecipeResult {
         let configuration = try LungRunConfiguration(json: parameters)
         if let fixed = configuration.preset.healthyThreshold {
-            let report = ThresholdCalibration.Report(healthyThreshold: fixed, diceByThreshold: [:])
+            let report = CalibrationReport(healthyThreshold: fixed, diceByThreshold: [:])
             return RecipeResult(outputs: [], reportJSON: JSONText.encode(report))
         }
         let report = try ThresholdCalibration(configuration: configuration, seed: seed)

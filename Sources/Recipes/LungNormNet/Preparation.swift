@@ -42,7 +42,7 @@ public enum Preparation {
             let found: Mask
             do {
                 found = try LungSegmenter().segment(canonical, pool: pool)
-            } catch let error as LungSegmentationError {
+            } catch {
                 throw RecipeError.inputRefused("\(ct.source.name): \(error)")
             }
             var mask = found.reoriented(from: .canonical, to: ct.source.orientation)

@@ -13,16 +13,10 @@ struct ThresholdCalibration {
     /// Share of the training's number of lesions: patients' lungs are mostly spared between lesions.
     static let lesionShare: Float = 0.2
 
-    struct Report: Codable {
-        var healthyThreshold: Double
-        /// Dice over all slabs for each candidate.
-        var diceByThreshold: [String: Double]
-    }
-
     let configuration: LungRunConfiguration
     let seed: UInt64
 
-    func run(inputs: [RecipeInput], resources: RecipeResources) throws -> Report {
+    func run(inputs: [RecipeInput], resources: RecipeResources) throws -> CalibrationReport {
         let reader = try DataSetReader(inputs: inputs)
         let preset = configuration.preset
         let index = try SlabIndex(manifest: reader.manifest, slabDepth: preset.slabDepth)
@@ -62,7 +56,7 @@ struct ThresholdCalibration {
         }
         // The highest of equally good ones: the paper's side.
         let best = dice.indices.max { (dice[$0], $0) < (dice[$1], $1) } ?? 0
-        return Report(
+        return CalibrationReport(
             healthyThreshold: Self.candidates[best],
             diceByThreshold: Dictionary(uniqueKeysWithValues: zip(Self.candidates.map { "\($0)" }, dice)))
     }
@@ -82,4 +76,12 @@ struct ThresholdCalibration {
             key: LesionKey(seed: seed, replica: 255, iteration: number))
         return (volume.with(sample.image), volume.with(lung), volume.with(sample.lesion))
     }
+}
+
+/// What a calibration found: the report of a run's stage calibrate.
+public struct CalibrationReport: Codable, Sendable {
+    /// A voxel is healthy where a replica's probability is above this.
+    public var healthyThreshold: Double
+    /// Dice over all slabs for each candidate; empty when the preset fixes the threshold.
+    public var diceByThreshold: [String: Double]
 }

@@ -28,7 +28,6 @@ enum CoordinatorCommand: Command {
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
         let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
-        let stop = try StopSignal()
         let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
             stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
             security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
@@ -39,7 +38,7 @@ enum CoordinatorCommand: Command {
                 + "quintet worker --coordinator HOST:\(server.port)"
                 + (arguments.has("--token-file") ? " --token-file FILE" : ""))
         }
-        stop.whenRequested { server.requestStop() }
+        StopWatch.whenRequested { server.requestStop() }
         try server.run()
         return .done
     }
@@ -55,6 +54,9 @@ enum CoordinatorCommand: Command {
 /// `quintet worker`
 enum WorkerCommand: Command {
     static let recipes: [String: any Recipe] = [LungNormNet.name: LungNormNet()]
+
+    /// Unique among a cluster's processes, and says to people where it is.
+    static var processName: String { "\(Machine.hostName):\(Machine.processID)" }
 
     static let syntax = CommandSyntax(
         "worker", "Compute what a coordinator hands out.",
@@ -79,7 +81,6 @@ enum WorkerCommand: Command {
         guard ["auto", "cpu"].contains(device) else {
             throw UsageError("--device \(device): this version computes on the CPU only; leave --device out")
         }
-        let stop = try StopSignal()
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/tmp"
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
@@ -87,9 +88,9 @@ enum WorkerCommand: Command {
                 threadCount: try Threads.count(arguments),
                 cacheDirectory: arguments.text("--cache") ?? "\(home)/.cache/quintet",
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
-                name: Machine.processName, build: Version.text, log: CoordinatorCommand.logger(arguments)),
+                name: processName, build: Version.text, log: CoordinatorCommand.logger(arguments)),
             recipes: recipes)
-        stop.whenRequested { daemon.requestDrain() }
+        StopWatch.whenRequested { daemon.requestDrain() }
         try daemon.run()
         return .done
     }
@@ -133,8 +134,7 @@ enum WatchCommand: Command {
         let client = try ClientAccess.client(arguments)
         let run = try arguments.integer("--run", 0...Int.max).map { RunID(UInt64($0)) }
         let seconds = try arguments.number("--seconds", 0.1...3600) ?? 2
-        let stop = try StopSignal()
-        while !stop.isRequested {
+        while !StopSignal.isRequested {
             if arguments.has("--json") { Console.out(try client.statusJSON(of: run, history: false)) }
             let status = try client.status(of: run)
             if !arguments.has("--json") {
@@ -142,7 +142,7 @@ enum WatchCommand: Command {
                 Console.out((isatty(1) == 1 ? "\u{1B}[H\u{1B}[2J" : "") + StatusText.page(status))
             }
             guard status.runs.contains(where: { $0.state == "running" }) else { break }
-            stop.wait(milliseconds: Int(seconds * 1000))
+            StopWatch.sleep(milliseconds: Int(seconds * 1000))
         }
         return .done
     }

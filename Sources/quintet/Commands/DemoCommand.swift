@@ -68,7 +68,7 @@ struct Demo {
         // A demo shows the road from its beginning; what an earlier one left would skip it.
         for part in ["phantoms", "data", "run", "masks", "cluster"] { try FileSystem.removeTree("\(out)/\(part)") }
         try FileSystem.makeFolder(out)
-        let pool = ThreadPool(threadCount: Machine.processorCount)
+        let pool = ThreadPool(threadCount: Machine.coreCount)
         step(1, "phantoms: made-up chest CTs, healthy ones to learn from, diseased ones to find lesions in")
         let spacing = Spacing(zMM: 2, yMM: 1.6, xMM: 1.6)
         try PhantomCommand.make(

@@ -75,7 +75,7 @@ enum TrainCommand: Command {
             throw CommandError("the coordinator has no calibration of the run")
         }
         let report = try JSONText.decode(
-            ThresholdCalibration.Report.self, calibration.report, what: "the calibration's report")
+            CalibrationReport.self, calibration.report, what: "the calibration's report")
         var configuration = plan.configuration
         configuration.healthyThreshold = report.healthyThreshold
         let description = RunFolder.Description(
