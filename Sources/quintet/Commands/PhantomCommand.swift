@@ -55,7 +55,7 @@ enum PhantomCommand: Command {
             let index = isDiseased ? number - healthy : number
             let name = (isDiseased ? "diseased-" : "healthy-") + String(format: "%02d", index)
             // Severities spread over the whole range, so that a table shows mild and grave ones.
-            let severity = diseased > 1 ? 0.2 + 0.6 * Float(index) / Float(diseased - 1) : 0.5
+            let severity = isDiseased && diseased > 1 ? 0.2 + 0.6 * Float(index) / Float(diseased - 1) : 0.5
             let phantom = ChestPhantom.make(
                 .init(
                     seed: seed, index: isDiseased ? 100_000 + index : index, spacing: spacing, diseased: isDiseased,
