@@ -37,7 +37,7 @@ import Testing
 
     @Test func damagedFilesAreReadOrRefusedAndNothingElse() throws {
         let seeds = try Self.seeds()
-        var random = RandomKey(seed: 17, purpose: .calibration).stream()
+        var random = RandomKey(seed: 17, purpose: .phantomNoise).stream()
         var (readCount, refusedCount) = (0, 0)
         for round in 0 ..< Self.count {
             var bytes = seeds[round % seeds.count]
