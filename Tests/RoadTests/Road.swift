@@ -59,7 +59,7 @@ final class RunningProgram {
     init(_ words: [String], folder: String, environment: [String: String]) throws {
         let stem = folder + "/.process-" + UUID().uuidString
         (outputPath, errorPath) = (stem + ".out", stem + ".err")
-        for path in [outputPath, errorPath] { FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.executableURL = URL(fileURLWithPath: Road.program)
         process.arguments = words
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
