@@ -262,6 +262,11 @@ struct SchedulerSimulation {
                 _ = try apply(.voted(work, blob("voted", "\(work.value)")))
             }
         }
+        if fault("checkpoint damaged", percent: 2),
+            let work = scheduler.works.values.filter({ $0.checkpoint != nil }).min(by: { $0.id < $1.id })
+        {
+            _ = try apply(.checkpointDamaged(work.id, iteration: work.checkpoint!.iteration, unsent: nil))
+        }
         if fault("restart", percent: 1) { try restart() }
         if fault("coordinator stalls", percent: 1) {
             now += 60_000

@@ -215,6 +215,40 @@ import VotingAggregator
         #expect(try client.status(of: run).runs[0].replicas?[0].checkpointIteration == 9)
     }
 
+    @Test func aDamagedCheckpointCostsOneInterval() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        defer { server.stop() }
+        let client = try server.client()
+        _ = try client.submit(try trainSubmission(client, replicas: 1))
+        let first = try FakeWorker(server, name: "a")
+        try first.idle()
+        let assignment = try first.nextAssignment()
+        var checkpoints: [Checkpoint] = []
+        for iteration in [10, 20, 30] as [UInt32] {
+            let bytes = [UInt8](repeating: UInt8(iteration), count: 100)
+            let blob = try first.upload(bytes, role: "checkpoint", name: "at-\(iteration)")
+            checkpoints.append(Checkpoint(iteration: iteration, blob: blob))
+            #expect(try first.request(.checkpointSaved(assignment.lease, checkpoints.last!, [])) == .accepted)
+        }
+        func file(_ checkpoint: Checkpoint) -> String {
+            "\(state)/blobs/\("\(checkpoint.blob.digest)".prefix(2))/\(checkpoint.blob.digest)"
+        }
+        // The last one is gone: noticed before it is given to anyone.
+        try FileManager.default.removeItem(atPath: file(checkpoints[2]))
+        #expect(try first.request(.surrender(assignment.lease, .drained, "")) == .accepted)
+        let second = try FakeWorker(server, name: "b")
+        try second.idle()
+        let again = try second.nextAssignment()
+        #expect(again.resume == checkpoints[1])
+        // The one before has rotted: noticed when a worker fails with it.
+        try Data([UInt8](repeating: 99, count: 100)).write(to: URL(fileURLWithPath: file(checkpoints[1])))
+        #expect(try second.request(.surrender(again.lease, .failed, "it arrived damaged")) == .accepted)
+        try wait { try client.status().runs[0].replicas?[0].checkpointIteration == 10 }
+        let third = try FakeWorker(server, name: "c")
+        try third.idle()
+        #expect(try third.nextAssignment().resume == checkpoints[0])
+    }
+
     @Test func filesOnThisMachineAreUsedWhereTheyLie() throws {
         var server = try RunningServer(folder: state, leaseSeconds: 5)
         let path = folder.file("ct.nii")

@@ -28,6 +28,8 @@ extension SchedulerSimulation {
             let predict = WorkID(finish.value - 1)
             accepted[predict] = nil
             acknowledged = acknowledged.filter { $0.work != predict }
+        case .checkpointDropped(let work, _):
+            checkpointIteration[work] = scheduler.works[work]?.checkpoint?.iteration ?? 0
         default: break
         }
     }

@@ -14,7 +14,7 @@ import Testing
             faultCounts.merge(simulation.faultCounts, uniquingKeysWith: +)
         }
         // A story in which nothing went wrong proves nothing.
-        #expect(faultCounts.count == 13, "\(faultCounts)")
+        #expect(faultCounts.count == 14, "\(faultCounts)")
         #expect(faultCounts.values.allSatisfy { $0 >= 10 }, "\(faultCounts)")
     }
 

@@ -61,7 +61,7 @@ import Testing
         #expect(run.request == trainRequest(key: "k", replicas: 2))
         #expect(run.works.map(\.state) == [.leased, .ready, .waiting])
         #expect(run.works[0].lease?.worker == "a")
-        #expect(run.works[0].checkpoint == checkpoint(40))
+        #expect(run.works[0].checkpoints == [checkpoint(40)])
         #expect(run.works[0].metric?.iteration == 40)
         let page = try store.metrics(of: RunID(1), replica: 0, firstIteration: 31, countMax: 5)
         #expect(page.metrics == metrics(31...35) && page.more)

@@ -103,6 +103,9 @@ struct TranscriptPlayer {
         case "refuse": return .surrendered(words[1], try lease(words[2]), .inputRefused, rest(3))
         case "voted": return .voted(WorkID(UInt64(words[1])!), blob("voted", "by-\(words[1])"))
         case "votefail": return .voteFailed(WorkID(UInt64(words[1])!), rest(2))
+        case "damaged":
+            let parts = words[1].split(separator: "@").map(String.init)
+            return .checkpointDamaged(WorkID(UInt64(parts[0])!), iteration: UInt32(parts[1])!, unsent: nil)
         case "away": return .wasAway(milliseconds: Int64(words[1])!)
         case "tick": return .tick
         default: throw TranscriptError(line: line)

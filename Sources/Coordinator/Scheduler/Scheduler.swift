@@ -81,6 +81,8 @@ package struct Scheduler: Sendable {
             surrender(name, lease, reason, message, at: nowMilliseconds)
         case .voted(let work, let blob): acceptVote(work, blob, at: nowMilliseconds)
         case .voteFailed(let work, let message): retryVote(work, message, at: nowMilliseconds)
+        case .checkpointDamaged(let work, let iteration, let unsent):
+            dropCheckpoint(of: work, at: iteration, unsent: unsent)
         case .wasAway(let milliseconds): extendLeases(by: milliseconds)
         case .tick: tick(at: nowMilliseconds)
         }

@@ -56,13 +56,18 @@ extension Scheduler {
         leased.insertSorted(id)
         workers[name]!.isIdle = false
         idle.removeAll { $0 == name }
-        let lease = Lease(work: id, epoch: epoch)
+        let run = works[id]!.run
+        if runs[run]!.begunMilliseconds == nil { runs[run]!.begunMilliseconds = nowMilliseconds }
+        actions.append(.persist(.leaseGranted(Lease(work: id, epoch: epoch), name)))
+        sendAssignment(id, to: name)
+    }
+
+    mutating func sendAssignment(_ id: WorkID, to name: WorkerName) {
         let work = works[id]!
-        if runs[work.run]!.begunMilliseconds == nil { runs[work.run]!.begunMilliseconds = nowMilliseconds }
+        let lease = Lease(work: id, epoch: work.epoch)
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,
             checkpointSeconds: runs[work.run]!.request.checkpointSeconds)
-        actions.append(.persist(.leaseGranted(lease, name)))
         actions.append(.send(.assignment(assignment), to: name))
     }
 

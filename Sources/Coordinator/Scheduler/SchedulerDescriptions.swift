@@ -29,6 +29,8 @@ extension StoreChange: CustomStringConvertible {
         case .leaseRevived(let lease, let worker): return "\(lease) of \(worker) revived"
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             return "\(lease) of \(worker) checkpoint \(checkpoint.iteration), \(metrics.count) metrics"
+        case .checkpointDropped(let work, let iteration):
+            return "\(work) checkpoint \(iteration) dropped: its file is gone or damaged"
         case .metricsAccepted(let lease, let worker, let metrics):
             return "\(lease) of \(worker) \(metrics.count) more metrics"
         case .resultAccepted(let result, let worker):

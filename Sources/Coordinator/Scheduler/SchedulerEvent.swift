@@ -18,6 +18,9 @@ package enum SchedulerEvent: Sendable {
     case voted(WorkID, BlobReference)
     /// They could not be: a blob is gone or damaged, or their sizes differ.
     case voteFailed(WorkID, String)
+    /// This checkpoint's file is gone or not what it was; training goes on from the one before. `unsent` is the lease
+    /// whose assignment was held back for it.
+    case checkpointDamaged(WorkID, iteration: UInt32, unsent: Lease?)
     /// The coordinator itself stood still for so long (a suspended machine); messages may be waiting unread.
     case wasAway(milliseconds: Int64)
     /// Time has passed. The only event that lets leases run out; the shell gives it often.
@@ -30,7 +33,7 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .cancel, .voted, .voteFailed, .wasAway, .tick: return nil
+        case .submit, .cancel, .voted, .voteFailed, .checkpointDamaged, .wasAway, .tick: return nil
         }
     }
 }
@@ -90,6 +93,7 @@ package enum StoreChange: Hashable, Sendable {
     case leaseEnded(Lease, WorkerName, LeaseEnd)
     case leaseRevived(Lease, WorkerName)
     case checkpointAccepted(Lease, WorkerName, Checkpoint, [TrainingMetric])
+    case checkpointDropped(WorkID, iteration: UInt32)
     /// More figures up to a checkpoint that was accepted before.
     case metricsAccepted(Lease, WorkerName, [TrainingMetric])
     case resultAccepted(WorkResult, WorkerName)

@@ -126,7 +126,10 @@ extension Scheduler {
         }
         renew(lease, at: nowMilliseconds)
         if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
-            works[lease.work]!.checkpoint = checkpoint
+            works[lease.work]!.checkpoints.append(checkpoint)
+            if works[lease.work]!.checkpoints.count > WorkRecord.checkpointsMax {
+                works[lease.work]!.checkpoints.removeFirst()
+            }
             works[lease.work]!.lossCount = 0
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
@@ -134,6 +137,17 @@ extension Scheduler {
             actions.append(.persist(.metricsAccepted(lease, name, metrics)))
         }
         actions.append(.answer(.accepted))
+    }
+
+    /// The one way back: what is damaged is no checkpoint.
+    mutating func dropCheckpoint(of id: WorkID, at iteration: UInt32, unsent: Lease?) {
+        guard let index = works[id]?.checkpoints.firstIndex(where: { $0.iteration == iteration }) else { return }
+        works[id]!.checkpoints.remove(at: index)
+        actions.append(.persist(.checkpointDropped(id, iteration: iteration)))
+        guard let unsent, let lease = works[id]!.lease, lease.epoch == unsent.epoch, works[id]!.state == .leased else {
+            return
+        }
+        sendAssignment(id, to: lease.worker)
     }
 
     mutating func finish(_ name: WorkerName, _ result: WorkResult, at nowMilliseconds: Int64) {

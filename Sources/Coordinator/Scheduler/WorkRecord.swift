@@ -117,8 +117,9 @@ package struct WorkRecord: Sendable {
     /// Until when those on whom it failed do not get it again.
     package var avoided: [WorkerName: Int64] = [:]
     package var readySinceMilliseconds: Int64 = 0
-    /// The latest accepted checkpoint (train only).
-    package var checkpoint: Checkpoint?
+    /// The latest accepted checkpoints, oldest first, at most `checkpointsMax` (train only). The last one is where
+    /// training goes on; those before it are for the day when its file is found damaged.
+    package var checkpoints: [Checkpoint] = []
     /// The latest figures that reached the coordinator (train only).
     package var metric: TrainingMetric?
     /// The accepted result, where other work needs it (train, and predict until its finish is final).
@@ -135,6 +136,11 @@ package struct WorkRecord: Sendable {
         self.index = index
         self.state = state
     }
+
+    package static let checkpointsMax = 3
+
+    /// Where training goes on.
+    package var checkpoint: Checkpoint? { checkpoints.last }
 
     /// predict's finish, and the other way round; they have neighbouring numbers.
     package var partner: WorkID {

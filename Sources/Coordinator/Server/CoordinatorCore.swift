@@ -22,7 +22,7 @@ final class CoordinatorCore {
         let settings = Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds)
         scheduler = Scheduler(
             configuration: settings, recovering: try store.recover(), at: Int64(nowMilliseconds))
-        follow(scheduler.resume(), nil, 0)
+        follow(scheduler.resume(), at: nowMilliseconds)
     }
 
     // MARK: - Connections
@@ -139,6 +139,10 @@ final class CoordinatorCore {
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
             apply(.surrendered(name, lease, reason, text), connection, requestID, at: now)
+            // Perhaps it failed because its checkpoint has rotted.
+            if reason == .failed, let checkpoint = scheduler.works[lease.work]?.checkpoint {
+                turn.outgoing.append(.verify(lease.work, checkpoint))
+            }
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
     }
@@ -219,6 +223,10 @@ final class CoordinatorCore {
         }
     }
 
+    func checkpointDamaged(_ work: WorkID, _ checkpoint: Checkpoint, at now: UInt64) {
+        apply(.checkpointDamaged(work, iteration: checkpoint.iteration, unsent: nil), at: now)
+    }
+
     /// A file that runs may use where it lies; known again after a restart.
     func remember(external digest: ContentDigest, byteCount: UInt64, path: String) {
         do {
@@ -243,10 +251,12 @@ final class CoordinatorCore {
     private func apply(
         _ event: SchedulerEvent, _ connection: ConnectionID? = nil, _ requestID: UInt32 = 0, at now: UInt64
     ) {
-        follow(scheduler.apply(event, at: Int64(now)), connection, requestID)
+        follow(scheduler.apply(event, at: Int64(now)), connection, requestID, at: now)
     }
 
-    private func follow(_ actions: [SchedulerAction], _ connection: ConnectionID?, _ requestID: UInt32) {
+    private func follow(
+        _ actions: [SchedulerAction], _ connection: ConnectionID? = nil, _ requestID: UInt32 = 0, at now: UInt64
+    ) {
         for action in actions {
             switch action {
             case .persist(let change): turn.changes.append(change)
@@ -258,6 +268,13 @@ final class CoordinatorCore {
                 }
                 turn.outgoing.append(.send(message, requestID: requestID, to: connection))
             case .send(let message, let name):
+                if case .assignment(let assignment) = message, let resume = assignment.resume,
+                    blobs.byteCount(of: resume.blob.digest.bytes) != resume.blob.byteCount
+                {
+                    let lease = assignment.lease
+                    apply(.checkpointDamaged(lease.work, iteration: resume.iteration, unsent: lease), at: now)
+                    continue
+                }
                 guard let worker = workerConnections[name] else { continue }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
@@ -303,7 +320,7 @@ final class CoordinatorCore {
             outgoing.append(.close(connection, reason: "the coordinator could not keep what '\(name)' said"))
         }
         workerConnections = [:]
-        follow(scheduler.resume(), nil, 0)
+        follow(scheduler.resume(), at: now)
         return outgoing
     }
 

@@ -34,6 +34,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     private enum Report: Sendable {
         case blobAnswered(Message, requestID: UInt32, ConnectionID)
         case voted(WorkID, [BlobReference], VoteCounter.Outcome)
+        case damaged(WorkID, Checkpoint)
         case external(ContentDigest, byteCount: UInt64, path: String)
     }
 
@@ -163,6 +164,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 core.answered(connection)
                 send(message, requestID, connection)
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
+            case .damaged(let work, let checkpoint): core.checkpointDamaged(work, checkpoint, at: now)
             case .external(let digest, let byteCount, let path):
                 core.remember(external: digest, byteCount: byteCount, path: path)
             }
@@ -186,6 +188,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                     report(.blobAnswered(desk.answer(message), requestID: requestID, connection))
                 }
             case .vote(let work, let votes): count(work, votes)
+            case .verify(let work, let checkpoint): verify(work, checkpoint)
             }
         }
     }
@@ -198,6 +201,18 @@ public final class CoordinatorServer: @unchecked Sendable {
             configuration.log("the votes of \(work) are counted again in \(Self.voteAgainSeconds) s: \(why)")
             voteQueue.asyncAfter(deadline: .now() + .seconds(Self.voteAgainSeconds)) { [self] in
                 report(.voted(work, votes, outcome))
+            }
+        }
+    }
+
+    private func verify(_ work: WorkID, _ checkpoint: Checkpoint) {
+        blobQueue.async { [self] in
+            do {
+                try blobs.verify(checkpoint.blob.digest.bytes)
+            } catch is BlobError {
+                report(.damaged(work, checkpoint))
+            } catch {
+                configuration.log("a checkpoint of \(work) cannot be read: \(error)")
             }
         }
     }

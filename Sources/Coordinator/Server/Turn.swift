@@ -11,6 +11,8 @@ enum Outgoing: Sendable {
     case blob(Message, requestID: UInt32, from: ConnectionID)
     /// To the vote thread.
     case vote(WorkID, [BlobReference])
+    /// To the blob thread: is this checkpoint's file what it was?
+    case verify(WorkID, Checkpoint)
     /// A question that is answered from what is committed.
     case read(Message, requestID: UInt32, from: ConnectionID)
 }
@@ -28,7 +30,7 @@ struct Turn: Sendable {
             case .send(_, let requestID, let connection):
                 return requestID == 0 ? nil : .send(.refusal(refusal), requestID: requestID, to: connection)
             case .blob, .read, .close: return outgoing
-            case .vote: return nil
+            case .vote, .verify: return nil
             }
         }
     }

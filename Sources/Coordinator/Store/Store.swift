@@ -7,8 +7,6 @@ package final class Store {
     let database: Database
     /// The audit keeps this many entries.
     static let eventsMax = 1_000_000
-    /// Earlier checkpoints of a replica are dropped.
-    package static let checkpointsKeptMax = 3
 
     /// Opens or makes the database and brings its schema up to date.
     /// - Throws: `StoreError`.
@@ -74,6 +72,7 @@ package final class Store {
         case .leaseRevived(let lease, let worker): try reviveLease(lease, worker, wallMilliseconds)
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             try insertCheckpoint(lease, worker, checkpoint, metrics, wallMilliseconds, &released)
+        case .checkpointDropped(let work, let iteration): try dropCheckpoint(of: work, iteration, &released)
         case .metricsAccepted(let lease, let worker, let metrics):
             try insertMetrics(lease, worker, metrics, wallMilliseconds)
         case .resultAccepted(let result, let worker):
@@ -172,7 +171,7 @@ extension StoreChange {
             return (nil, lease.work, lease.epoch, worker)
         case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
         case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _),
-            .workRefused(let work, _, _):
+            .workRefused(let work, _, _), .checkpointDropped(let work, _):
             return (nil, work, nil, nil)
         case .workerConnected(let worker, _), .workerDisconnected(let worker): return (nil, nil, nil, worker)
         }

@@ -68,7 +68,7 @@ extension Store {
             """, id(lease.work), .integer(Int64(checkpoint.iteration)), .bits(lease.epoch),
             .text(checkpoint.blob.role), .text(checkpoint.blob.name), .text("\(checkpoint.blob.digest)"),
             .integer(wallMilliseconds))
-        try dropCheckpoints(of: lease.work, keeping: Self.checkpointsKeptMax, &released)
+        try dropCheckpoints(of: lease.work, keeping: WorkRecord.checkpointsMax, &released)
         try insertMetrics(lease.work, metrics)
     }
 
@@ -85,6 +85,14 @@ extension Store {
             try database.run(
                 "DELETE FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(iteration))
         }
+    }
+
+    func dropCheckpoint(of work: WorkID, _ iteration: UInt32, _ released: inout [String]) throws {
+        try database.query(
+            "SELECT digest FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(Int64(iteration))
+        ) { released.append($0.text(0)) }
+        try database.run(
+            "DELETE FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(Int64(iteration)))
     }
 
     func insertMetrics(

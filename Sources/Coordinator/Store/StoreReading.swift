@@ -113,7 +113,7 @@ extension Store {
                 work.lease!.hasLapsed = outcome != nil
             }
             work.outputs = outputs[Key(work.id.value, 0)] ?? []
-            work.checkpoint = checkpoints[work.id]
+            work.checkpoints = checkpoints[work.id] ?? []
             if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(work.index))] }
             works.append(work)
         }
@@ -132,8 +132,8 @@ extension Store {
         }
     }
 
-    private func recoverCheckpoints() throws -> [WorkID: Checkpoint] {
-        var found: [WorkID: Checkpoint] = [:]
+    private func recoverCheckpoints() throws -> [WorkID: [Checkpoint]] {
+        var found: [WorkID: [Checkpoint]] = [:]
         try database.query(
             """
             SELECT work, iteration, role, name, c.digest, byte_count
@@ -141,9 +141,8 @@ extension Store {
             """
         ) {
             guard let digest = ContentDigest(hexadecimal: $0.text(4)) else { return }
-            found[WorkID($0.bits(0))] = Checkpoint(
-                iteration: $0.uint32(1),
-                blob: BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5)))
+            let blob = BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5))
+            found[WorkID($0.bits(0)), default: []].append(Checkpoint(iteration: $0.uint32(1), blob: blob))
         }
         return found
     }
