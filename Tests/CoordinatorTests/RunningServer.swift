@@ -8,17 +8,21 @@ final class RunningServer {
     let server: CoordinatorServer
     private let ended = DispatchSemaphore(value: 0)
 
-    init(folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0) throws {
+    init(
+        folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0, security: ConnectionSecurity = .plaintext
+    ) throws {
         server = try CoordinatorServer(
             configuration: CoordinatorConfiguration(
-                stateDirectory: folder, port: port, leaseSeconds: leaseSeconds, heartbeatSeconds: leaseSeconds / 4,
-                build: "test"))
+                stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
+                heartbeatSeconds: leaseSeconds / 4, build: "test"))
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()
             ended.signal()
         }
     }
+
+    var port: UInt16 { server.port }
 
     func client() throws -> CoordinatorClient {
         try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: server.port))
