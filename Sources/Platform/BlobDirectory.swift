@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Blobs named by their SHA-256, in a folder:
 ///
@@ -8,12 +7,15 @@ import Synchronization
 ///     damaged/abc...     set aside by `verify`
 ///
 /// Nothing is held in memory but running uploads and registered external files: what is on the disk is the truth.
-/// All calls may be made from any thread. Several processes may share a folder.
+/// All calls may be made from any thread. Several processes may share a folder: each one has uploads of its own
+/// (`partial-2`, ...), since a file that two write is nobody's to verify.
 public final class BlobDirectory: Sendable {
     public let path: String
-    private let state = Mutex(State())
+    private let partialPath: String
+    private let partialLock: FolderLock
+    private let state = Guarded(State())
 
-    private struct State {
+    private struct State: Sendable {
         var uploads: [[UInt8]: BlobUpload] = [:]
         var externals: [[UInt8]: (path: String, byteCount: UInt64)] = [:]
         var useCount: UInt64 = 0
@@ -22,18 +24,33 @@ public final class BlobDirectory: Sendable {
     /// Uploads whose hash is kept running; the others resume from their partial files.
     private static let uploadsMax = 1024
 
+    /// Processes that may share a folder.
+    private static let ownersMax = 256
+
     /// Makes the folder where it is missing.
-    /// - Throws: `FileError`.
-    public init(path: String) throws(FileError) {
+    /// - Throws: `FileError`; `FolderLock.Held` when far too many processes share the folder.
+    public init(path: String) throws {
         self.path = path
-        for folder in ["", "/partial", "/damaged"] { try FileSystem.makeFolder(path + folder) }
-        for name in try FileSystem.list(path + "/partial") where name.hasSuffix(".tmp") {
-            // Left by a process that was killed inside `store`; a living one's is less than an hour old.
-            let file = "\(path)/partial/\(name)"
-            if let time = try? FileSystem.modificationSeconds(of: file), time < WallClock.nowSeconds() - 3600 {
-                try FileSystem.remove(file)
+        try FileSystem.makeFolder(path + "/damaged")
+        (partialPath, partialLock) = try Self.ownPartialFolder(path)
+        // Left by a process that was killed inside `store`.
+        for name in try FileSystem.list(partialPath) where name.hasSuffix(".tmp") {
+            try FileSystem.remove("\(partialPath)/\(name)")
+        }
+    }
+
+    /// The first folder for uploads that no other process has.
+    private static func ownPartialFolder(_ path: String) throws -> (String, FolderLock) {
+        for number in 1...ownersMax {
+            let folder = number == 1 ? path + "/partial" : "\(path)/partial-\(number)"
+            try FileSystem.makeFolder(folder)
+            do {
+                return (folder, try FolderLock(folder: folder))
+            } catch is FolderLock.Held {
+                continue
             }
         }
+        throw FolderLock.Held(folder: path)
     }
 
     // MARK: - Looking up
@@ -112,7 +129,7 @@ public final class BlobDirectory: Sendable {
     public func append(_ digest: [UInt8], offset: UInt64, bytes: [UInt8]) throws -> UInt64 {
         try state.withLock { state in
             guard var upload = state.uploads[digest] else {
-                // The other peer of two, or the other process, was faster.
+                // The other one of two peers was faster.
                 if let present = try? FileSystem.byteCount(of: completePath(digest)) { return present }
                 throw BlobError.notOffered(digest: Hexadecimal.text(digest))
             }
@@ -144,7 +161,7 @@ public final class BlobDirectory: Sendable {
         {
             state.uploads[oldest.key] = nil
         }
-        let partial = "\(path)/partial/\(Hexadecimal.text(digest))-\(byteCount)"
+        let partial = "\(partialPath)/\(Hexadecimal.text(digest))-\(byteCount)"
         var upload = try BlobUpload(path: partial, byteCount: byteCount)
         state.useCount += 1
         upload.lastUse = state.useCount
@@ -172,14 +189,8 @@ public final class BlobDirectory: Sendable {
 
     /// Moves a verified and synced file to its name.
     private func land(_ file: String, _ digest: [UInt8]) throws {
-        let complete = completePath(digest)
         try makeDigestFolder(digest)
-        do throws(FileError) {
-            try FileSystem.rename(file, to: complete)
-        } catch {
-            // Another process with the same folder may have landed the same bytes.
-            guard error.isMissing && FileSystem.exists(complete) else { throw error }
-        }
+        try FileSystem.rename(file, to: completePath(digest))
     }
 
     // MARK: - Other ways in and out
@@ -189,7 +200,7 @@ public final class BlobDirectory: Sendable {
     public func store(_ bytes: [UInt8]) throws -> [UInt8] {
         let digest = SHA256.digest(of: bytes)
         if FileSystem.exists(completePath(digest)) { return digest }
-        let temporary = AtomicFile.temporaryName(for: "\(path)/partial/\(Hexadecimal.text(digest))")
+        let temporary = AtomicFile.temporaryName(for: "\(partialPath)/\(Hexadecimal.text(digest))")
         try AtomicFile.write(bytes, to: temporary)
         try land(temporary, digest)
         return digest

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A blob that arrives in pieces: the partial file, how far it is, and the hash so far.
-struct BlobUpload {
+struct BlobUpload: Sendable {
     let path: String
     let byteCount: UInt64
     /// Bytes that have arrived.

@@ -29,7 +29,7 @@ public enum Failpoint {
     }
 
     private static let isArmed = Atomic<Bool>(getenv("QUINTET_FAILPOINTS") != nil)
-    private static let rules = Mutex<[Rule]>(rulesFromEnvironment())
+    private static let rules = Guarded<[Rule]>(rulesFromEnvironment())
 
     /// - Parameters:
     ///   - hitNumber: which time, from 1; nil for every time.

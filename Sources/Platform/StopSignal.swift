@@ -11,7 +11,7 @@ public enum StopSignal {
     private static let third = Atomic<Int32>(-1)
     private static let fourth = Atomic<Int32>(-1)
     /// Keeps their descriptors open for ever.
-    private static let wakers = Mutex<[NetworkWaker]>([])
+    private static let wakers = Guarded<[NetworkWaker]>([])
 
     public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 

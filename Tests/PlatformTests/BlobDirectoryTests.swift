@@ -2,6 +2,16 @@ import Glibc
 import Platform
 import Testing
 
+/// As a peer does it: goes on where the answer says.
+private func upload(_ bytes: [UInt8], to blobs: BlobDirectory) throws {
+    let digest = SHA256.digest(of: bytes), count = UInt64(bytes.count)
+    var offset = try blobs.offer(digest, byteCount: count)
+    while offset < count {
+        let end = min(bytes.count, Int(offset) + 7000)
+        offset = try blobs.append(digest, offset: offset, bytes: Array(bytes[Int(offset)..<end]))
+    }
+}
+
 @Suite struct BlobDirectoryTests {
     private let folder: TemporaryFolder
     private let blobs: BlobDirectory
@@ -16,6 +26,11 @@ import Testing
 
     private func send(_ range: Range<Int>, to blobs: BlobDirectory) throws -> UInt64 {
         try blobs.append(digest, offset: UInt64(range.lowerBound), bytes: Array(bytes[range]))
+    }
+
+    /// Uploads that have not ended.
+    private func partialNames(_ folder: String) throws -> [String] {
+        try FileSystem.list("\(blobs.path)/\(folder)").filter { $0 != "lock" }
     }
 
     private var completePath: String {
@@ -33,14 +48,16 @@ import Testing
         #expect(blobs.byteCount(of: digest) == 100_000)
         #expect(try blobs.read(digest, offset: 99_000, count: 5000) == Array(bytes[99_000...]))
         #expect(try blobs.offer(digest, byteCount: 100_000) == 100_000)
-        #expect(try FileSystem.list(blobs.path + "/partial") == [])
+        #expect(try partialNames("partial") == [])
         #expect(try blobs.digests() == [digest])
     }
 
     @Test func anUploadGoesOnAfterARestart() throws {
-        _ = try blobs.offer(digest, byteCount: 100_000)
-        _ = try send(0..<70_000, to: blobs)
-        let restarted = try BlobDirectory(path: blobs.path)
+        var before: BlobDirectory? = try BlobDirectory(path: folder.file("restarted"))
+        _ = try before?.offer(digest, byteCount: 100_000)
+        _ = try send(0..<70_000, to: #require(before))
+        before = nil
+        let restarted = try BlobDirectory(path: folder.file("restarted"))
         #expect(throws: BlobError.notOffered(digest: Hexadecimal.text(digest))) {
             try send(70_000..<80_000, to: restarted)
         }
@@ -50,14 +67,20 @@ import Testing
     }
 
     @Test func everythingButTheLastAnswerMayBeLost() throws {
-        _ = try blobs.offer(digest, byteCount: 100_000)
-        _ = try send(0..<99_999, to: blobs)
         // As if the process had died between the last write and the rename.
-        let partial = "\(blobs.path)/partial/\(Hexadecimal.text(digest))-100000"
-        try AtomicFile.write(bytes, to: partial)
-        let restarted = try BlobDirectory(path: blobs.path)
-        #expect(try restarted.offer(digest, byteCount: 100_000) == 100_000)
-        #expect(restarted.path(of: digest) != nil)
+        try AtomicFile.write(bytes, to: "\(blobs.path)/partial/\(Hexadecimal.text(digest))-100000")
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 100_000)
+        #expect(blobs.path(of: digest) != nil)
+    }
+
+    @Test func twoOwnersOfAFolderDoNotWriteTheSameUpload() throws {
+        let other = try BlobDirectory(path: blobs.path)
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        _ = try send(0..<70_000, to: blobs)
+        #expect(try other.offer(digest, byteCount: 100_000) == 0)
+        #expect(try send(0..<100_000, to: other) == 100_000)
+        #expect(try send(70_000..<100_000, to: blobs) == 100_000)
+        try blobs.verify(digest)
     }
 
     @Test func gapsAndExcessAreRefusedAndRepeatsAreNot() throws {
@@ -110,7 +133,7 @@ import Testing
     @Test func storedBytesAreABlobAndBitRotIsSetAside() throws {
         #expect(try blobs.store(bytes) == digest)
         #expect(try blobs.store(bytes) == digest)
-        #expect(try FileSystem.list(blobs.path + "/partial") == [])
+        #expect(try partialNames("partial") == [])
         try blobs.verify(digest)
         var rotten = bytes
         rotten[99_999] ^= 0x10
@@ -120,6 +143,23 @@ import Testing
         }
         #expect(blobs.path(of: digest) == nil)
         #expect(try FileSystem.list(blobs.path + "/damaged") == [Hexadecimal.text(digest)])
+    }
+
+    /// Eight senders of the same blob and of one of their own each, over two values of the same folder.
+    @Test func manyMaySendAtTheSameMoment() async throws {
+        let blobs = [blobs, try BlobDirectory(path: blobs.path)], shared = bytes
+        let own = (0..<8).map { testBytes(50_000, seed: UInt64(100 + $0)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for sender in 0..<8 {
+                group.addTask {
+                    for bytes in [shared, own[sender]] { try upload(bytes, to: blobs[sender % 2]) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        for bytes in own + [shared] { try blobs[0].verify(SHA256.digest(of: bytes)) }
+        #expect(try blobs[0].digests().count == 9)
+        #expect(try partialNames("partial") == [] && partialNames("partial-2") == [])
     }
 
     @Test func anEmptyBlobIsABlob() throws {
