@@ -58,7 +58,7 @@ let package = Package(
         tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests(
-            "WorkerTests", ["Worker", "Protocol", "Platform", "Recipes", "Numerics"],
+            "WorkerTests", ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics"],
             resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests",
