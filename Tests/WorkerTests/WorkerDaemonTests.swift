@@ -3,7 +3,6 @@ import Numerics
 import Platform
 import Protocol
 import Recipes
-import Synchronization
 import Testing
 import Worker
 
@@ -66,7 +65,7 @@ import Worker
     }
 
     @Test func aFetchGoesOnWhereItWasCut() throws {
-        let hasCut = Mutex(false)
+        let hasCut = Guarded(false)
         let (inputBytes, pieceBytes) = (3_000_000, Limits.blobChunkBytesMax)
         try withDaemon(try model(1, iterations: 5, inputBytes: inputBytes), script: { message, _ in
             guard case .blobGet(_, let offset, _) = message, offset >= 6 * UInt64(pieceBytes) else { return .none }
@@ -87,7 +86,7 @@ import Worker
     }
 
     @Test func trainingGoesOnWhileTheCoordinatorIsAway() throws {
-        let hasCut = Mutex(false)
+        let hasCut = Guarded(false)
         try withDaemon(try model(1, iterations: 150, stepMilliseconds: 10), script: { message, _ in
             guard case .heartbeat(let reports) = message, reports.contains(where: { $0.iteration > 0 }) else {
                 return .none
@@ -110,7 +109,7 @@ import Worker
     }
 
     @Test func aRevokedWorkerStopsAndTakesOtherWork() throws {
-        let hasRevoked = Mutex(false)
+        let hasRevoked = Guarded(false)
         try withDaemon(try model(2, iterations: 20_000, stepMilliseconds: 1), script: { message, model in
             guard case .heartbeat(let reports) = message, let report = reports.first, report.iteration > 0 else {
                 return .none
@@ -191,7 +190,7 @@ import Worker
     }
 
     @Test func aCoordinatorThatTalksNonsenseIsLeftAndTriedAgain() throws {
-        let idleCount = Mutex(0)
+        let idleCount = Guarded(0)
         try withDaemon(try model(1, iterations: 5), script: { message, _ in
             guard case .idle = message else { return .none }
             return idleCount.withLock { count in
@@ -223,6 +222,37 @@ import Worker
         }
         #expect("\(error)".contains("check the port"))
         try? FileManager.default.removeItem(atPath: bench.cache)
+    }
+
+    @Test func aTokenOpensTheConnectionAndAWrongOneEndsTheDaemonWithTheRemedy() throws {
+        let folder = folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for name in ["right", "wrong"] { try ClusterToken.generate(to: folder + "/" + name) }
+        let right = try ConnectionSecurity(tokenFiles: [folder + "/right"])
+        let coordinator = try LoopbackCoordinator(try model(1, iterations: 5), security: right)
+        defer { coordinator.end() }
+
+        let wrong = try ConnectionSecurity(tokenFiles: [folder + "/wrong"])
+        let stranger = DaemonBench(port: coordinator.port, name: "x", cache: folder + "/x", security: wrong)
+        guard case .failure(let error)? = stranger.waitForEnd(seconds: 15) else {
+            Issue.record("it went on: \(stranger.log)")
+            return
+        }
+        #expect("\(error)".contains("token"))
+
+        // Without a token the connection just ends; that may have other reasons, so it goes on and gives a hint.
+        let open = DaemonBench(port: coordinator.port, name: "z", cache: folder + "/z")
+        for _ in 0..<300 where open.log.isEmpty { usleep(10_000) }
+        #expect(open.log.first?.contains("give --token-file") == true, "\(open.log)")
+        open.daemon.requestDrain()
+        #expect(open.waitForEnd(seconds: 10) != nil)
+        #expect(coordinator.heard.isEmpty)
+
+        let bench = DaemonBench(port: coordinator.port, name: "y", cache: folder + "/y", security: right)
+        #expect(coordinator.wait { $0.isDone }, "\(bench.log)")
+        bench.daemon.requestDrain()
+        #expect(bench.waitForEnd(seconds: 10) != nil)
     }
 
     @Test func anUnreachableCoordinatorIsWaitedForAndTheDrainIsHeard() throws {

@@ -4,8 +4,12 @@ import Protocol
 /// One connection to the coordinator: bytes in and out as messages.
 struct CoordinatorLink {
     let connection: ConnectionID
+    var isConnected = false
+    /// Whether it stands and nothing has come from the other side.
+    var isSilent: Bool { isConnected && !hasReceived }
     private var decoder = FrameDecoder()
     private var hasSent = false
+    private var hasReceived = false
 
     init(_ connection: ConnectionID) { self.connection = connection }
 
@@ -17,7 +21,10 @@ struct CoordinatorLink {
         return hasSent ? frame : FrameEncoder.magic + frame
     }
 
-    mutating func received(_ bytes: [UInt8]) { decoder.append(bytes) }
+    mutating func received(_ bytes: [UInt8]) {
+        hasReceived = true
+        decoder.append(bytes)
+    }
 
     /// The next whole message; nil until more bytes come. After a welcome larger frames are allowed.
     /// - Throws: `ProtocolError`: the connection cannot be trusted any more.

@@ -19,13 +19,15 @@ public struct WorkerConfiguration: Sendable {
     public var name: String
     /// Version and build of the program, for messages.
     public var build: String
+    /// Whether SIGTERM and its like (`StopSignal`, installed by the program) drain this worker.
+    public var drainsOnStopSignal: Bool
     /// Lines for people, from the thread that runs the daemon; without a time.
     public var log: @Sendable (String) -> Void
 
     public init(
         host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",
         cacheDirectory: String, cacheBytesMax: UInt64 = 64 << 30, name: String, build: String,
-        log: @escaping @Sendable (String) -> Void
+        drainsOnStopSignal: Bool = false, log: @escaping @Sendable (String) -> Void
     ) {
         precondition(threadCount >= 1 && threadCount <= Int(UInt16.max), "a worker has 1 to 65535 threads")
         self.host = host
@@ -37,6 +39,7 @@ public struct WorkerConfiguration: Sendable {
         self.cacheBytesMax = cacheBytesMax
         self.name = name
         self.build = build
+        self.drainsOnStopSignal = drainsOnStopSignal
         self.log = log
     }
 }

@@ -4,8 +4,8 @@ import Synchronization
 
 /// A worker: dials the coordinator, computes what it is given, comes back after every fault.
 ///
+///     StopSignal.install()  // and drainsOnStopSignal: true in the configuration
 ///     let daemon = WorkerDaemon(configuration: configuration, recipes: ["lung-normnet": LungNormNet()])
-///     // in a signal watcher: daemon.requestDrain()
 ///     try daemon.run()
 public final class WorkerDaemon: Sendable {
     private let configuration: WorkerConfiguration
@@ -31,8 +31,10 @@ public final class WorkerDaemon: Sendable {
         let shell = try WorkerShell(configuration, recipes: recipes, loop: loop)
         drain.withLock { $0.waker = loop.waker }
         defer { drain.withLock { $0.waker = nil } }
+        if configuration.drainsOnStopSignal { StopSignal.wake(loop.waker) }
         while shell.exit == nil {
-            try shell.turn(isDrainRequested: drain.withLock { $0.isRequested })
+            let isSignalled = configuration.drainsOnStopSignal && StopSignal.isRequested
+            try shell.turn(isDrainRequested: isSignalled || drain.withLock { $0.isRequested })
         }
         try shell.end()
         if case .refused(let message)? = shell.exit {
@@ -42,7 +44,7 @@ public final class WorkerDaemon: Sendable {
     }
 
     /// Hand the work back and leave, within 10 s; `run` then returns. From any thread, as often as one likes; not
-    /// from a signal handler itself (use `StopSignal`).
+    /// from a signal handler (that is what `drainsOnStopSignal` is for).
     public func requestDrain() {
         let waker = drain.withLock { drain in
             drain.isRequested = true

@@ -71,18 +71,25 @@ final class WorkerShell {
     private func happened(_ event: NetworkEvent) {
         switch event {
         case .connected(let connection):
-            if connection == link?.connection { apply(.connected) }
+            guard connection == link?.connection else { return }
+            link?.isConnected = true
+            apply(.connected)
         case .received(let connection, let bytes):
             guard connection == link?.connection else { return }
             link?.received(bytes)
             takeMessages()
         case .closed(let connection, let reason):
             guard connection == link?.connection else { return }
+            // A handshake that failed for the token, on either side, says so and what to do.
+            let isRejected = link?.isConnected == false && reason.contains("token")
+            let hint = link?.isSilent == true && isPlaintext ? "; if it wants a token, give --token-file" : ""
             link = nil
-            apply(.disconnected(reason))
+            apply(isRejected ? .rejected(reason) : .disconnected(reason + hint))
         case .drained, .accepted, .rejected: break
         }
     }
+
+    private var isPlaintext: Bool { if case .plaintext = configuration.security { true } else { false } }
 
     private func takeMessages() {
         do {
