@@ -79,8 +79,8 @@ struct Work: Sendable {
         }
     }
 
-    /// Whether to ask the compute thread for a checkpoint now: it is time (or too many figures wait), none is asked for,
-    /// and an earlier one is not just being uploaded. While the coordinator is away or cannot take it, a fresh one
+    /// Whether to ask the compute thread for a checkpoint now: it is time (or too many figures wait), none is asked
+    /// for, and an earlier one is not just being uploaded. While the coordinator is away or cannot take it, a fresh one
     /// replaces the one that waits.
     func isCheckpointDue(isServing: Bool, atMilliseconds now: UInt64) -> Bool {
         guard let checkpointAt = checkpointWakeMilliseconds(isServing: isServing) else { return false }

@@ -54,7 +54,8 @@ package enum WorkerEvent: Hashable, Sendable {
     case connected
     /// Gone, or not to be had; the text says why, for people.
     case disconnected(String)
-    /// What listens there does not take us as we come: another token, no TLS, another program. The text says what to do.
+    /// What listens there does not take us as we come: another token, no TLS, another program. The text says what to
+    /// do.
     case rejected(String)
     case received(Message, requestID: RequestID)
 
