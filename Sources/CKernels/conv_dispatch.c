@@ -6,6 +6,7 @@
 // Of this thread alone, so that a test that forces a variant disturbs none beside it: kernels are chosen by the thread
 // that calls an operation, not by those that help it.
 static _Thread_local int forced = -1;
+static _Thread_local int direct_only;
 
 int quintet_variant_available(int variant) {
     switch (variant) {
@@ -31,6 +32,7 @@ void quintet_variant_force(int variant) {
     if (quintet_variant_available(variant)) forced = variant;
 }
 void quintet_variant_release(void) { forced = -1; }
+void quintet_winograd_forbid(int forbidden) { direct_only = forbidden; }
 
 static const quintet_kernels *kernels(void) {
     switch (quintet_variant_current()) {
@@ -58,12 +60,13 @@ quintet_plan quintet_plan_of(const quintet_convolution *convolution) {
     return small && convolution->kernel == 3 && convolution->stride == 1 ? PLAN_PLANAR : PLAN_NAIVE;
 }
 
-// Winograd's tiles may reach over the end by half of what they compute, and every point's weights must serve a few tiles.
+// Winograd's tiles may reach over the end by half of what they compute, and every point's weights must serve a few
+// tiles.
 static int winograd_suits(const quintet_convolution *convolution, int tiles_wanted) {
     quintet_layout layout = convolution->coarse;
     long tiles = quintet_winograd_tiles(layout), voxels = (long)layout.depth * layout.height * layout.width;
     int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(layout);
-    return quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3 && convolution->stride == 1
+    return !direct_only && quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3 && convolution->stride == 1
            && fine <= WINOGRAD_BLOCKS_MAX && coarse <= WINOGRAD_BLOCKS_MAX && tiles * 32 * 2 <= voxels * 3
            && tiles >= tiles_wanted;
 }
@@ -113,14 +116,16 @@ size_t quintet_gradient_scratch(const quintet_convolution *convolution) {
 
 size_t quintet_packed_floats(const quintet_convolution *convolution, int direction) {
     const int k = convolution->kernel;
-    size_t taps = (size_t)k * k * k, raw = taps * convolution->fine.channels * convolution->coarse.channels, packed = raw;
+    size_t taps = (size_t)k * k * k, raw = taps * convolution->fine.channels * convolution->coarse.channels;
+    size_t packed = raw;
     size_t fine_blocks = quintet_blocks(convolution->fine), coarse_blocks = quintet_blocks(convolution->coarse);
     (void)direction;
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE: case PLAN_PLANAR: break;
     case PLAN_BLOCKED:
         packed = fine_blocks * coarse_blocks * taps * 256;
-        if (quintet_uses_winograd(convolution)) packed = 144 * quintet_winograd_step((int)fine_blocks, (int)coarse_blocks);
+        if (quintet_uses_winograd(convolution))
+            packed = 144 * quintet_winograd_step((int)fine_blocks, (int)coarse_blocks);
         break;
     case PLAN_PLANAR_TO_BLOCKED: packed = convolution->fine.channels * coarse_blocks * taps * 16; break;
     }

@@ -41,7 +41,9 @@ static void fast_convolve_transposed(quintet_pool *pool, const quintet_convoluti
     case PLAN_NAIVE:
         quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
         return;
-    case PLAN_PLANAR_TO_BLOCKED: quintet_pool_run(pool, fine.depth * fine.height, blocked_to_planar_task, &planar); return;
+    case PLAN_PLANAR_TO_BLOCKED:
+        quintet_pool_run(pool, fine.depth * fine.height, blocked_to_planar_task, &planar);
+        return;
     case PLAN_PLANAR: {
         quintet_convolution turned = {coarse, fine, 3, 1};
         planar.convolution = &turned;

@@ -260,6 +260,15 @@ static void naive_adam(quintet_pool *pool, size_t count, float learning_rate, fl
 }
 
 const quintet_kernels quintet_kernels_naive = {
-    naive_convolve, naive_convolve_transposed, NULL, naive_weight_gradient, naive_bias_gradient,
-    naive_norm_statistics, naive_norm_activate, naive_norm_activate_gradient, naive_add, naive_dice_cross_entropy, naive_softmax, naive_adam,
+    .convolve = naive_convolve,
+    .convolve_transposed = naive_convolve_transposed,
+    .weight_gradient = naive_weight_gradient,
+    .bias_gradient = naive_bias_gradient,
+    .norm_statistics = naive_norm_statistics,
+    .norm_activate = naive_norm_activate,
+    .norm_activate_gradient = naive_norm_activate_gradient,
+    .add = naive_add,
+    .dice_cross_entropy = naive_dice_cross_entropy,
+    .softmax = naive_softmax,
+    .adam = naive_adam,
 };

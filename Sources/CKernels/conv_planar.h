@@ -178,8 +178,8 @@ static void blocked_to_planar_task(void *context, int index) {
         long w_step = (long)blocks * k * k * k * 16;
         int c = 0;
         for (; c + 2 <= fine.channels; c += 2)
-            blocked_to_planar_2(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, w_step, taps, out + c, s,
-                                start + c, job->accumulate);
+            blocked_to_planar_2(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, w_step, taps, out + c,
+                                s, start + c, job->accumulate);
         if (c < fine.channels)
             blocked_to_planar_1(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, taps, out + c, s,
                                 start + c, job->accumulate);
@@ -246,8 +246,8 @@ static void planar_gradient_sum_task(void *context, int block) {
 
 // Planar -> planar, 3x3x3 at stride 1: 16 voxels of a row in a register, all out channels beside each other.
 // w: [out][in][27], already turned round for the gradient.
-INLINE void planar_planar_row(const int outs, int width, int taps, const float *x, const int32_t *offset, const float *w,
-                              float *const *y, const float *start, int accumulate) {
+INLINE void planar_planar_row(const int outs, int width, int taps, const float *x, const int32_t *offset,
+                              const float *w, float *const *y, const float *start, int accumulate) {
     for (int q = 0; q < width; q += 16) {
         v16 sum[PLANAR_CHANNELS_MAX];
 #pragma clang loop unroll(full)

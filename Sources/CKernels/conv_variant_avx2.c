@@ -16,7 +16,17 @@
 #pragma clang attribute pop
 
 const quintet_kernels quintet_kernels_avx2 = {
-    fast_convolve, fast_convolve_transposed, fast_transform_weights, fast_weight_gradient,
-    fast_bias_gradient, fast_norm_statistics, fast_norm_activate, fast_norm_activate_gradient, fast_add, fast_dice_cross_entropy, fast_softmax, fast_adam,
+    .convolve = fast_convolve,
+    .convolve_transposed = fast_convolve_transposed,
+    .transform_weights = fast_transform_weights,
+    .weight_gradient = fast_weight_gradient,
+    .bias_gradient = fast_bias_gradient,
+    .norm_statistics = fast_norm_statistics,
+    .norm_activate = fast_norm_activate,
+    .norm_activate_gradient = fast_norm_activate_gradient,
+    .add = fast_add,
+    .dice_cross_entropy = fast_dice_cross_entropy,
+    .softmax = fast_softmax,
+    .adam = fast_adam,
 };
 #endif

@@ -6,7 +6,8 @@
 #define UNROLL 4
 #define LANES 16
 #define GRADIENT_CHANNELS 4
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))), apply_to = function)
+#define TARGET "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
+#pragma clang attribute push(__attribute__((target(TARGET))), apply_to = function)
 #include "conv_direct.h"
 #include "conv_planar.h"
 #include "conv_winograd.h"
@@ -16,7 +17,17 @@
 #pragma clang attribute pop
 
 const quintet_kernels quintet_kernels_avx512 = {
-    fast_convolve, fast_convolve_transposed, fast_transform_weights, fast_weight_gradient,
-    fast_bias_gradient, fast_norm_statistics, fast_norm_activate, fast_norm_activate_gradient, fast_add, fast_dice_cross_entropy, fast_softmax, fast_adam,
+    .convolve = fast_convolve,
+    .convolve_transposed = fast_convolve_transposed,
+    .transform_weights = fast_transform_weights,
+    .weight_gradient = fast_weight_gradient,
+    .bias_gradient = fast_bias_gradient,
+    .norm_statistics = fast_norm_statistics,
+    .norm_activate = fast_norm_activate,
+    .norm_activate_gradient = fast_norm_activate_gradient,
+    .add = fast_add,
+    .dice_cross_entropy = fast_dice_cross_entropy,
+    .softmax = fast_softmax,
+    .adam = fast_adam,
 };
 #endif

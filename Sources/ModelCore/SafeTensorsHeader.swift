@@ -19,7 +19,9 @@ struct SafeTensorsHeader {
         var names: Set<String> = []
         try reader.object { name, reader throws(Problem) in
             guard names.insert(name).inserted else { throw Problem(reason: "the name \"\(name)\" occurs twice") }
-            guard names.count <= SafeTensors.Limits.tensorsMax else { throw Problem(reason: "it names too many tensors") }
+            guard names.count <= SafeTensors.Limits.tensorsMax else {
+                throw Problem(reason: "it names too many tensors")
+            }
             if name == "__metadata__" {
                 self.metadata = try Self.strings(&reader)
             } else {
@@ -48,7 +50,9 @@ struct SafeTensorsHeader {
             case "dtype" where type == nil:
                 let text = try reader.string()
                 type = SafeTensors.ElementType(rawValue: text)
-                guard type != nil else { throw Problem(reason: "\"\(name)\" has the unknown number format \"\(text)\"") }
+                guard type != nil else {
+                    throw Problem(reason: "\"\(name)\" has the unknown number format \"\(text)\"")
+                }
             case "shape" where shape == nil: shape = try reader.numbers(most: SafeTensors.Limits.dimensionsMax)
             case "data_offsets" where offsets == nil: offsets = try reader.numbers(most: 2)
             default: throw Problem(reason: "\"\(name)\" has an unexpected or repeated field \"\(key)\"")
@@ -72,7 +76,10 @@ struct SafeTensorsHeader {
     // As the format demands: the tensors cover the data without overlap and without holes.
     private func checkLayout(dataByteCount: Int) throws(Problem) {
         var end = 0
-        for entry in entries.sorted(by: { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }) {
+        let order = entries.sorted {
+            ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound)
+        }
+        for entry in order {
             guard entry.bytes.lowerBound == end else {
                 let what = entry.bytes.lowerBound < end ? "overlaps another tensor" : "leaves a hole before it"
                 throw Problem(reason: "\"\(entry.name)\" \(what)")
@@ -139,7 +146,9 @@ extension SafeTensorsHeader {
             var result: [Int] = []
             if take("]") { return result }
             repeat {
-                guard result.count < most else { throw Problem(reason: "a list in its header has more than \(most) numbers") }
+                guard result.count < most else {
+                    throw Problem(reason: "a list in its header has more than \(most) numbers")
+                }
                 result.append(try number())
             } while take(",")
             try expect("]")
@@ -196,7 +205,9 @@ extension SafeTensorsHeader {
         private mutating func escapedScalar() throws(Problem) -> Character {
             var code = try hexadecimal()
             if (0xD800..<0xDC00).contains(code) {
-                guard take("\\"), take("u") else { throw Problem(reason: "a string in its header has half a character") }
+                guard take("\\"), take("u") else {
+                    throw Problem(reason: "a string in its header has half a character")
+                }
                 let low = try hexadecimal()
                 guard (0xDC00..<0xE000).contains(low) else {
                     throw Problem(reason: "a string in its header has half a character")

@@ -30,14 +30,14 @@ struct UNetProgram {
         return builder.program
     }
 
-    private var isOutputPlanar: Bool { configuration.outChannels <= PLANAR_CHANNELS_LIMIT }
+    private var isOutputPlanar: Bool { configuration.outChannels <= planarChannelsMax }
 
     private init(_ configuration: UNetConfiguration, _ parameters: UNetParameters, _ shape: TensorShape3D) {
         self.configuration = configuration
         self.parameters = parameters
         // An identity around the first layer would have to add a planar tensor to a blocked one: blocked both, then.
         let identity = configuration.strides[0] == 1 && configuration.inChannels == configuration.channels[0]
-        let planar = configuration.inChannels <= PLANAR_CHANNELS_LIMIT && !identity
+        let planar = configuration.inChannels <= planarChannelsMax && !identity
         let layout = Self.layout(shape, channels: configuration.inChannels, planar: planar)
         let view = ValueView(value: 0, firstBlock: 0, layout: layout)
         program = NetworkProgram(input: view, logits: view)
@@ -57,7 +57,9 @@ struct UNetProgram {
         return layout.planar != 0 ? Int(layout.channels) : up(layout.split) + up(layout.channels - layout.split)
     }
 
-    private mutating func value(_ shape: TensorShape3D, channels: Int, planar: Bool = false, split: Int = 0) -> ValueView {
+    private mutating func value(
+        _ shape: TensorShape3D, channels: Int, planar: Bool = false, split: Int = 0
+    ) -> ValueView {
         let layout = Self.layout(shape, channels: channels, planar: planar, split: split)
         program.values.append(ValueShape(shape: shape, planar: planar, blockCount: Self.blocks(layout)))
         return ValueView(value: program.values.count - 1, firstBlock: 0, layout: layout)
@@ -235,4 +237,4 @@ struct UNetProgram {
 }
 
 /// Channels up to which a network's input and output lie planar (`PLANAR_CHANNELS_MAX` of the kernels).
-let PLANAR_CHANNELS_LIMIT = 4
+let planarChannelsMax = 4

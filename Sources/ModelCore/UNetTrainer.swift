@@ -150,7 +150,8 @@ public final class UNetTrainer {
             throw ModelError.unsuitableFile(
                 name: checkpoint.name, reason: "the optimiser's state is unsound. Start from an earlier checkpoint.")
         }
-        for (part, region) in [(values, runner.plan.weights), (means, runner.plan.means), (squares, runner.plan.squares)] {
+        let plan = runner.plan
+        for (part, region) in [(values, plan.weights), (means, plan.means), (squares, plan.squares)] {
             part.withUnsafeBufferPointer { runner.backend.upload($0, to: region) }
         }
         zeroGradients()

@@ -53,7 +53,8 @@ void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolu
 /// y = conv(x) + bias, or y += conv(x) + bias when accumulate is not 0. bias: [coarse C] or NULL.
 void quintet_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                       const float *packed, const float *bias, float *y, int accumulate);
-/// x = conv^T(y) + bias: the gradient with respect to x, and a transposed convolution's forward. bias: [fine C] or NULL.
+/// x = conv^T(y) + bias: the gradient with respect to x, and a transposed convolution's forward. bias: [fine C] or
+/// NULL.
 void quintet_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
                                  const float *packed, const float *bias, float *x, int accumulate);
 /// gradient [coarse C, fine C, k, k, k] += sum over voxels of x * yGradient; scratch from quintet_gradient_scratch.
@@ -110,4 +111,6 @@ int quintet_variant_available(int variant);
 int quintet_variant_current(void);
 void quintet_variant_force(int variant);
 void quintet_variant_release(void);
+/// 1: this thread's operations keep to the direct kernels (for judging Winograd's rounding), 0: as the shapes ask.
+void quintet_winograd_forbid(int forbidden);
 #endif
