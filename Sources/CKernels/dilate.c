@@ -74,7 +74,8 @@ INLINE void add_offsets(const quintet_dilation *d, int32_t reach, size_t first, 
                     memset(to + row * pitch, 0xff, (d->height - row) * pitch * sizeof *to);
                 }
                 if (y_begin >= y_end) continue;
-                const uint64_t *from = wide + (size_t)(z + dz - (ptrdiff_t)low) * plane + (size_t)(y_begin + dy) * pitch;
+                const uint64_t *slice = wide + (size_t)(z + dz - (ptrdiff_t)low) * plane;
+                const uint64_t *from = slice + (size_t)(y_begin + dy) * pitch;
                 uint64_t *rows = to + (size_t)y_begin * pitch;
                 size_t count = (size_t)(y_end - y_begin) * pitch;
                 for (size_t i = 0; i < count; i++) rows[i] |= from[i];

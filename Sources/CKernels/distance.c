@@ -20,7 +20,8 @@ void quintet_distance_rows(const uint8_t *mask, size_t width, size_t first_row, 
     }
 }
 
-// One line: heights f at 0 ..< count (in voxels, squares scaled by 1 / spacing^2); parabolas `vertex` rule from `border`.
+// One line: heights f at 0 ..< count (in voxels, squares scaled by 1 / spacing^2); the parabola at vertex[i] is the
+// lowest from border[i] on.
 static void spread(const double *f, size_t count, double *vertex, double *border, double *out) {
     ptrdiff_t top = -1;
     for (size_t q = 0; q < count; q++) {

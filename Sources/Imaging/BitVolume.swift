@@ -94,7 +94,9 @@ package struct BitVolume: Sendable {
     }
 
     /// Pairs the indexes of words here with those in a window on them.
-    private func copyWords(_ slices: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>, _ body: (Int, Int) -> Void) {
+    private func copyWords(
+        _ slices: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>, _ body: (Int, Int) -> Void
+    ) {
         for z in slices.clamped(to: 0..<shape.depth) {
             for y in rows.clamped(to: 0..<shape.height) {
                 let here = (z * shape.height + y) * shape.wordsPerRow

@@ -6,7 +6,7 @@ public enum DistanceTransform {
     /// Distance of every voxel's centre to the nearest set voxel's; 0 in the mask, infinity when the mask is empty.
     /// Relative error below 1e-6.
     ///
-    /// `scipy.ndimage.distance_transform_edt(x)` measures the other way: from the set voxels to the nearest that is not.
+    /// `scipy.ndimage.distance_transform_edt(x)` measures the other way: from set voxels to the nearest that is not.
     public static func distanceMM(to mask: Mask, pool: ThreadPool? = nil) -> Volume<Float> {
         let shape = mask.shape, spacing = mask.geometry.spacing
         let distances = [Float](unsafeUninitializedCapacity: shape.voxelCount) { squared, initialized in

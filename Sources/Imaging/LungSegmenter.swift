@@ -20,7 +20,7 @@ public struct LungSegmenter: Sendable {
 
     /// The lungs of a CT.
     ///
-    /// - Parameter volume: Hounsfield units in canonical RAS+ order: x to the patient's right, y to anterior, z upwards.
+    /// - Parameter volume: Hounsfield units in canonical RAS+ order: x to the patient's right, y to anterior, z up.
     /// - Returns: the mask of both lungs on the same grid.
     /// - Throws: `LungSegmentationError.noLungFound`.
     public func segment(_ volume: Volume<Float>, pool: ThreadPool) throws(LungSegmentationError) -> Mask {

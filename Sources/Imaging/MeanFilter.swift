@@ -100,8 +100,8 @@ package struct BoxSums {
 
     /// Sets the words of `out` in the region to "the mean over the box > threshold".
     ///
-    /// - Parameter threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly 0.2
-    ///   and not above it.
+    /// - Parameter threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly
+    ///   0.2 and not above it.
     package func setWhereMeanExceeds(_ threshold: Double, out: UnsafeMutableBufferPointer<UInt64>, pool: ThreadPool?) {
         precondition(threshold >= 0 && threshold <= 1, "a mean of values in [0, 1] is compared with such a value")
         let millionths = UInt64((threshold * 1e6).rounded())

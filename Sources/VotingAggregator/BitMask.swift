@@ -32,14 +32,38 @@ public struct BitMask: Hashable, Sendable {
     }
 
     /// Bit = `values` > `threshold`; a value that is not a number is not above it. For votes (method.md A4).
-    public init(shape: VolumeShape, values: UnsafeBufferPointer<Float>, above threshold: Float) {
-        self.init(shape: shape)
-        precondition(values.count == shape.voxelCount, "a value for every voxel")
-        for row in 0..<shape.rowCount {
-            for x in 0..<shape.width where values[row * shape.width + x] > threshold {
-                words[row * shape.wordsPerRow + x / 64] |= 1 << UInt64(x % 64)
+    ///
+    /// - Parameters:
+    ///   - values: one for each voxel, C order (z, y, x).
+    ///   - threshold: finite.
+    public init(
+        shape: VolumeShape, values: UnsafeBufferPointer<Float>, above threshold: Float, pool: ThreadPool? = nil
+    ) {
+        precondition(threshold.isFinite, "a threshold is a number")
+        // Above a float is the same as at least the next one.
+        self = BitMask(filling: shape).atLeast(threshold.nextUp, values, pool: pool)
+    }
+
+    /// Every voxel set.
+    public init(filling shape: VolumeShape) {
+        self.init(shape: shape, words: BitVolume(shape: shape, words: BitMask(shape: shape).words).complement().words)
+    }
+
+    private static let taskRows = 256
+
+    /// The voxels whose value is at least `threshold`; one that is not a number is not.
+    func atLeast(_ threshold: Float, _ values: UnsafeBufferPointer<Float>, pool: ThreadPool?) -> BitMask {
+        precondition(values.count == shape.voxelCount, "\(shape) has \(shape.voxelCount) values")
+        let found = [UInt64](unsafeUninitializedCapacity: words.count) { out, initialized in
+            initialized = words.count
+            words.withUnsafeBufferPointer { mask in
+                nonisolated(unsafe) let (values, mask, out) = (values.baseAddress, mask.baseAddress, out.baseAddress)
+                runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                    quintet_bits_at_least(values, threshold, mask, shape.width, $0.lowerBound, $0.count, out)
+                }
             }
         }
+        return BitMask(shape: shape, words: found)
     }
 
     /// 0 or 1 for every voxel, C order (z, y, x).

@@ -63,7 +63,8 @@ extension BitMask {
         }
         let wordCount: UInt64 = try reader.next()
         guard wordCount == UInt64(shape.bitWordCount) else {
-            throw VotingError.damagedMask("it claims \(wordCount) words where \(shape) voxels are \(shape.bitWordCount)")
+            throw VotingError.damagedMask(
+                "it claims \(wordCount) words where \(shape) voxels are \(shape.bitWordCount)")
         }
         self.init(shape: shape)
         try reader.fill(&words)

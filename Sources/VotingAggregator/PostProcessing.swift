@@ -1,4 +1,3 @@
-import CKernels
 import Imaging
 import Numerics
 
@@ -15,8 +14,6 @@ public struct LesionAnswer: Sendable {
 /// Everything is integer arithmetic behind one comparison or rounding a voxel, so the answer has the same bytes on any
 /// machine and for any number of threads.
 public enum PostProcessing {
-    private static let taskRows = 256
-
     /// - Parameters:
     ///   - healthy: V, the voted mask.
     ///   - intensity: H in [0, 1], C order (z, y, x), of the same shape.
@@ -33,7 +30,7 @@ public enum PostProcessing {
         guard let region = lung.boundingBox() else { return LesionAnswer(core: lung, grown: lung) }
         let unhealthy = lung.subtracting(healthy)
         let (core, full) = intensity.voxels.withUnsafeBufferPointer { values in
-            let bright = bright(values, unhealthy, settings, pool)
+            let bright = unhealthy.atLeast(settings.brightIntensity, values, pool: pool)
             let coreSums = { BoxSums(bits: $0, shape: shape, box: settings.brightBox, region: region) }
             let fullSums = {
                 BoxSums(bits: $0, intensities: values, shape: shape, box: settings.fullBox, region: region)
@@ -67,25 +64,6 @@ public enum PostProcessing {
         }
         let touched = seed.words.withUnsafeBufferPointer { components.touched(by: $0) }
         return BitMask(shape: inside.shape, words: components.bits(keeping: touched, pool: pool))
-    }
-
-    /// D: unhealthy and bright.
-    private static func bright(
-        _ values: UnsafeBufferPointer<Float>, _ unhealthy: BitMask, _ settings: PostProcessingSettings,
-        _ pool: ThreadPool?
-    ) -> BitMask {
-        let shape = unhealthy.shape
-        let words = [UInt64](unsafeUninitializedCapacity: shape.bitWordCount) { words, initialized in
-            initialized = shape.bitWordCount
-            unhealthy.words.withUnsafeBufferPointer { mask in
-                nonisolated(unsafe) let (values, mask, words) = (values.baseAddress, mask.baseAddress, words.baseAddress)
-                runRanges(shape.rowCount, stride: taskRows, on: pool) {
-                    quintet_bits_at_least(
-                        values, settings.brightIntensity, mask, shape.width, $0.lowerBound, $0.count, words)
-                }
-            }
-        }
-        return BitMask(shape: shape, words: words)
     }
 
     private static func exceeding(

@@ -97,6 +97,19 @@ private struct DrawnChest {
         }
     }
 
+    @Test func volumesOfAnyShapeAreHandled() {
+        var stream = RandomKey(seed: 12, purpose: .phantomNoise).stream()
+        for (depth, height, width) in [(1, 1, 1), (1, 60, 70), (40, 1, 1), (3, 64, 64), (30, 20, 130)] {
+            let shape = VolumeShape(depth: depth, height: height, width: width)
+            for spacing in [Spacing(zMM: 1, yMM: 1, xMM: 1), Spacing(zMM: 10, yMM: 0.5, xMM: 3)] {
+                let noise = (0..<shape.voxelCount).map { _ in stream.uniform(-1100, 200) }
+                let volume = Volume(shape: shape, geometry: Geometry(spacing: spacing), voxels: noise)
+                let found = try? LungSegmenter().segment(volume, pool: pool)
+                #expect(found.map { $0.shape == shape } ?? true)
+            }
+        }
+    }
+
     @Test(
         .enabled(if: hasData, "needs the real CT volumes in ../shared/data"),
         arguments: [

@@ -18,8 +18,9 @@ import VotingAggregator
         #expect(bits.voxelCount == mask.voxels.reduce(0) { $0 + Int($1) })
         #expect(bits[2, 4, width - 1] == (mask[2, 4, width - 1] == 1))
         #expect(try BitMask(bytes: bits.bytes()) == bits)
-        let values = mask.voxels.map { Float($0) - 0.5 }
-        #expect(values.withUnsafeBufferPointer { BitMask(shape: mask.shape, values: $0, above: 0) } == bits)
+        let values = mask.voxels.map { $0 == 1 ? Float(0.95).nextUp : 0.95 }
+        #expect(values.withUnsafeBufferPointer { BitMask(shape: mask.shape, values: $0, above: 0.95) } == bits)
+        #expect(BitMask(filling: mask.shape).voxelCount == mask.shape.voxelCount)
     }
 
     @Test func setOperationsAndBoxesAreThoseOfTheVoxels() {

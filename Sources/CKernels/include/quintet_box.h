@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// What is summed. Every set bit weighs 1, or - with `intensities` - round(clip(intensity, 0, 1) * 2^shift), shift <= 24
-/// (not a number weighs 0). Bits are rows of words (quintet_bits.h), intensities rows of floats.
+/// What is summed. Every set bit weighs 1, or - with `intensities` - round(clip(intensity, 0, 1) * 2^shift), with
+/// shift <= 24 (not a number weighs 0). Bits are rows of words (quintet_bits.h), intensities rows of floats.
 typedef struct {
     const uint64_t *bits;
     const float *intensities; // NULL: weight 1
