@@ -61,6 +61,9 @@ struct MemoryPlan {
         return MemoryRegion(offset: whole.offset + specification.offset, count: specification.count)
     }
 
+    /// Floats of one value. No overflow: sides are at most 2^16 + 2, blocks a few hundred.
+    static func floatCount(_ value: ValueShape) -> Int { blockFloats(value) * value.blockCount }
+
     private static func blockFloats(_ value: ValueShape) -> Int {
         (value.shape.depth + 2) * (value.shape.height + 2) * (value.shape.width + 2) * (value.planar ? 1 : 16)
     }

@@ -9,10 +9,26 @@ final class NetworkRunner {
     var observer: ((String) -> Void)?
 
     init(_ configuration: UNetConfiguration, shape: TensorShape3D, training: Bool, pool: ThreadPool) throws {
-        let parameters = UNetParameters(configuration)
-        let program = UNetProgram.make(configuration, parameters: parameters, shape: shape, training: training)
-        plan = MemoryPlan(program, parameters: parameters, training: training)
+        plan = try Self.plan(configuration, shape: shape, training: training)
         backend = try CPUBackend(pool: pool, floatCount: plan.floatCount)
+    }
+
+    /// - Parameter shape: padded here to multiples of the strides' product.
+    /// - Throws: `ModelError.unsuitableShape`.
+    static func plan(_ configuration: UNetConfiguration, shape: TensorShape3D, training: Bool) throws -> MemoryPlan {
+        let sides = [shape.depth, shape.height, shape.width]
+        guard sides.allSatisfy((1...TensorShape3D.sideMax).contains) else {
+            throw ModelError.unsuitableShape("An input of \(shape) voxels is impossible: each side must be 1 to 65536.")
+        }
+        let padded = shape.rounded(upToMultipleOf: configuration.strideProduct)
+        let parameters = UNetParameters(configuration)
+        let program = UNetProgram.make(configuration, parameters: parameters, shape: padded, training: training)
+        // Offsets within a tensor are 32 bits wide in the kernels.
+        guard program.values.allSatisfy({ MemoryPlan.floatCount($0) <= Int(Int32.max) }) else {
+            throw ModelError.unsuitableShape(
+                "An input of \(shape) is too large for this network in one piece. Use a smaller slab.")
+        }
+        return MemoryPlan(program, parameters: parameters, training: training)
     }
 
     var arenaByteCount: Int { plan.floatCount * MemoryLayout<Float>.stride }

@@ -46,9 +46,8 @@ public final class UNetTrainer {
     ///   - shape: of every sample. Sides must be multiples of the strides' product: padding would count as background.
     /// - Throws: `ModelError.unsuitableShape` or `.outOfMemory`.
     public init(model: UNetModel, shape: TensorShape3D, learningRate: Float, pool: ThreadPool) throws {
-        try UNetPredictor.check(shape, model.configuration)
         let product = model.configuration.strideProduct
-        guard shape.rounded(upToMultipleOf: product) == shape else {
+        guard [shape.depth, shape.height, shape.width].allSatisfy({ $0 % product == 0 }) else {
             throw ModelError.unsuitableShape(
                 "A training sample is \(shape), but this network needs sides that are multiples of \(product). "
                     + "Choose such a slab size in the preset.")
@@ -67,6 +66,13 @@ public final class UNetTrainer {
 
     /// Bytes of the one block that holds weights, gradients, optimiser and all tensors of a step.
     public var arenaByteCount: Int { runner.arenaByteCount }
+
+    /// What `arenaByteCount` would be, without making anything.
+    ///
+    /// - Throws: `ModelError.unsuitableShape`.
+    public static func arenaByteCount(configuration: UNetConfiguration, shape: TensorShape3D) throws -> Int {
+        try NetworkRunner.plan(configuration, shape: shape, training: true).floatCount * MemoryLayout<Float>.stride
+    }
 
     public func zeroGradients() { runner.backend.fill(runner.plan.gradients, with: 0) }
 
