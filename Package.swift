@@ -64,7 +64,7 @@ let package = Package(
             "CoordinatorTests",
             ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
             resources: [.copy("Transcripts")]),
-        tests("RoadTests", ["quintet"]),
+        tests("RoadTests", ["quintet", "Platform"]),
         tests("TidyTests", []),
     ]
 )

@@ -20,6 +20,11 @@ public enum StopSignal {
         // Made here, not in the handler.
         _ = isRequested
         for slot in 0..<4 { withSlot(slot) { _ = $0.load(ordering: .relaxed) } }
+        // A parent may have started this program from a thread that blocks all signals (Dispatch's do).
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         for number in [SIGINT, SIGTERM] { signal(number, handle) }
         let before = signal(SIGHUP, handle), ignored = SIG_IGN
         if unsafeBitCast(before, to: Int.self) == unsafeBitCast(ignored, to: Int.self) { signal(SIGHUP, ignored) }

@@ -8,6 +8,8 @@ import Recipes
 final class ClusterSession {
     let client: CoordinatorClient
     private let local: LocalCluster?
+    /// The last run that was waited for has ended.
+    private var isFinished = false
 
     /// From the command line: `--coordinator` or an own one.
     init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
@@ -78,7 +80,8 @@ final class ClusterSession {
             guard let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) else {
                 throw CommandError("the coordinator does not know \(run) any more")
             }
-            guard status.state == "running" else {
+            isFinished = status.state != "running"
+            guard !isFinished else {
                 if status.state == "cancelled" { throw CommandError("\(run) was cancelled") }
                 return status
             }
@@ -98,5 +101,5 @@ final class ClusterSession {
 
     func killWorkerProcess(named worker: String) -> Bool { local?.killWorkerProcess(named: worker) ?? false }
 
-    func close() { local?.close() }
+    func close() { local?.close(isFinished: isFinished) }
 }

@@ -53,7 +53,8 @@ final class ProgressLine: @unchecked Sendable {
 
     /// What coordinator and worker say while a command runs; only what went wrong matters then.
     func log(_ text: String) {
-        guard ["refus", "fail", "full", "damaged", "lost", "cannot"].contains(where: text.contains) else { return }
+        let alarms = ["refused", "fail", "full", "damaged", "lost", "cannot", "will not"]
+        guard alarms.contains(where: text.contains), !text.contains(" ended") else { return }
         say(text)
     }
 

@@ -75,13 +75,15 @@ final class LocalCluster {
     }
 
     /// Workers hand their work back, then the coordinator leaves; everything acknowledged is on disk.
-    func close() {
+    /// - Parameter isFinished: nothing is left to go on with, so what the workers had fetched may go.
+    func close(isFinished: Bool) {
         processes.forEach { $0.signal(SIGTERM) }
         daemon?.daemon.requestDrain()
         daemon?.thread.join()
         for process in processes { _ = process.wait() }
         server.requestStop()
         serverThread.join()
+        if isFinished { try? FileSystem.removeTree("\(stateFolder)/cache") }
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Testing
 
 /// Runs the real program, as a user would: real processes, real sockets, real SQLite.
@@ -50,38 +51,38 @@ struct Road {
     }
 }
 
-/// One process of the program. Its output goes to files, so that nothing blocks on a full pipe.
+/// One process of the program. Its output goes to a file, so that nothing blocks on a full pipe.
 final class RunningProgram {
-    private let process = Process()
+    private let process: ChildProcess
     private let outputPath: String
-    private let errorPath: String
 
     init(_ words: [String], folder: String, environment: [String: String]) throws {
-        let stem = folder + "/.process-" + UUID().uuidString
-        (outputPath, errorPath) = (stem + ".out", stem + ".err")
-        for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-        process.executableURL = URL(fileURLWithPath: Road.program)
-        process.arguments = words
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: outputPath)
-        process.standardError = FileHandle(forWritingAtPath: errorPath)
-        try process.run()
+        outputPath = folder + "/.process-" + UUID().uuidString
+        // Through a shell, which goes to the folder, keeps the two outputs apart and is then the program itself.
+        process = try ChildProcess(
+            executable: "/bin/sh",
+            arguments: ["-c", "cd \"$1\" && out=$2 && shift 2 && exec \"$@\" >$out.out 2>$out.err", "sh", folder]
+                + [outputPath, Road.program] + words,
+            environment: environment)
     }
 
-    var isRunning: Bool { process.isRunning }
+    var isRunning: Bool { process.poll() == nil }
 
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    func signal(_ number: Int32) { process.signal(number) }
 
+    /// - Returns: 128 and more for a signal, as a shell has it.
     func wait() -> Road.Outcome {
-        process.waitUntilExit()
-        return Road.Outcome(code: process.terminationStatus, output: text(outputPath), errors: text(errorPath))
+        let code: Int32
+        switch process.wait() {
+        case .code(let value): code = value
+        case .signal(let number): code = 128 + number
+        }
+        return Road.Outcome(code: code, output: text(".out"), errors: text(".err"))
     }
 
-    var errorsSoFar: String { text(errorPath) }
+    var errorsSoFar: String { text(".err") }
 
-    private func text(_ path: String) -> String {
-        String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    private func text(_ ending: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: outputPath + ending) ?? Data(), as: UTF8.self)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 /// The whole road with a tiny network: phantoms, prepare, train, segment, evaluate.
 @Suite(.serialized) struct RoadTests {
     static let grid = ["--preset", "demo", "--spacing", "6,5,5", "--plane", "40,64"]
-    static let network = ["--iterations", "12", "--slab", "8", "--channels", "8,16", "--strides", "2", "--batch", "2"]
+    static let network = ["--slab", "8", "--channels", "8,16", "--strides", "2", "--batch", "2"]
 
     /// Phantoms and a data set, made once for all tests of a road.
     private func prepared() throws -> Road {
@@ -18,10 +18,12 @@ import Testing
         return road
     }
 
-    private func train(_ road: Road, _ run: String, _ more: [String] = []) throws -> RunningProgram {
+    private func train(
+        _ road: Road, _ run: String, iterations: Int = 12, _ more: [String] = []
+    ) throws -> RunningProgram {
         try road.start(
             ["train", "--data", "data", "--run", run, "--replicas", "3", "--checkpoint-seconds", "1"] + Self.network
-                + more)
+                + ["--iterations", "\(iterations)"] + more)
     }
 
     private func replicas(_ road: Road, _ run: String) -> [Data?] {
@@ -68,14 +70,14 @@ import Testing
     @Test func aWorkerKilledAtAnyMomentChangesNoByte() throws {
         let road = try prepared()
         defer { road.remove() }
-        #expect(try train(road, "calm", ["--quiet"]).wait().code == 0)
+        #expect(try train(road, "calm", iterations: 120, ["--quiet"]).wait().code == 0)
 
         let coordinator = try road.start([
             "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--lease-seconds", "2", "--port-file", "port",
         ])
         defer { coordinator.signal(SIGTERM) }
         let address = try address(of: coordinator, road)
-        let submitted = try train(road, "stormy", ["--coordinator", address, "--quiet"])
+        let submitted = try train(road, "stormy", iterations: 120, ["--coordinator", address, "--quiet"])
         // Workers die at moments that differ from run to run; the bytes must not.
         var kills = 0
         for delay in [0.4, 0.9, 1.7] {
@@ -98,12 +100,12 @@ import Testing
     @Test func anInterruptedTrainingGoesOnWithTheSameCommand() throws {
         let road = try prepared()
         defer { road.remove() }
-        #expect(try train(road, "calm", ["--quiet"]).wait().code == 0)
-        let first = try train(road, "stopped")
+        #expect(try train(road, "calm", iterations: 120, ["--quiet"]).wait().code == 0)
+        let first = try train(road, "stopped", iterations: 120)
         Thread.sleep(forTimeInterval: 0.6)
         first.signal(SIGINT)
         _ = first.wait()
-        let second = try train(road, "stopped").wait()
+        let second = try train(road, "stopped", iterations: 120).wait()
         #expect(second.code == 0, "\(second.errors)")
         #expect(replicas(road, "calm") == replicas(road, "stopped"))
     }
