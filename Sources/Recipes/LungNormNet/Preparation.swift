@@ -49,11 +49,7 @@ public enum Preparation {
             mask.geometry = ct.volume.geometry
             return mask
         }
-        guard given.volume.shape == ct.volume.shape else {
-            throw RecipeError.inputRefused("\(given.source.name) has \(given.volume.shape) voxels and its CT "
-                + "\(ct.source.name) has \(ct.volume.shape); the lung mask must lie on the CT's grid")
-        }
-        let mask = given.mask
+        let mask = try refusing { try given.mask(on: ct.source) }
         guard mask.voxels.contains(1) else {
             throw RecipeError.inputRefused("\(given.source.name): the lung mask is empty; give one with the lungs in "
                 + "it, or leave it out to have it made")

@@ -155,11 +155,8 @@ struct SegmentationPlan {
     func volume(_ item: Archive.Item, session: ClusterSession) throws -> VolumeSubmission {
         func blob(_ role: String, _ path: String) throws -> BlobReference {
             let name = Archive.fileName(path)
-            let lowercased = name.lowercased()
-            if [".hdr", ".hdr.gz", ".mhd"].contains(where: lowercased.hasSuffix) {
-                let image = try ImageFile.read(path: path)
-                return try session.publish(
-                    bytes: NIfTIFile.encode(image.volume, like: image.source), role: role, name: name)
+            if let joined = try ImageFile.joined(path: path) {
+                return try session.publish(bytes: joined, role: role, name: name)
             }
             return try session.publish(role: role, name: name, path: path)
         }

@@ -1,0 +1,116 @@
+import Foundation
+import Imaging
+import Numerics
+import Recipes
+import SynthData
+import Testing
+import VotingAggregator
+
+@Suite struct PreparationTests {
+    // One for each use: tests run side by side, and a pool has one caller at a time.
+    static var pool: ThreadPool { ThreadPool(threadCount: 2) }
+    static let preset: Preset = {
+        var preset = Preset.demo
+        preset.spacing = Spacing(zMM: 8, yMM: 7, xMM: 7)
+        (preset.planeHeight, preset.planeWidth) = (24, 32)
+        return preset
+    }()
+    static let phantom = ChestPhantom.make(
+        .init(seed: 3, index: 1, spacing: Spacing(zMM: 8, yMM: 5, xMM: 5), diseased: true, severity: 0.8))
+
+    /// A volume as a file of another orientation would hold it.
+    static func loaded(_ volume: Volume<Float>, orientation: String) throws -> LoadedImage {
+        let stored = volume.reoriented(from: .canonical, to: Orientation(code: orientation)!)
+        return try NIfTIFile.read(bytes: NIfTIFile.encode(stored), name: "\(orientation).nii.gz")
+    }
+
+    static func floats(_ mask: Mask) -> Volume<Float> { mask.with(mask.voxels.map { Float($0) }) }
+
+    @Test(arguments: ["RAS", "LPS", "SAR", "IPL"])
+    func theAnswerLiesOnTheFilesOwnGridWhateverItsOrientation(orientation: String) throws {
+        let ct = try Self.loaded(Self.phantom.ct, orientation: orientation)
+        let volume = try Preparation.run(
+            ct: ct, lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: orientation), preset: Self.preset,
+            planeHeight: Self.preset.planeHeight, planeWidth: Self.preset.planeWidth, forTraining: false,
+            pool: Self.pool)
+        let answer = try ReferenceAnswers.none(volume, preset: Self.preset, pool: Self.pool)
+        #expect(answer.grown.shape == ct.volume.shape)
+        #expect(answer.grown.geometry == ct.source.geometry)
+        let bytes = NIfTIFile.encode(answer.grown, like: ct.source)
+        let written = try NIfTIFile.read(bytes: bytes, name: "answer.nii.gz")
+        #expect(written.source.geometry == ct.source.geometry && written.source.orientation == ct.source.orientation)
+        // Brought to one orientation, it is the same answer.
+        let canonical = written.mask.reoriented(from: ct.source.orientation, to: .canonical)
+        let reference = try Preparation.run(
+            ct: Self.loaded(Self.phantom.ct, orientation: "RAS"),
+            lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: "RAS"), preset: Self.preset,
+            planeHeight: Self.preset.planeHeight, planeWidth: Self.preset.planeWidth, forTraining: false,
+            pool: Self.pool)
+        let expected = try ReferenceAnswers.none(reference, preset: Self.preset, pool: Self.pool).grown
+        #expect(expected.voxels.contains(1))
+        #expect(canonical.voxels == expected.voxels)
+    }
+
+    @Test func thePlaneGrowsUntilTheLungsFitSoThatNoVoxelGoesWithoutAnAnswer() throws {
+        let volume = try Preparation.run(
+            ct: Self.loaded(Self.phantom.ct, orientation: "LPS"),
+            lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: "LPS"), preset: Self.preset,
+            planeHeight: 8, planeWidth: 8, forTraining: false, pool: Self.pool)
+        #expect(volume.lung.shape.height > 8 && volume.lung.shape.height % Self.preset.strideProduct == 0)
+        let wide = try Preparation.run(
+            ct: Self.loaded(Self.phantom.ct, orientation: "LPS"),
+            lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: "LPS"), preset: Self.preset,
+            planeHeight: 64, planeWidth: 64, forTraining: false, pool: Self.pool)
+        #expect(volume.lungML == wide.lungML)
+    }
+
+    @Test func brightRimsAreTakenOutForTrainingAndNeverOutOfATestVolume() throws {
+        // A lung mask that reaches into the chest wall: the wall is bright and lies on the rim.
+        let wide = Morphology.dilated(
+            Self.phantom.lung, by: StructuringElement(ballRadiusMM: 9, spacing: Spacing(zMM: 8, yMM: 5, xMM: 5)))
+        func prepare(forTraining: Bool) throws -> PreparedVolume {
+            try Preparation.run(
+                ct: Self.loaded(Self.phantom.ct, orientation: "RAS"),
+                lung: Self.loaded(Self.floats(wide), orientation: "RAS"), preset: Self.preset, planeHeight: 24,
+                planeWidth: 32, forTraining: forTraining, pool: Self.pool)
+        }
+        let training = try prepare(forTraining: true), test = try prepare(forTraining: false)
+        #expect(test.edgeVoxelsRemoved == 0)
+        #expect(training.edgeVoxelsRemoved > 0)
+        let removed = zip(test.lung.voxels, training.lung.voxels).filter { $0 == 1 && $1 == 0 }.count
+        #expect(removed == training.edgeVoxelsRemoved)
+        #expect(zip(training.lung.voxels, training.intensity.voxels).allSatisfy { $0 == 1 || $1 == 0 })
+    }
+
+    @Test func aMaskOnAnotherGridAndAnEmptyOneAreRefusedByName() throws {
+        let ct = try Self.loaded(Self.phantom.ct, orientation: "RAS")
+        let empty = try Self.loaded(
+            Self.phantom.ct.with([Float](repeating: 0, count: Self.phantom.ct.shape.voxelCount)), orientation: "RAS")
+        let other = try Self.loaded(
+            Volume(repeating: 1, shape: VolumeShape(depth: 4, height: 4, width: 4), geometry: ct.volume.geometry),
+            orientation: "LPS")
+        for (mask, name) in [(empty, "RAS.nii.gz"), (other, "LPS.nii.gz")] {
+            #expect {
+                try Preparation.run(
+                    ct: ct, lung: mask, preset: Self.preset, planeHeight: 24, planeWidth: 32, forTraining: false,
+                    pool: Self.pool)
+            } throws: { error in
+                guard case RecipeError.inputRefused(let message) = error else { return false }
+                return message.contains(name)
+            }
+        }
+    }
+
+    @Test func aDataSetsFilesHoldWhatWasPrepared() throws {
+        let volume = try Preparation.run(
+            ct: Self.loaded(Self.phantom.ct, orientation: "LPS"),
+            lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: "LPS"), preset: Self.preset,
+            planeHeight: 24, planeWidth: 32, forTraining: true, pool: Self.pool)
+        let (image, lung) = volume.encoded()
+        let readImage = try NIfTIFile.read(bytes: image, name: "image"), readLung = try NIfTIFile.read(
+            bytes: lung, name: "lung")
+        #expect(readLung.mask.voxels == volume.lung.voxels)
+        let worst = zip(readImage.volume.voxels, volume.intensity.voxels).map { abs($0 - $1) }.max() ?? 1
+        #expect(worst < 1.0 / 60_000)
+    }
+}
