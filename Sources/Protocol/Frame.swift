@@ -23,6 +23,7 @@ public struct Frame: Hashable, Sendable {
     }
 }
 
+/// Frames as bytes: what `FrameDecoder` reads.
 public enum FrameEncoder {
     /// The first bytes of a connection, in either direction, before the first frame.
     public static let magic: [UInt8] = Array("QNTT".utf8)

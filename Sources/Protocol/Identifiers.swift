@@ -34,6 +34,7 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// A run's number, given by its coordinator; unique in one state folder.
 public struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public var value: UInt64
     public init(_ value: UInt64) { self.value = value }

@@ -1,6 +1,7 @@
 // Every message between coordinator, workers and clients. What each field means is said here; how it becomes bytes,
 // in MessageCoding.swift; docs/PROTOCOL.md shows one golden example of each.
 
+/// Who dials a coordinator: one that computes, or one that submits and asks.
 public enum PeerRole: UInt8, Sendable { case worker = 1, client = 2 }
 
 /// First message of a connection, from the peer that dialled.
@@ -34,6 +35,7 @@ public struct Hello: Hashable, Sendable {
     }
 }
 
+/// The coordinator's answer to a hello that it takes: what both speak from now on.
 public struct Welcome: Hashable, Sendable {
     public var version: UInt16
     public var build: String
@@ -62,6 +64,7 @@ public enum RefusalCode: UInt8, Sendable {
     case notAllowed = 10
 }
 
+/// Something was turned down; the connection goes on unless the code makes that pointless.
 public struct Refusal: Hashable, Sendable {
     public var code: RefusalCode
     /// For people: what is wrong and what to do.
@@ -77,6 +80,7 @@ public struct Refusal: Hashable, Sendable {
 /// one of kind segment through predict and finish, one work of each per volume.
 public enum WorkStage: UInt8, Sendable, CaseIterable { case train = 1, calibrate = 2, predict = 3, finish = 4 }
 
+/// A replica in training at some iteration, as a blob that any worker can go on from.
 public struct Checkpoint: Hashable, Sendable {
     /// Iterations completed.
     public var iteration: UInt32
@@ -146,6 +150,7 @@ public struct TrainingMetric: Hashable, Sendable {
     }
 }
 
+/// How far a worker is with what it leases; part of its heartbeat.
 public struct LeaseProgress: Hashable, Sendable {
     public var lease: Lease
     /// Share done, 0 to 1.
@@ -189,6 +194,7 @@ public enum SurrenderReason: UInt8, Sendable {
     case failed = 3
 }
 
+/// What a run is for: to train an ensemble, or to segment an archive with one.
 public enum RunKind: UInt8, Sendable { case train = 1, segment = 2 }
 
 /// One volume of an archive to segment; a `VolumeManifest` blob lists them.
@@ -292,6 +298,7 @@ public enum Message: Hashable, Sendable {
     case metrics([TrainingMetric], moreFollow: Bool)
 }
 
+/// Whether a piece of a run has a result, or was refused for good.
 public enum RunOutputState: UInt8, Sendable { case done = 1, refused = 2 }
 
 /// One finished piece of a run: a replica, the calibration, a volume's answer; or an input that was refused.

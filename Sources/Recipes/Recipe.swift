@@ -28,6 +28,7 @@ public struct RecipeOutput: Sendable {
     }
 }
 
+/// What a piece of work has made: blobs, and figures about them.
 public struct RecipeResult: Sendable {
     public var outputs: [RecipeOutput]
     /// Figures for the report, one JSON object.
@@ -60,6 +61,7 @@ public struct RecipeResources: Sendable {
     }
 }
 
+/// Why a piece of work ends without a result.
 public enum RecipeError: Error, Sendable {
     /// The input is at fault: trying again anywhere gives the same. The message names the file and the remedy.
     case inputRefused(String)

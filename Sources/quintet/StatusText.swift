@@ -56,8 +56,9 @@ enum StatusText {
         table.rows = workers.map { worker in
             [
                 worker.name, worker.device, "\(worker.threadCount)", worker.isConnected ? "yes" : "no",
-                worker.work.map { "run \($0.run) \($0.stage) \($0.name) " + String(format: "%.0f%%", 100 * $0.fraction) }
-                    ?? "idle",
+                worker.work.map {
+                    "run \($0.run) \($0.stage) \($0.name) " + String(format: "%.0f%%", 100 * $0.fraction)
+                } ?? "idle",
             ]
         }
         return table

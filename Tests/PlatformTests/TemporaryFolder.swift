@@ -6,7 +6,7 @@ final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {
-        var template = Array("/tmp/quintet-test-XXXXXX".utf8CString)
+        var template = Array(("/tmp/quintet-test-" + String(repeating: "X", count: 6)).utf8CString)
         guard mkdtemp(&template) != nil else { throw FileError(operation: "make", path: "/tmp", code: errno) }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

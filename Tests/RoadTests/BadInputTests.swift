@@ -12,8 +12,10 @@ import Testing
 
     private func prepare(_ road: Road, _ more: String...) throws -> Road.Outcome {
         try road.start(
-            ["prepare", "phantoms/healthy", "--out", "data", "--preset", "demo", "--spacing", "8,7,7", "--plane", "32,48"]
-                + more
+            [
+                "prepare", "phantoms/healthy", "--out", "data", "--preset", "demo", "--spacing", "8,7,7", "--plane",
+                "32,48",
+            ] + more
         ).wait()
     }
 

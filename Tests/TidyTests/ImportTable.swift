@@ -6,7 +6,7 @@ enum ImportTable {
         "Numerics": system.union(["CKernels"]),
         "Protocol": [],
         "Platform": system.union(["COpenSSL"]),
-        "Imaging": system.union(["Numerics", "CKernels", "CNIfTI"]),
+        "Imaging": system.union(["Numerics", "CKernels", "CNIfTI", "CZlib"]),
         "ModelCore": system.union(["Numerics", "CKernels"]),
         "SynthData": system.union(["Imaging", "Numerics", "CKernels"]),
         "VotingAggregator": system.union(["Imaging", "Numerics", "CKernels"]),

@@ -1,5 +1,4 @@
 import CZlib
-import Numerics
 
 /// Inflates a gzip stream (of one or more members) or a zlib stream piece by piece: memory stays at a few hundred
 /// kilobytes whatever the stream claims, and the caller decides how many bytes it wants.
@@ -64,43 +63,71 @@ final class Inflater {
     }
 }
 
-/// Compressed streams around `DeflateEncoder`: the same bytes for the same input on every machine.
-package enum Deflate {
-    /// One gzip member without time, name and system.
-    package static func gzip(_ bytes: [UInt8], pool: ThreadPool?) -> [UInt8] {
+/// Deflate with the same bytes for the same input: fixed level, no time, no name.
+enum Deflate {
+    /// The parts, one after the other, as one gzip member.
+    static func gzip(_ parts: [UnsafeRawBufferPointer]) -> [UInt8] {
         var output: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
-        output += raw(bytes, pool: pool)
-        for word in [checksum(bytes), UInt32(truncatingIfNeeded: bytes.count)] {
-            withUnsafeBytes(of: word.littleEndian) { output += $0 }
+        compress(parts, windowBits: -15, into: &output)
+        var (checksum, byteCount) = (crc32(0, nil, 0), UInt(0))
+        for part in parts where part.count > 0 {
+            checksum = crc32_z(checksum, part.baseAddress!.assumingMemoryBound(to: UInt8.self), part.count)
+            byteCount &+= UInt(part.count)
+        }
+        for word in [UInt(checksum), byteCount] {
+            output += (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * UInt($0))) }
         }
         return output
     }
 
     /// A zlib stream, as PNG wants it.
-    package static func zlib(_ bytes: [UInt8]) -> [UInt8] {
-        let checksum = bytes.withUnsafeBufferPointer { UInt32(adler32_z(1, $0.baseAddress, $0.count)) }
-        return [0x78, 0x9c] + raw(bytes, pool: nil) + withUnsafeBytes(of: checksum.bigEndian) { Array($0) }
+    static func zlib(_ bytes: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        bytes.withUnsafeBytes { compress([$0], windowBits: 15, into: &output) }
+        return output
     }
 
-    /// CRC-32.
-    package static func checksum(_ bytes: [UInt8]) -> UInt32 {
+    static func checksum(_ bytes: [UInt8]) -> UInt32 {
         bytes.withUnsafeBufferPointer { UInt32(crc32_z(0, $0.baseAddress, $0.count)) }
     }
 
-    private static func raw(_ bytes: [UInt8], pool: ThreadPool?) -> [UInt8] {
-        let size = DeflateEncoder.pieceByteCount
-        let pieceCount = max(1, (bytes.count + size - 1) / size)
-        var pieces = [[UInt8]](repeating: [], count: pieceCount)
-        bytes.withUnsafeBytes { input in
-            pieces.withUnsafeMutableBufferPointer { pieces in
-                let slots = SharedPointer(pieces.baseAddress!)
-                let encode = { (index: Int) in
-                    let range = index * size ..< min((index + 1) * size, input.count)
-                    slots.pointer[index] = DeflateEncoder.encode(input, range, isLast: index == pieceCount - 1)
+    private static func compress(_ parts: [UnsafeRawBufferPointer], windowBits: Int32, into output: inout [UInt8]) {
+        var stream = z_stream()
+        withUnsafeMutablePointer(to: &stream) { stream in
+            let code = deflateInit2_(
+                stream, 6, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+                Int32(MemoryLayout<z_stream>.size))
+            precondition(code == Z_OK, "zlib gives no deflater: \(code)")
+            var buffer = [UInt8](repeating: 0, count: ImageLimits.pieceByteCount)
+            for part in parts {
+                var offset = 0
+                while offset < part.count {
+                    let count = min(part.count - offset, 1 << 30)
+                    feed(stream, part.baseAddress! + offset, count, Z_NO_FLUSH, &buffer, &output)
+                    offset += count
                 }
-                if let pool { pool.run(taskCount: pieceCount, encode) } else { (0 ..< pieceCount).forEach(encode) }
             }
+            feed(stream, nil, 0, Z_FINISH, &buffer, &output)
+            deflateEnd(stream)
         }
-        return Array(pieces.joined())
+    }
+
+    private static func feed(
+        _ stream: UnsafeMutablePointer<z_stream>, _ bytes: UnsafeRawPointer?, _ count: Int, _ flush: Int32,
+        _ buffer: inout [UInt8], _ output: inout [UInt8]
+    ) {
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: bytes?.assumingMemoryBound(to: UInt8.self))
+        stream.pointee.avail_in = UInt32(count)
+        repeat {
+            let size = buffer.count
+            let made = buffer.withUnsafeMutableBufferPointer { target in
+                stream.pointee.next_out = target.baseAddress
+                stream.pointee.avail_out = UInt32(size)
+                let code = deflate(stream, flush)
+                precondition(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "deflate: \(code)")
+                return size - Int(stream.pointee.avail_out)
+            }
+            output += buffer[..<made]
+        } while stream.pointee.avail_out == 0
     }
 }

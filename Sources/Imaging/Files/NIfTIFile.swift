@@ -1,5 +1,3 @@
-import Numerics
-
 /// NIfTI-1 in and out: .nii, .nii.gz, .hdr with .img, either of them compressed.
 ///
 /// Voxels stay in the file's order, which is this program's: x fastest. Reading applies slope and intercept.
@@ -97,10 +95,9 @@ public enum NIfTIFile {
     ///     in that file's own order. nil: sform and qform are made from the volume's geometry.
     ///   - slope: stored value * slope + intercept = meaning.
     ///   - isCompressed: gzip, for a name that ends in .gz.
-    ///   - pool: compresses on its threads; the bytes are the same with and without.
     public static func encode<Voxel: NIfTIVoxel>(
         _ volume: Volume<Voxel>, like source: ImageSource? = nil, slope: Float = 1, intercept: Float = 0,
-        isCompressed: Bool = true, pool: ThreadPool? = nil
+        isCompressed: Bool = true
     ) -> [UInt8] {
         let shape = volume.shape
         precondition(max(shape.depth, shape.height, shape.width) <= ImageLimits.axisVoxelCountMax)
@@ -108,19 +105,23 @@ public enum NIfTIFile {
         let grid = source.map { NIfTIHeader(trusted: $0.header) }
             ?? NIfTIHeader(shape: shape, geometry: volume.geometry)
         let header = grid.prepared(for: Voxel.niftiType, slope: slope, intercept: intercept)
-        let bytes = header.bytes + [0, 0, 0, 0] + volume.voxels.withUnsafeBytes { Array($0) }
-        return isCompressed ? Deflate.gzip(bytes, pool: pool) : bytes
+        let front = header.bytes + [0, 0, 0, 0]
+        return front.withUnsafeBytes { front in
+            volume.voxels.withUnsafeBytes { voxels in
+                isCompressed ? Deflate.gzip([front, voxels]) : Array(front) + Array(voxels)
+            }
+        }
     }
 
     /// Writes a file whole or not at all; compressed when the name ends in .gz.
     /// - Throws: `ImageFileError` (disk full, no permission).
     public static func write<Voxel: NIfTIVoxel>(
         _ volume: Volume<Voxel>, to path: String, like source: ImageSource? = nil, slope: Float = 1,
-        intercept: Float = 0, pool: ThreadPool? = nil
+        intercept: Float = 0
     ) throws(ImageFileError) {
         let bytes = encode(
             volume, like: source, slope: slope, intercept: intercept,
-            isCompressed: path.lowercased().hasSuffix(".gz"), pool: pool)
+            isCompressed: path.lowercased().hasSuffix(".gz"))
         try LocalFile.land(bytes, at: path)
     }
 }

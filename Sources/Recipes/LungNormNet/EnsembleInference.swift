@@ -23,14 +23,17 @@ enum EnsembleInference {
             if resources.isCancelled() { throw RecipeError.interrupted }
             let count = min(slabDepth, shape.depth - first)
             for index in slab.indices { slab[index] = 0 }
-            slab.replaceSubrange(0..<(count * plane), with: intensity.voxels[(first * plane)..<((first + count) * plane)])
+            slab.replaceSubrange(
+                0..<(count * plane), with: intensity.voxels[(first * plane)..<((first + count) * plane)])
             slab.withUnsafeBufferPointer { input in
                 answer.withUnsafeMutableBufferPointer { predictor.classProbability(input: input, class: 1, into: $0) }
             }
             for offset in 0..<count {
                 let weight = plan.weight(offset)
                 weights[first + offset] += weight
-                add(answer, from: offset * plane, to: &total, at: (first + offset) * plane, count: plane, weight: weight)
+                add(
+                    answer, from: offset * plane, to: &total, at: (first + offset) * plane, count: plane,
+                    weight: weight)
             }
         }
         for z in 0..<shape.depth where weights[z] > 0 {

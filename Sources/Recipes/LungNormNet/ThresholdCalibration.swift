@@ -8,7 +8,9 @@ import VotingAggregator
 /// into healthy slabs of the training data, and the threshold whose vote and post-processing finds them best is taken.
 /// A short training never reaches the confidence that the paper's 0.95 asks for.
 struct ThresholdCalibration {
-    static let candidates: [Double] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975]
+    static let candidates = [
+        0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975,
+    ]
     static let slabCount = 8
     /// Share of the training's number of lesions: patients' lungs are mostly spared between lesions.
     static let lesionShare: Float = 0.2
@@ -25,7 +27,8 @@ struct ThresholdCalibration {
         // Slabs spread evenly over all that training could draw from, the fuller half of them.
         let full = index.slabs.filter { $0.lungShare >= 0.5 }
         let pool = full.isEmpty ? index.slabs : full
-        let chosen = (0..<min(Self.slabCount, pool.count)).map { pool[$0 * pool.count / min(Self.slabCount, pool.count)] }
+        let count = min(Self.slabCount, pool.count)
+        let chosen = (0..<count).map { pool[$0 * pool.count / count] }
         for (number, slab) in chosen.enumerated() {
             let sample = try insert(slab: slab, number: number, reader: reader)
             let truth = BitMask(sample.lesion)

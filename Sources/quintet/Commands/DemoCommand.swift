@@ -169,7 +169,8 @@ final class DemoKill {
                 replica.state == "leased" && replica.checkpointIteration > 0
                     && replica.iteration < status.iterationCount * 9 / 10
             }
-            guard let candidate, let worker = candidate.worker, session.killWorkerProcess(named: worker) else { return }
+            guard let candidate, let worker = candidate.worker, session.killWorkerProcess(named: worker)
+            else { return }
             let name = "replica-\(candidate.replica)"
             victim = (candidate.replica, Int(candidate.checkpointIteration), worker)
             outcome = "\(worker) was killed with SIGKILL while it trained \(name)."
@@ -183,7 +184,7 @@ final class DemoKill {
         else { return }
         outcome = "\(victim.worker) was killed with SIGKILL while it trained replica-\(victim.replica); \(worker) went "
             + "on from the checkpoint at iteration \(victim.iteration)."
-        progress.say("\(worker) goes on with replica-\(victim.replica) from the checkpoint at iteration \(victim.iteration)")
+        progress.say("\(worker) goes on with replica-\(victim.replica), from iteration \(victim.iteration)")
     }
 
     func tellOutcome() { progress.say(outcome) }

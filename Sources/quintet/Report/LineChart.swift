@@ -19,7 +19,8 @@ struct LineChart {
         var parts = [
             "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\" style=\"max-width:100%\" "
                 + "font-family=\"system-ui, sans-serif\" font-size=\"12\">",
-            "<text x=\"\(Self.left)\" y=\"18\" font-size=\"14\" font-weight=\"600\">\(HTMLReport.escaped(title))</text>",
+            "<text x=\"\(Self.left)\" y=\"18\" font-size=\"14\" font-weight=\"600\">"
+                + "\(HTMLReport.escaped(title))</text>",
         ]
         for step in 0...4 {
             let value = yMin + (yMax - yMin) * Double(step) / 4, at = y(value)
