@@ -245,6 +245,13 @@ public final class BlobDirectory: Sendable {
         return removed
     }
 
+    /// Nothing is in it and no upload of this process is under way.
+    public var isEmpty: Bool {
+        get throws(FileError) {
+            try FileSystem.list(partialPath).allSatisfy { $0 == FolderLock.fileName } && digests().isEmpty
+        }
+    }
+
     /// The digests of all complete blobs in the folder, in order.
     /// - Throws: `FileError`.
     public func digests() throws(FileError) -> [[UInt8]] { try completeFiles().map(\.digest) }

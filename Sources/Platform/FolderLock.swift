@@ -2,6 +2,7 @@ import Glibc
 
 /// The one owner of a folder, as long as this value lives; the kernel lets go of it when the process dies.
 public final class FolderLock: Sendable {
+    static let fileName = "lock"
     private let descriptor: Int32
 
     public struct Held: Error, Hashable, Sendable, CustomStringConvertible {
@@ -13,7 +14,7 @@ public final class FolderLock: Sendable {
 
     /// - Throws: `Held` when another process has it; `FileError`.
     public init(folder: String) throws {
-        let path = folder + "/lock"
+        let path = folder + "/" + Self.fileName
         let descriptor = try OpenFile.repeated("open", path) { open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
         do {
             try OpenFile.repeated("lock", path) { flock(descriptor, LOCK_EX | LOCK_NB) }

@@ -121,9 +121,7 @@ public final class CoordinatorClient {
         }
         try FileSystem.rename(complete, to: path)
         // Empty unless another download is under way; then it is that one's to remove.
-        if try FileSystem.list(partial + "/partial").isEmpty, try directory.digests().isEmpty {
-            try FileSystem.removeTree(partial)
-        }
+        if try directory.isEmpty { try FileSystem.removeTree(partial) }
     }
 
     /// Brings a blob of at most 1 GiB into memory, its digest checked.
