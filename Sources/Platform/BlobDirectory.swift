@@ -248,7 +248,9 @@ public final class BlobDirectory: Sendable {
     /// Nothing is in it and no upload of this process is under way.
     public var isEmpty: Bool {
         get throws(FileError) {
-            try FileSystem.list(partialPath).allSatisfy { $0 == FolderLock.fileName } && digests().isEmpty
+            let uploads = try FileSystem.list(partialPath).filter { $0 != FolderLock.fileName }
+            let complete = try digests()
+            return uploads.isEmpty && complete.isEmpty
         }
     }
 
