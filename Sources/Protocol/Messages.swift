@@ -37,9 +37,13 @@ public struct Hello: Hashable, Sendable {
 
 /// The coordinator's answer to a hello that it takes: what both speak from now on.
 public struct Welcome: Hashable, Sendable {
+    /// Within the range that the hello offered.
     public var version: UInt16
+    /// Version and build of the coordinator's program, for messages.
     public var build: String
+    /// How often a worker sends `heartbeat`.
     public var heartbeatMilliseconds: UInt32
+    /// How long a lease lives without a heartbeat.
     public var leaseMilliseconds: UInt32
 
     public init(version: UInt16, build: String, heartbeatMilliseconds: UInt32, leaseMilliseconds: UInt32) {
@@ -64,7 +68,7 @@ public enum RefusalCode: UInt8, Sendable {
     case notAllowed = 10
 }
 
-/// Something was turned down; the connection goes on unless the code makes that pointless.
+/// The answer to a request that is turned down; under request id 0, the reason why the connection ends.
 public struct Refusal: Hashable, Sendable {
     public var code: RefusalCode
     /// For people: what is wrong and what to do.
@@ -92,7 +96,8 @@ public struct Checkpoint: Hashable, Sendable {
     }
 }
 
-/// Everything that determines a piece of work's result: the same description gives the same bytes anywhere.
+/// Everything that determines a piece of work's result: the same description gives the same weights, votes and voxels
+/// anywhere.
 public struct WorkDescription: Hashable, Sendable {
     public var run: RunID
     public var recipe: String
@@ -155,6 +160,7 @@ public struct LeaseProgress: Hashable, Sendable {
     public var lease: Lease
     /// Share done, 0 to 1.
     public var fraction: Double
+    /// Iterations completed; 0 outside training.
     public var iteration: UInt32
     /// What people see: "loss 0.123".
     public var note: String

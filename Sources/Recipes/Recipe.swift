@@ -61,10 +61,11 @@ public struct RecipeResources: Sendable {
     }
 }
 
-/// Why a piece of work ends without a result.
+/// Why a piece of work ends without a result. Any other error: it failed here and may succeed elsewhere.
 public enum RecipeError: Error, Sendable {
     /// The input is at fault: trying again anywhere gives the same. The message names the file and the remedy.
     case inputRefused(String)
+    /// `RecipeResources.isCancelled` said so; nothing is wrong with the work.
     case interrupted
 }
 
@@ -97,7 +98,8 @@ public protocol TrainingSession: AnyObject {
 }
 
 /// What is computed; who computes it, when and how often is not a recipe's business. Every function is pure in its
-/// arguments: the same description gives the same bytes on any machine.
+/// arguments: the same description gives the same weights, votes and voxels on any machine. The bytes of compressed
+/// images also depend on its zlib.
 public protocol Recipe: Sendable {
     /// The name in a run's description: "lung-normnet".
     static var name: String { get }

@@ -21,8 +21,10 @@ import Testing
         }
     }
 
-    @Test func theTableAndThePackageSayTheSame() throws {
+    @Test func theTableThePackageAndTheArchitectureSayTheSame() throws {
         let package = try String(contentsOf: tree.root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        let architecture = try String(
+            contentsOf: tree.root.appendingPathComponent("docs/ARCHITECTURE.md"), encoding: .utf8)
         #expect(!package.contains(".package("), "Package.swift names a Swift package; Quintet uses none")
         for (target, modules) in ImportTable.allowed where target != "quintet" {
             let ours = modules.filter { ImportTable.allowed[$0] != nil || $0.hasPrefix("C") }
@@ -33,6 +35,10 @@ import Testing
             for module in ours {
                 #expect(row.contains("\"\(module)\""), "Package.swift lacks \(target) -> \(module) of the table")
             }
+            let line = architecture.split(separator: "\n").first { $0.hasPrefix("| \(target) |") }
+            let cells = line?.split(separator: "|") ?? []
+            let explained = Set((cells.last ?? "").split { $0 == "," || $0 == " " }.map(String.init))
+            #expect(explained == ours, "docs/ARCHITECTURE.md lets \(target) import \(explained), the table \(ours)")
         }
     }
 

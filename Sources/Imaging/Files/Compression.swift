@@ -63,10 +63,11 @@ final class Inflater {
     }
 }
 
-/// Deflate with the same bytes for the same input: fixed level, no time, no name.
-enum Deflate {
-    /// The parts, one after the other, as one gzip member.
-    static func gzip(_ parts: [UnsafeRawBufferPointer]) -> [UInt8] {
+/// Compressed streams by zlib at its default level, without time and name: the same input gives the same bytes under
+/// the same version of zlib.
+package enum Deflate {
+    /// The parts, one after the other, as one gzip member; system 255, unknown.
+    package static func gzip(_ parts: [UnsafeRawBufferPointer]) -> [UInt8] {
         var output: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
         compress(parts, windowBits: -15, into: &output)
         var (checksum, byteCount) = (crc32(0, nil, 0), UInt(0))
@@ -87,6 +88,7 @@ enum Deflate {
         return output
     }
 
+    /// CRC-32.
     static func checksum(_ bytes: [UInt8]) -> UInt32 {
         bytes.withUnsafeBufferPointer { UInt32(crc32_z(0, $0.baseAddress, $0.count)) }
     }

@@ -89,7 +89,8 @@ public enum NIfTIFile {
 
     // MARK: Writing
 
-    /// One file's bytes: the same bytes for the same input on every machine (no time, no name).
+    /// One file's bytes, without time and name: the same input gives the same bytes. Compressed, they also depend on
+    /// the machine's version of zlib.
     /// - Parameters:
     ///   - source: the file whose grid this is; its sform, qform and sizes are repeated to the bit. The volume must be
     ///     in that file's own order. nil: sform and qform are made from the volume's geometry.

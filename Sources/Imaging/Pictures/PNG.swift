@@ -1,4 +1,4 @@
-/// PNG files: 8 bits, grey or RGB, the same bytes for the same picture.
+/// PNG files: 8 bits, grey or RGB. The same picture gives the same bytes under the same version of zlib.
 public enum PNG {
     /// - Parameter rgb: 3 bytes a pixel, row by row from the top. Written as grey when every pixel is.
     public static func encode(rgb: [UInt8], width: Int, height: Int) -> [UInt8] {

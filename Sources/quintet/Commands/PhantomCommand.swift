@@ -19,7 +19,7 @@ enum PhantomCommand: Command {
         ],
         details: """
             Writes DIR/healthy/*.nii.gz and DIR/diseased/*.nii.gz (CTs in HU), DIR/lungs (lung masks of both) and
-            DIR/lesions (the truth about the diseased ones). The same seed gives the same bytes anywhere.
+            DIR/lesions (the truth about the diseased ones). The same seed gives the same voxels anywhere.
 
             example: quintet phantom --out play --count 6 --diseased 3
             """)
