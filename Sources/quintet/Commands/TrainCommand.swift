@@ -3,6 +3,7 @@ import Foundation
 import Platform
 import Protocol
 import Recipes
+import VotingAggregator
 
 /// `quintet train`
 enum TrainCommand: Command {
@@ -30,6 +31,7 @@ enum TrainCommand: Command {
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let plan = try TrainingPlan(arguments)
+        if let warning = MajorityVote.warning(voterCount: plan.replicaCount) { Console.error("quintet: \(warning)") }
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         try FileSystem.makeFolder(plan.run)
         let session = try ClusterSession(
