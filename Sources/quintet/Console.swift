@@ -54,7 +54,9 @@ final class ProgressLine: @unchecked Sendable {
     /// What coordinator and worker say while a command runs; only what went wrong matters then.
     func log(_ text: String) {
         let alarms = ["refused", "fail", "full", "damaged", "lost", "cannot", "will not"]
-        guard alarms.contains(where: text.contains), !text.contains(" ended") else { return }
+        // The audit's lines about runs and works: the command that waits for them says it better.
+        guard !text.hasPrefix("work "), !text.hasPrefix("run ") else { return }
+        guard alarms.contains(where: text.contains) else { return }
         say(text)
     }
 

@@ -71,19 +71,4 @@ import Testing
         let lengths = inBody.map { components.boundingBoxes[Int($0) - 1].z.count }
         #expect(Double(lengths.max() ?? 0) * phantom.ct.geometry.spacing.zMM > 80)
     }
-
-    /// Writes raw phantoms for looking at, where the environment asks for it.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["QUINTET_DUMP"] != nil))
-    func dump() throws {
-        let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["QUINTET_DUMP"]!)
-        for index in 0..<4 {
-            let start = ContinuousClock.now
-            let phantom = ChestPhantom.make(.init(seed: 7, index: index, diseased: index % 2 == 1,
-                                                  severity: index == 1 ? 0.3 : 0.8))
-            print(index, phantom.ct.shape, start.duration(to: .now))
-            try Data(phantom.ct.voxels.withUnsafeBytes { Data($0) }).write(to: folder.appending(path: "ct\(index).f32"))
-            try Data(phantom.lung.voxels).write(to: folder.appending(path: "lung\(index).u8"))
-            try Data(phantom.lesion.voxels).write(to: folder.appending(path: "lesion\(index).u8"))
-        }
-    }
 }
