@@ -5,4 +5,7 @@ enum Text {
     static func figures(lesionML: Double, lesionPercent: Double) -> String {
         String(format: "%.1f ml of lesions, %.1f%% of the lung", lesionML, lesionPercent)
     }
+
+    /// A number with so many digits behind the point.
+    static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 }
