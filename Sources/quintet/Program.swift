@@ -9,7 +9,8 @@ struct Program {
     static var commands: [any Command.Type] { [
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, LesionsCommand.self, TrainCommand.self,
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
-        WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, TokenCommand.self, BenchCommand.self,
+        WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, TokenCommand.self,
+        BenchCommand.self,
     ] }
 
     static func main() {

@@ -59,7 +59,8 @@ enum NetworkBench {
     private static func text(_ report: Report) -> String {
         let slowest = report.operationSeconds.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
         let rows = slowest.map { name, seconds in
-            "  \(Text.fixed(seconds * 1000, 1)) ms  \(Text.fixed(100 * seconds / report.secondsPerSample, 1)) %  \(name)"
+            let share = Text.fixed(100 * seconds / report.secondsPerSample, 1)
+            return "  \(Text.fixed(seconds * 1000, 1)) ms  \(share) %  \(name)"
         }
         return """
             network \(report.preset), \(report.mode), \(report.size), \(report.threads) threads, \(report.kernels)
