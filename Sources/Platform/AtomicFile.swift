@@ -6,14 +6,15 @@ import Synchronization
 public enum AtomicFile {
     private static let counter = Atomic<UInt64>(0)
 
-    /// - Throws: the target is as it was, and what was written beside it is removed.
+    /// - Throws: what was written beside the target is removed. The target is as it was; or new, but not certain to
+    ///   survive a power cut, where only its folder could not be synced.
     public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
         let temporary = temporaryName(for: path)
         do throws(FileError) {
             try writeTemporary(bytes, temporary, mode)
             try FileSystem.rename(temporary, to: path)
         } catch {
-            unlink(temporary)
+            try? FileSystem.remove(temporary)
             throw error
         }
     }

@@ -33,6 +33,12 @@ public final class BlobDirectory: Sendable {
         self.path = path
         try FileSystem.makeFolder(path + "/damaged")
         (partialPath, partialLock) = try Self.ownPartialFolder(path)
+        // A process that was killed between a rename and the sync of the folder leaves a blob that is there now, and
+        // would not be after a power cut.
+        for name in try FileSystem.list(path) where name.utf8.count == 2 {
+            try FileSystem.syncFolder("\(path)/\(name)")
+        }
+        try FileSystem.syncFolder(path)
         // Left by a process that was killed inside `store`.
         for name in try FileSystem.list(partialPath) where name.hasSuffix(".tmp") {
             try FileSystem.remove("\(partialPath)/\(name)")
@@ -67,8 +73,11 @@ public final class BlobDirectory: Sendable {
 
     /// nil where the blob is not complete.
     public func byteCount(of digest: [UInt8]) -> UInt64? {
-        (try? FileSystem.byteCount(of: completePath(digest))) ?? state.withLock { $0.externals[digest]?.byteCount }
+        ownByteCount(digest) ?? state.withLock { $0.externals[digest]?.byteCount }
     }
+
+    /// Where durability counts, to be asked under the lock: without it the folder may not be synced yet.
+    private func ownByteCount(_ digest: [UInt8]) -> UInt64? { try? FileSystem.byteCount(of: completePath(digest)) }
 
     /// A piece of a complete blob; fewer than `count` bytes at its end, none behind it.
     /// - Throws: `BlobError.missing`, `.changed`; `FileError`.
@@ -106,13 +115,14 @@ public final class BlobDirectory: Sendable {
     /// blob is complete.
     /// - Throws: `BlobError.wrongSize` when it is complete with another size; `FileError`.
     public func offer(_ digest: [UInt8], byteCount: UInt64) throws -> UInt64 {
-        if let present = self.byteCount(of: digest) {
-            guard present == byteCount else {
-                throw BlobError.wrongSize(digest: Hexadecimal.text(digest), expected: present, found: byteCount)
+        try state.withLock { state in
+            if let present = ownByteCount(digest) ?? state.externals[digest]?.byteCount {
+                guard present == byteCount else {
+                    throw BlobError.wrongSize(digest: Hexadecimal.text(digest), expected: present, found: byteCount)
+                }
+                FileSystem.touch(completePath(digest))
+                return byteCount
             }
-            return byteCount
-        }
-        return try state.withLock { state in
             let upload = try upload(digest, byteCount, in: &state)
             guard upload.byteCount > 0 else {
                 try finish(digest, upload, in: &state)
@@ -130,7 +140,7 @@ public final class BlobDirectory: Sendable {
         try state.withLock { state in
             guard var upload = state.uploads[digest] else {
                 // The other one of two peers was faster.
-                if let present = try? FileSystem.byteCount(of: completePath(digest)) { return present }
+                if let present = ownByteCount(digest) { return present }
                 throw BlobError.notOffered(digest: Hexadecimal.text(digest))
             }
             let (end, overflow) = offset.addingReportingOverflow(UInt64(bytes.count))
@@ -187,10 +197,21 @@ public final class BlobDirectory: Sendable {
         try land(upload.path, digest)
     }
 
-    /// Moves a verified and synced file to its name.
+    /// Moves a verified and synced file to its name. Under the lock.
+    /// - Throws: then the blob is not there: one whose folder could not be synced might not survive a power cut.
     private func land(_ file: String, _ digest: [UInt8]) throws {
-        try makeDigestFolder(digest)
-        try FileSystem.rename(file, to: completePath(digest))
+        _ = Failpoint.hit("blob.land.before", detail: path)
+        let complete = completePath(digest)
+        if FileSystem.exists(complete) { return try FileSystem.remove(file) }
+        // Made where it is missing, or removed by somebody; durable when it is there (see `init`).
+        try FileSystem.makeFolder(FileSystem.folder(of: complete))
+        do {
+            try FileSystem.rename(file, to: complete)
+        } catch {
+            try? FileSystem.remove(complete)
+            throw error
+        }
+        _ = Failpoint.hit("blob.land.after", detail: path)
     }
 
     // MARK: - Other ways in and out
@@ -199,10 +220,18 @@ public final class BlobDirectory: Sendable {
     /// - Throws: `FileError`.
     public func store(_ bytes: [UInt8]) throws -> [UInt8] {
         let digest = SHA256.digest(of: bytes)
-        if FileSystem.exists(completePath(digest)) { return digest }
+        if state.withLock({ _ in ownByteCount(digest) }) == UInt64(bytes.count) {
+            FileSystem.touch(completePath(digest))
+            return digest
+        }
         let temporary = AtomicFile.temporaryName(for: "\(partialPath)/\(Hexadecimal.text(digest))")
         try AtomicFile.write(bytes, to: temporary)
-        try land(temporary, digest)
+        do {
+            try state.withLock { _ in try land(temporary, digest) }
+        } catch {
+            try? FileSystem.remove(temporary)
+            throw error
+        }
         return digest
     }
 
@@ -286,12 +315,5 @@ public final class BlobDirectory: Sendable {
         precondition(digest.count == 32, "a SHA-256 digest has 32 bytes")
         let name = Hexadecimal.text(digest)
         return "\(path)/\(name.prefix(2))/\(name)"
-    }
-
-    private func makeDigestFolder(_ digest: [UInt8]) throws(FileError) {
-        let folder = FileSystem.folder(of: completePath(digest))
-        if FileSystem.isFolder(folder) { return }
-        try FileSystem.makeFolder(folder)
-        try FileSystem.syncFolder(path)
     }
 }

@@ -15,9 +15,7 @@ struct BlobUpload: Sendable {
         self.path = path
         self.byteCount = byteCount
         let file = try OpenFile(path, flags: O_RDWR | O_CREAT)
-        if try file.byteCount() > byteCount {
-            try OpenFile.repeated("truncate", path) { ftruncate(file.descriptor, 0) }
-        }
+        if try file.byteCount() > byteCount { try file.truncate() }
         self.offset = try hash.update(file, byteCountMax: byteCount)
     }
 

@@ -53,11 +53,16 @@ public enum Failpoint {
         }
     }
 
+    /// How often a place with a rule was passed; 0 without a rule.
+    package static func hitCount(_ name: String, detailPart: String = "") -> Int {
+        rules.withLock { $0.first { $0.name == name && $0.detailPart == detailPart }?.hits ?? 0 }
+    }
+
     /// Passes the place `name`. Returns what shall happen there; does not return from a crash.
     @inline(__always)
-    public static func hit(_ name: StaticString, detail: String = "") -> Effect {
+    public static func hit(_ name: @autoclosure () -> String, detail: String = "") -> Effect {
         guard isArmed.load(ordering: .relaxed) else { return .none }
-        return hitArmed(name.description, detail)
+        return hitArmed(name(), detail)
     }
 
     private static func hitArmed(_ name: String, _ detail: String) -> Effect {

@@ -63,15 +63,24 @@ public enum FileSystem {
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    /// The folder and those above it; no error when it is there already.
+    /// The folder and those above it, durable when this returns; no error when it is there already.
     public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
-        if isFolder(path) { return }
-        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex {
-            try makeFolder(String(path[..<slash]), mode: mode)
+        if path.isEmpty || isFolder(path) { return }
+        let parent = folder(of: path)
+        try makeFolder(parent, mode: mode)
+        guard mkdir(path, mode) == 0 else {
+            // Another process may have made it at the same moment.
+            if errno == EEXIST && isFolder(path) { return }
+            throw FileError(operation: "make the folder", path: path, code: errno)
         }
-        // Another process may make it at the same moment.
-        if path.isEmpty || mkdir(path, mode) == 0 || errno == EEXIST && isFolder(path) { return }
-        throw FileError(operation: "make the folder", path: path, code: errno)
+        DiskTrace.note(path, .makeFolder(path))
+        do {
+            try syncFolder(parent)
+        } catch {
+            // So that the next attempt makes it, and syncs, again.
+            rmdir(path)
+            throw error
+        }
     }
 
     /// A file or an empty folder; no error when nothing is there.
@@ -79,6 +88,7 @@ public enum FileSystem {
         if Glibc.remove(path) != 0 && errno != ENOENT {
             throw FileError(operation: "remove", path: path, code: errno)
         }
+        DiskTrace.note(path, .remove(path))
     }
 
     /// A folder with everything in it; links are removed, not followed.
@@ -96,6 +106,7 @@ public enum FileSystem {
             throw FileError(operation: "rename", path: path, code: code)
         }
         try OpenFile.repeated("rename", path) { Glibc.rename(path, target) }
+        DiskTrace.note(path, .rename(path, to: target))
         try syncFolder(folder(of: target))
     }
 
@@ -103,12 +114,16 @@ public enum FileSystem {
     public static func syncFolder(_ folder: String) throws(FileError) {
         let file = try OpenFile(folder, flags: O_RDONLY | O_DIRECTORY)
         if case .fail(let code) = Failpoint.hit("folder.sync", detail: folder) {
+            DiskTrace.note(folder, .syncFailed(folder))
             throw FileError(operation: "sync", path: folder, code: code)
         }
-        // Some network file systems cannot sync a folder and say EINVAL; they have no such thing to lose.
-        if fsync(file.descriptor) != 0 && errno != EINVAL && errno != EINTR {
-            throw FileError(operation: "sync", path: folder, code: errno)
+        do throws(FileError) {
+            try OpenFile.repeated("sync", folder) { fsync(file.descriptor) }
+        } catch {
+            // Some network file systems cannot sync a folder and say EINVAL; they have no such thing to lose.
+            if error.code != EINVAL { throw error }
         }
+        DiskTrace.note(folder, .syncFolder(folder))
     }
 
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

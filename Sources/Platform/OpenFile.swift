@@ -10,8 +10,10 @@ struct OpenFile: ~Copyable {
         if case .fail(let code) = Failpoint.hit("file.open", detail: path) {
             throw FileError(operation: "open", path: path, code: code)
         }
+        let isNew = flags & O_CREAT != 0 && !FileSystem.exists(path)
         self.descriptor = try OpenFile.repeated("open", path) { open(path, flags | O_CLOEXEC, mode) }
         self.path = path
+        if isNew { DiskTrace.note(path, .create(path)) }
     }
 
     deinit { close(descriptor) }
@@ -41,6 +43,8 @@ struct OpenFile: ~Copyable {
                 if errno == EINTR { continue }
                 throw FileError(operation: "write", path: path, code: errno)
             }
+            let piece = done..<done + written
+            DiskTrace.note(path, .write(path, offset: offset + UInt64(done), Array(bytes[piece])))
             done += written
         }
     }
@@ -70,9 +74,18 @@ struct OpenFile: ~Copyable {
     func sync() throws(FileError) {
         switch Failpoint.hit("file.sync", detail: path) {
         case .none, .short: break
-        case .fail(let code): throw FileError(operation: "sync", path: path, code: code)
+        case .fail(let code):
+            DiskTrace.note(path, .syncFailed(path))
+            throw FileError(operation: "sync", path: path, code: code)
         }
         try Self.repeated("sync", path) { fsync(descriptor) }
+        DiskTrace.note(path, .sync(path))
+    }
+
+    /// To no bytes.
+    func truncate() throws(FileError) {
+        try Self.repeated("truncate", path) { ftruncate(descriptor, 0) }
+        DiskTrace.note(path, .truncate(path))
     }
 
     /// - Throws: EISDIR for a folder, EINVAL for a device or a pipe, beside fstat's own errors.

@@ -1,0 +1,471 @@
+"""Real kills: see chaos.sh. Python's standard library only."""
+
+import argparse
+import glob
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+QUINTET = os.path.abspath(os.environ["QUINTET"])
+WORKERS = 4
+REPLICAS = 3
+LEASE_SECONDS = 2
+GRID = ["--preset", "demo", "--spacing", "6,5,5", "--plane", "40,64"]
+NETWORK = ["--slab", "8", "--channels", "8,16", "--strides", "2", "--batch", "2"]
+# A round that takes longer than this hangs.
+ROUND_SECONDS_MAX = 600
+
+
+def quintet(*words, cwd):
+    subprocess.run([QUINTET, *words], cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def digests(*folders):
+    """SHA-256 of what a run promises: weights, masks, lungs, and the figures without the times."""
+    found = {}
+    for folder in folders:
+        for path in sorted(glob.glob(f"{folder}/**/*", recursive=True)):
+            name = os.path.basename(folder).split("-")[-1] + path[len(folder):]
+            if path.endswith((".safetensors", ".nii.gz")):
+                content = open(path, "rb").read()
+            elif path.endswith("metrics.csv"):
+                content = "\n".join(",".join(line.split(",")[:4]) for line in open(path)).encode()
+            elif path.endswith("results.csv"):
+                content = open(path, "rb").read()
+            else:
+                continue
+            found[name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+class Cluster:
+    """A coordinator, its workers and the client's command, all children of this process."""
+
+    def __init__(self, folder, lease_seconds=LEASE_SECONDS):
+        self.folder, self.lease_seconds, self.port = folder, lease_seconds, 0
+        os.makedirs(folder)
+        self.workers, self.worker_count, self.children = [], 0, []
+        self.coordinator = self.start_coordinator()
+
+    def spawn(self, log, *words, cwd=None):
+        with open(f"{self.folder}/{log}.log", "ab") as output:
+            child = subprocess.Popen(
+                [QUINTET, *words], cwd=cwd or self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        self.children.append(child)
+        return child
+
+    def start_coordinator(self):
+        port_file = f"{self.folder}/port"
+        if os.path.exists(port_file):
+            os.remove(port_file)
+        process = self.spawn(
+            "coordinator", "coordinator", "--state", "state", "--listen", f"127.0.0.1:{self.port}",
+            "--lease-seconds", str(self.lease_seconds), "--port-file", "port")
+        deadline = time.monotonic() + 60
+        while not os.path.exists(port_file):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"the coordinator does not start; see {self.folder}/coordinator.log")
+            time.sleep(0.01)
+        self.port = int(open(port_file).read())
+        return process
+
+    def start_worker(self):
+        # Two of the four share a cache.
+        number, cache = self.worker_count, min(self.worker_count % WORKERS, 2)
+        self.worker_count += 1
+        worker = self.spawn(
+            f"worker-{number}", "worker", "--coordinator", f"127.0.0.1:{self.port}", "--threads", "1", "--cache",
+            f"cache-{cache}")
+        worker.log = f"{self.folder}/worker-{number}.log"
+        self.workers.append(worker)
+        return worker
+
+    def status(self):
+        answer = subprocess.run(
+            [QUINTET, "status", "--coordinator", f"127.0.0.1:{self.port}", "--json"], capture_output=True)
+        return json.loads(answer.stdout) if answer.returncode == 0 else None
+
+    def end(self):
+        """SIGTERM to all. Returns the seconds that the slowest worker and the coordinator needed, and their codes."""
+        times, codes = [], []
+        for group in (self.workers, [self.coordinator]):
+            start = time.monotonic()
+            for process in group:
+                process.send_signal(signal.SIGCONT)
+                process.send_signal(signal.SIGTERM)
+            codes += [process.wait(60) for process in group]
+            times.append(time.monotonic() - start)
+        return times, codes
+
+    def kill(self):
+        for process in self.children:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+class Audit:
+    """What the coordinator's database and the workers' logs say after a round."""
+
+    def __init__(self, cluster):
+        self.problems = []
+        database = sqlite3.connect(f"file:{cluster.folder}/state/state.sqlite?mode=ro", uri=True)
+        if database.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            self.problems.append("integrity_check is not ok")
+        if database.execute("PRAGMA foreign_key_check").fetchall():
+            self.problems.append("a foreign key points nowhere")
+        self.check_works(database)
+        events = database.execute("SELECT work, epoch, worker, message FROM events ORDER BY id").fetchall()
+        self.check_epochs(events)
+        self.check_acknowledged(cluster, events)
+        self.turned_down = sum(" turned down: " in message for _, _, _, message in events)
+        self.lapsed = sum(" lapsed: " in message for _, _, _, message in events)
+        self.restarts = len(glob.glob(f"{cluster.folder}/worker-*.log"))
+        database.close()
+
+    def check_works(self, database):
+        for work, state, epoch in database.execute("SELECT id, state, epoch FROM works"):
+            done = database.execute(
+                "SELECT epoch FROM leases WHERE work = ? AND outcome = 'done'", (work,)).fetchall()
+            if state != "done" or done != [(epoch,)]:
+                self.problems.append(f"work {work} is {state}, done under {done}, latest epoch {epoch}")
+        for run, replicas, iterations in database.execute(
+                "SELECT id, replica_count, iteration_count FROM runs WHERE kind = 'train'"):
+            (count,) = database.execute("SELECT count(*) FROM metrics WHERE run = ?", (run,)).fetchone()
+            if count != replicas * iterations:
+                self.problems.append(f"run {run} has {count} figures, not {replicas * iterations}")
+
+    def check_epochs(self, events):
+        """Nothing is accepted under an epoch that a newer lease has replaced, and no work is done twice."""
+        current, done = {}, set()
+        for work, epoch, _, message in events:
+            if work is None or epoch is None or " turned down: " in message:
+                continue
+            if " leased to " in message:
+                if epoch <= current.get(work, 0):
+                    self.problems.append(f"work {work}: epoch {epoch} was given twice")
+                current[work] = epoch
+            elif epoch != current.get(work):
+                self.problems.append(f"accepted under an old epoch: {message}")
+            if re.search(r" done: ", message):
+                if work in done:
+                    self.problems.append(f"done twice: {message}")
+                done.add(work)
+
+    def check_acknowledged(self, cluster, events):
+        """What a worker was told is safe, the coordinator knows, however often it was killed."""
+        known = set()
+        for work, epoch, _, message in events:
+            found = re.search(r" (checkpoint \d+|done)[,:]", message)
+            if found:
+                known.add((work, epoch, found.group(1)))
+        self.acknowledged = 0
+        pattern = re.compile(r"work (\d+) epoch (\d+): (?:(checkpoint) of iteration (\d+) is safe|(done))$")
+        for path in glob.glob(f"{cluster.folder}/worker-*.log"):
+            for line in open(path, errors="replace"):
+                found = pattern.search(line.strip())
+                if not found:
+                    continue
+                what = f"checkpoint {found.group(4)}" if found.group(3) else "done"
+                self.acknowledged += 1
+                if (int(found.group(1)), int(found.group(2)), what) not in known:
+                    self.problems.append(f"acknowledged and lost: {line.strip()}")
+
+
+def train_words(run, iterations):
+    return ["train", "--data", "data", "--run", run, "--replicas", str(REPLICAS), "--checkpoint-seconds", "1",
+            "--iterations", str(iterations)] + NETWORK
+
+
+def segment_words(run, masks):
+    return ["segment", "--run", run, "--in", "phantoms/diseased", "--masks", "phantoms/lungs", "--members", "--out",
+            masks]
+
+
+class Bench:
+    """The data, the undisturbed run's digests, and rounds."""
+
+    def __init__(self, folder, iterations):
+        self.folder, self.iterations, self.clusters = folder, iterations, []
+        quintet("phantom", "--out", "phantoms", "--count", "2", "--diseased", "2", "--spacing", "4,3.2,3.2", cwd=folder)
+        quintet("prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", *GRID, cwd=folder)
+        start = time.monotonic()
+        quintet(*train_words("calm-run", iterations), cwd=folder)
+        quintet(*segment_words("calm-run", "calm-masks"), cwd=folder)
+        self.calm_seconds = time.monotonic() - start
+        self.expected = digests(f"{folder}/calm-run", f"{folder}/calm-masks")
+        expected_count = REPLICAS + 1 + 1
+        assert len(self.expected) > expected_count, self.expected
+
+    def cluster(self, name, **options):
+        cluster = Cluster(f"{self.folder}/{name}", **options)
+        self.clusters.append(cluster)
+        return cluster
+
+    def end(self):
+        for cluster in self.clusters:
+            cluster.kill()
+
+
+def storm(bench, number, kills_wanted, options, dice, figures):
+    """One round: trains and segments while processes die. Returns the problems found."""
+    cluster = bench.cluster(f"round-{number}")
+    for _ in range(WORKERS):
+        cluster.start_worker()
+    run, masks = f"{cluster.folder}/stormy-run", f"{cluster.folder}/stormy-masks"
+    address = ["--coordinator", f"127.0.0.1:{cluster.port}", "--quiet"]
+    commands = [train_words(run, bench.iterations) + address, segment_words(run, masks) + address]
+    deadline = time.monotonic() + ROUND_SECONDS_MAX
+    for words in commands:
+        client = cluster.spawn("client", *words, cwd=bench.folder)
+        strike_at = time.monotonic() + dice.uniform(options.min_wait, options.max_wait)
+        while True:
+            if client.poll() is not None:
+                if client.returncode == 0:
+                    break
+                return [f"the client ended with {client.returncode}; see {cluster.folder}/client.log"]
+            if time.monotonic() > deadline:
+                return [f"not done after {ROUND_SECONDS_MAX} s; see {cluster.folder}"]
+            if time.monotonic() >= strike_at and figures["kills"] < kills_wanted:
+                client = strike(cluster, client, words, bench, dice, figures)
+                strike_at = time.monotonic() + dice.uniform(options.min_wait, options.max_wait)
+            time.sleep(0.02)
+    (worker_seconds, coordinator_seconds), codes = cluster.end()
+    problems = [] if set(codes) == {0} else [f"exit codes after SIGTERM: {codes}"]
+    if worker_seconds > 10:
+        problems.append(f"workers needed {worker_seconds:.1f} s to leave")
+    figures["slowest leave, s"] = max(figures["slowest leave, s"], worker_seconds, coordinator_seconds)
+    audit = Audit(cluster)
+    for name in ("turned_down", "lapsed", "acknowledged"):
+        figures[name] += getattr(audit, name)
+    found = digests(run, masks)
+    for name in sorted(set(bench.expected) | set(found)):
+        if bench.expected.get(name) != found.get(name):
+            problems.append(f"{name} differs from the undisturbed run's")
+    figures["digests compared"] += len(bench.expected)
+    return problems + audit.problems
+
+
+def strike(cluster, client, words, bench, dice, figures):
+    """Kills, stops or asks to leave whoever is drawn; workers and coordinator are started again."""
+    victim = dice.choice(["worker"] * WORKERS + ["coordinator", "client"])
+    manner = dice.choice(["kill", "kill", "kill", "stop", "leave"]) if victim == "worker" else "kill"
+    if victim == "client":
+        client.kill()
+        client.wait()
+        client = cluster.spawn("client", *words, cwd=bench.folder)
+    elif victim == "coordinator":
+        cluster.coordinator.kill()
+        cluster.coordinator.wait()
+        time.sleep(dice.choice([0, 0, 1, 3]))
+        cluster.coordinator = cluster.start_coordinator()
+    else:
+        worker = dice.choice(cluster.workers)
+        if manner == "stop":
+            worker.send_signal(signal.SIGSTOP)
+            time.sleep(cluster.lease_seconds + dice.uniform(0.5, 1.5))
+            worker.send_signal(signal.SIGCONT)
+        else:
+            worker.send_signal(signal.SIGKILL if manner == "kill" else signal.SIGTERM)
+            start = time.monotonic()
+            worker.wait(60)
+            if manner == "leave":
+                figures["slowest leave, s"] = max(figures["slowest leave, s"], time.monotonic() - start)
+            cluster.workers.remove(worker)
+            cluster.start_worker()
+    if manner == "kill":
+        figures["kills"] += 1
+    figures[f"{victim}: {manner}"] = figures.get(f"{victim}: {manner}", 0) + 1
+    return client
+
+
+def run_storm(bench, options, dice):
+    figures = {name: 0 for name in (
+        "kills", "rounds", "turned_down", "lapsed", "acknowledged", "digests compared", "slowest leave, s")}
+    problems = []
+    while figures["kills"] < options.kills and not problems:
+        problems = storm(bench, figures["rounds"], options.kills, options, dice, figures)
+        figures["rounds"] += 1
+        if not problems:
+            shutil.rmtree(bench.clusters[-1].folder)
+    return figures, problems
+
+
+def run_zombies(bench, options, dice):
+    """Stops a worker that has a lease until another one has its work, wakes it, and sees what it is told."""
+    figures = {"zombies": 0, "sent away": 0, "accepted of theirs": 0, "rounds": 0}
+    problems = []
+    while figures["zombies"] < options.zombies and not problems:
+        cluster = bench.cluster(f"zombies-{figures['rounds']}", lease_seconds=1)
+        for _ in range(WORKERS):
+            cluster.start_worker()
+        run = f"{cluster.folder}/stormy-run"
+        words = train_words(run, bench.iterations) + ["--coordinator", f"127.0.0.1:{cluster.port}", "--quiet"]
+        client = cluster.spawn("client", *words, cwd=bench.folder)
+        while client.poll() is None:
+            if figures["zombies"] < options.zombies:
+                make_zombie(cluster, client, dice, figures)
+            time.sleep(0.05)
+        if client.returncode != 0:
+            problems.append(f"the client ended with {client.returncode}; see {cluster.folder}/client.log")
+        cluster.end()
+        audit = Audit(cluster)
+        problems += audit.problems
+        figures["accepted of theirs"] += sum("old epoch" in problem for problem in audit.problems)
+        figures["turned down"] = figures.get("turned down", 0) + audit.turned_down
+        expected = {name: digest for name, digest in bench.expected.items() if name.startswith("run/")}
+        if digests(run) != expected:
+            problems.append("the result differs from the undisturbed run's")
+        figures["rounds"] += 1
+        if not problems:
+            shutil.rmtree(cluster.folder)
+    if figures["sent away"] != figures["zombies"]:
+        problems.append(f"{figures['zombies'] - figures['sent away']} zombies were not sent away")
+    return figures, problems
+
+
+def make_zombie(cluster, client, dice, figures):
+    status = cluster.status()
+    if not status or client.poll() is not None:
+        return
+    busy = {worker["name"].rsplit(":", 1)[1]: worker["work"] for worker in status["workers"] if worker.get("work")}
+    mine = [worker for worker in cluster.workers if str(worker.pid) in busy]
+    if not mine:
+        return
+    zombie = dice.choice(mine)
+    zombie.send_signal(signal.SIGSTOP)
+    held = leases_of(cluster, zombie)
+    deadline = time.monotonic() + 30
+    while held and client.poll() is None and time.monotonic() < deadline and not replaced(cluster, held):
+        time.sleep(0.1)
+    is_replaced = held and replaced(cluster, held)
+    before = open(zombie.log, errors="replace").read().count("abandoned")
+    zombie.send_signal(signal.SIGCONT)
+    if not is_replaced:
+        return
+    figures["zombies"] += 1
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if open(zombie.log, errors="replace").read().count("abandoned") > before:
+            figures["sent away"] += 1
+            return
+        time.sleep(0.05)
+
+
+def query(cluster, sql, *values):
+    database = sqlite3.connect(f"file:{cluster.folder}/state/state.sqlite?mode=ro", uri=True, timeout=30)
+    try:
+        return database.execute(sql, values).fetchall()
+    finally:
+        database.close()
+
+
+def leases_of(cluster, worker):
+    return query(
+        cluster, "SELECT l.work, l.epoch FROM leases l JOIN works w ON w.id = l.work AND w.epoch = l.epoch "
+        "WHERE w.state = 'leased' AND l.worker LIKE ?", f"%:{worker.pid}")
+
+
+def replaced(cluster, leases):
+    return all(query(cluster, "SELECT epoch FROM works WHERE id = ?", work)[0][0] > epoch for work, epoch in leases)
+
+
+def run_absence(bench, options, dice):
+    """Iterations a second of two training workers with the coordinator there, and while it is away."""
+    cluster = bench.cluster("absence", lease_seconds=10)
+    for _ in range(2):
+        cluster.start_worker()
+    iterations = 1_000_000
+    words = train_words(f"{cluster.folder}/run", iterations) + ["--coordinator", f"127.0.0.1:{cluster.port}", "--quiet"]
+    client = cluster.spawn("client", *words, cwd=bench.folder)
+
+    def iterations_now():
+        """Per replica, from the workers' own reports."""
+        while True:
+            status = cluster.status()
+            if status and status["runs"]:
+                return {r["replica"]: r["iteration"] for r in status["runs"][0]["replicas"] if r["state"] == "leased"}
+            time.sleep(0.1)
+
+    while len(iterations_now()) < 2 or min(iterations_now().values()) < 5:
+        time.sleep(0.2)
+    problems = []
+    # Heartbeats, a sixth of the lease, bound how old a report is.
+    marks = [(time.monotonic(), iterations_now())]
+    time.sleep(options.absence)
+    marks.append((time.monotonic(), iterations_now()))
+    cluster.coordinator.kill()
+    cluster.coordinator.wait()
+    away_at = time.monotonic()
+    time.sleep(options.absence)
+    away_seconds = time.monotonic() - away_at
+    cluster.coordinator = cluster.start_coordinator()
+    back_at = time.monotonic()
+    while len(query(cluster, "SELECT 1 FROM workers WHERE connected = 1")) < 2:
+        time.sleep(0.02)
+        if time.monotonic() > back_at + 60:
+            problems.append("the workers did not come back")
+            break
+    returned_seconds = time.monotonic() - back_at
+    time.sleep(4)
+    marks.append((time.monotonic(), iterations_now()))
+    if query(cluster, "SELECT max(epoch) FROM works")[0][0] != 1:
+        problems.append("a lease was lost")
+    client.kill()
+    client.wait()
+    cluster.end()
+    rates = [sum(b[1].get(r, 0) - a[1][r] for r in a[1]) / (b[0] - a[0]) for a, b in zip(marks, marks[1:])]
+    return {
+        "absence, s": round(away_seconds, 1), "iterations/s before": round(rates[0], 2),
+        "iterations/s over the absence": round(rates[1], 2), "share": round(rates[1] / rates[0], 3),
+        "workers back after, s": round(returned_seconds, 2),
+    }, problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kills", type=int, nargs="?", default=500)
+    parser.add_argument("--zombies", type=int)
+    parser.add_argument("--absence", type=float)
+    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--min-wait", type=float, default=1)
+    parser.add_argument("--max-wait", type=float, default=5)
+    options = parser.parse_args()
+    # A signal ends this script through `finally`, so that no child outlives it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    folder, bench, problems = tempfile.mkdtemp(prefix="quintet-chaos-"), None, ["it did not end"]
+    start = time.monotonic()
+    try:
+        bench = Bench(folder, options.iterations)
+        kind = run_zombies if options.zombies else run_absence if options.absence else run_storm
+        figures, problems = kind(bench, options, random.Random(options.seed))
+        figures["undisturbed, s"] = round(bench.calm_seconds, 1)
+        figures["seconds"] = round(time.monotonic() - start, 1)
+        figures["seed"] = options.seed
+        for name, value in figures.items():
+            print(f"{name.replace('_', ' '):32} {round(value, 2) if isinstance(value, float) else value}")
+        for problem in problems:
+            print(f"BROKEN: {problem}")
+    finally:
+        if bench:
+            bench.end()
+        if problems:
+            print(f"what is left of it: {folder}")
+        else:
+            shutil.rmtree(folder)
+    print("broken" if problems else "nothing lost, nothing double, the same bytes")
+    sys.exit(1 if problems else 0)
+
+
+main()
