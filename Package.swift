@@ -62,7 +62,7 @@ let package = Package(
             resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests",
-            ["Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
+            ["quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
             resources: [.copy("Transcripts")]),
         tests("RoadTests", ["quintet", "Platform"]),
         tests("TidyTests", []),

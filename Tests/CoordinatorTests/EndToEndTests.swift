@@ -1,91 +1,10 @@
 import Coordinator
 import Foundation
-import Imaging
 import Platform
 import Protocol
-import Recipes
 import Testing
 import VotingAggregator
 import Worker
-
-/// Training that is a chain of hashes: a lost or doubled iteration changes the result. Its votes are bits of the CT.
-private struct ChainRecipe: Recipe {
-    static let name = "chain"
-    static let iterationCount = 200
-
-    static func next(_ state: UInt64, seed: UInt64, replica: Int, iteration: Int) -> UInt64 {
-        var z = state ^ seed &+ UInt64(replica) << 32 &+ UInt64(iteration)
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        return z ^ (z >> 27)
-    }
-
-    static func result(seed: UInt64, replica: Int) -> [UInt8] {
-        var state: UInt64 = 0
-        for iteration in 0..<iterationCount { state = next(state, seed: seed, replica: replica, iteration: iteration) }
-        return Array("\(state)".utf8)
-    }
-
-    func makeTrainingSession(
-        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
-        resources: RecipeResources
-    ) throws -> any TrainingSession {
-        try ChainSession(seed: seed, replica: replica, resume: resume)
-    }
-
-    func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
-        -> RecipeResult
-    {
-        RecipeResult(outputs: [], reportJSON: "{\"replicas\":\(inputs.count { $0.role == "replica" })}")
-    }
-
-    func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        let ct = inputs.first { $0.role == "ct" }!
-        let bytes = try FileSystem.read(ct.path, byteCountMax: 1000)
-        guard !bytes.isEmpty else { throw RecipeError.inputRefused("\(ct.name) is empty") }
-        let replicas = inputs.filter { $0.role == "replica" }
-        return RecipeResult(
-            outputs: replicas.indices.map { voter in
-                var mask = BitMask(shape: VolumeShape(depth: 1, height: 1, width: bytes.count))
-                for (x, byte) in bytes.enumerated() { mask[0, 0, x] = Int(byte) % (voter + 2) == 0 }
-                return RecipeOutput(role: "votes", name: "votes-\(voter)", bytes: mask.bytes())
-            }, reportJSON: "{}")
-    }
-
-    func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        let voted = inputs.first { $0.role == "voted" }!
-        return RecipeResult(
-            outputs: [
-                RecipeOutput(role: "mask", name: "mask", bytes: try FileSystem.read(voted.path, byteCountMax: 10_000))
-            ], reportJSON: "{}")
-    }
-}
-
-private final class ChainSession: TrainingSession {
-    let seed: UInt64
-    let replica: Int
-    var state: UInt64 = 0
-    var iteration = 0
-    let iterationCount = ChainRecipe.iterationCount
-
-    init(seed: UInt64, replica: Int, resume: String?) throws {
-        self.seed = seed
-        self.replica = replica
-        guard let resume else { return }
-        let text = String(decoding: try FileSystem.read(resume, byteCountMax: 100), as: UTF8.self)
-        let parts = text.split(separator: " ").map { UInt64($0)! }
-        (iteration, state) = (Int(parts[0]), parts[1])
-    }
-
-    func step() throws -> TrainingStep {
-        Thread.sleep(forTimeInterval: 0.01)
-        state = ChainRecipe.next(state, seed: seed, replica: replica, iteration: iteration)
-        iteration += 1
-        return TrainingStep(iteration: iteration, loss: 1 / Double(iteration), dice: 0.5)
-    }
-
-    func checkpoint() throws -> [UInt8] { Array("\(iteration) \(state)".utf8) }
-    func weights() throws -> [UInt8] { Array("\(state)".utf8) }
-}
 
 @Suite struct EndToEndTests {
     let folder: TestFolder

@@ -1,3 +1,4 @@
+import Platform
 import Protocol
 
 /// What must survive. Every change the scheduler asks for is written here, all changes of one turn in one transaction;
@@ -25,14 +26,25 @@ package final class Store {
     /// - Throws: `StoreError`; of kind staleEpoch for a change that must not be.
     package func commit(_ changes: [StoreChange], wallMilliseconds: Int64) throws -> [ContentDigest] {
         guard !changes.isEmpty else { return [] }
-        return try database.transaction {
+        let unused = try database.transaction {
             var released: [String] = []
             for change in changes {
                 try write(change, wallMilliseconds, &released)
                 try audit(change, wallMilliseconds)
             }
-            return try forgetUnused(released)
+            let unused = try forgetUnused(released)
+            for change in changes { try pass("store.\(change.site).before") }
+            return unused
         }
+        for change in changes { try pass("store.\(change.site).after") }
+        return unused
+    }
+
+    /// A place where the process may be made to die: before a commit with everything written, or after it with nobody
+    /// told.
+    private func pass(_ site: @autoclosure () -> String) throws {
+        guard case .fail(let code) = Failpoint.hit(site(), detail: database.path) else { return }
+        throw FileError(operation: "commit", path: database.path, code: code)
     }
 
     /// Makes a file outside the blob folder known.
@@ -160,6 +172,31 @@ package final class Store {
 }
 
 extension StoreChange {
+    /// Its name among the failpoints.
+    package var site: String {
+        switch self {
+        case .runAdded: return "submit"
+        case .runReopened: return "reopen"
+        case .runEnded: return "finish"
+        case .runCancelled: return "cancel"
+        case .leaseGranted: return "lease"
+        case .leaseEnded: return "release"
+        case .leaseRevived: return "revive"
+        case .checkpointAccepted: return "checkpoint"
+        case .checkpointDropped: return "drop"
+        case .metricsAccepted: return "metrics"
+        case .resultAccepted: return "result"
+        case .workReady: return "ready"
+        case .workVoting: return "voting"
+        case .votesCounted: return "vote"
+        case .votesDamaged: return "damaged"
+        case .workRefused: return "refuse"
+        case .messageRefused: return "stale"
+        case .workerConnected: return "connect"
+        case .workerDisconnected: return "disconnect"
+        }
+    }
+
     /// Whom it is about, for the audit.
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {

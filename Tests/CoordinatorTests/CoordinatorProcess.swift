@@ -1,0 +1,132 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Recipes
+import Worker
+
+/// `quintet coordinator` as a process of its own, started again whenever it dies.
+final class CoordinatorProcess {
+    private let folder: String
+    private let state = Guarded(State())
+    private let hasEnded = DispatchSemaphore(value: 0)
+    let port: UInt16
+
+    private struct State: Sendable {
+        var crashCount = 0
+        var isStopping = false
+        var isKilledFor = false
+        var problem: String?
+    }
+
+    /// The program that was built with the tests, beside them.
+    private static let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appendingPathComponent("quintet").path
+
+    var crashCount: Int { state.withLock { $0.crashCount } }
+    var stateFolder: String { folder + "/state" }
+    var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
+
+    /// - Parameter failpoints: for the first process; those after it have none.
+    init(folder: String, failpoints: String = "", leaseSeconds: Int = 1) throws {
+        self.folder = folder
+        let portFile = folder + "/port"
+        let first = try Self.start(folder, port: 0, failpoints, leaseSeconds, "--port-file", portFile)
+        var found: UInt16?
+        for _ in 0..<3_000 where found == nil {
+            if let text = try? String(contentsOfFile: portFile, encoding: .utf8) {
+                found = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines))
+            }
+            MonotonicClock.sleep(milliseconds: 10)
+        }
+        guard let found else { throw CoordinatorError("it does not listen") }
+        port = found
+        nonisolated(unsafe) let handedOver = first
+        let (state, hasEnded) = (state, hasEnded)
+        Thread.detachNewThread {
+            Self.watch(handedOver, state) { try Self.start(folder, port: found, "", leaseSeconds) }
+            hasEnded.signal()
+        }
+    }
+
+    private static func start(
+        _ folder: String, port: UInt16, _ failpoints: String, _ leaseSeconds: Int, _ more: String...
+    ) throws -> ChildProcess {
+        try ChildProcess(
+            executable: program,
+            arguments: [
+                "coordinator", "--state", folder + "/state", "--listen", "127.0.0.1:\(port)", "--lease-seconds",
+                "\(leaseSeconds)",
+            ] + more,
+            environment: failpoints.isEmpty ? [:] : ["QUINTET_FAILPOINTS": failpoints],
+            output: .file(folder + "/log"))
+    }
+
+    private static func watch(
+        _ first: ChildProcess, _ state: Guarded<State>, again: () throws -> ChildProcess
+    ) {
+        var process = first
+        var hasBeenAsked = false
+        while true {
+            MonotonicClock.sleep(milliseconds: 5)
+            let (isStopping, isKilledFor) = state.withLock { state in
+                defer { state.isKilledFor = false }
+                return (state.isStopping, state.isKilledFor)
+            }
+            if isKilledFor { process.signal(SIGKILL) }
+            if isStopping, !hasBeenAsked {
+                hasBeenAsked = true
+                process.signal(SIGTERM)
+            }
+            guard let exit = process.poll() else { continue }
+            if exit == .code(0), isStopping { return }
+            guard exit == .signal(SIGKILL), !isStopping else {
+                return state.withLock { $0.problem = "the coordinator ended with \(exit)" }
+            }
+            do {
+                process = try again()
+                state.withLock { $0.crashCount += 1 }
+            } catch {
+                return state.withLock { $0.problem = "\(error)" }
+            }
+        }
+    }
+
+    /// SIGKILL; returns when the next process runs (it may not listen yet).
+    func kill() {
+        let before = crashCount
+        state.withLock { $0.isKilledFor = true }
+        while crashCount == before, state.withLock({ $0.problem }) == nil { MonotonicClock.sleep(milliseconds: 1) }
+    }
+
+    /// SIGTERM.
+    /// - Returns: what went wrong with it, in all its lives.
+    func stop() -> String? {
+        state.withLock { $0.isStopping = true }
+        hasEnded.wait()
+        return state.withLock { $0.problem }
+    }
+
+    /// Waits for one that is just starting.
+    func client() throws -> CoordinatorClient {
+        for _ in 0..<3_000 {
+            do {
+                return try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: port))
+            } catch ClientError.unreachable {
+                MonotonicClock.sleep(milliseconds: 2)
+            }
+        }
+        throw ClientError.unreachable(address: "127.0.0.1:\(port)", reason: "nothing for a long time")
+    }
+
+    /// A real worker on a thread of its own, with the chain recipe.
+    func startWorker(_ name: String) -> WorkerDaemon {
+        let daemon = WorkerDaemon(
+            configuration: WorkerConfiguration(
+                host: "127.0.0.1", port: port, security: .plaintext, threadCount: 1,
+                cacheDirectory: "\(folder)/cache-\(name)", name: name, build: "test", log: { _ in }),
+            recipes: [ChainRecipe.name: ChainRecipe()])
+        Thread.detachNewThread { try? daemon.run() }
+        return daemon
+    }
+}

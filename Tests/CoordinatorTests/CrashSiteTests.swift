@@ -1,0 +1,176 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Testing
+import Worker
+
+/// The coordinator's process dies right before or right after a commit (or a blob's rename), at every kind of commit;
+/// another one goes on, and everything ends as if nothing had happened.
+@Suite(.serialized) struct CrashSiteTests {
+    static let sites = [
+        "submit", "connect", "lease", "checkpoint", "result", "release", "ready", "voting", "vote", "finish", "cancel",
+        "reopen", "refuse",
+    ].flatMap { ["store.\($0).before", "store.\($0).after"] } + ["blob.land.before", "blob.land.after"]
+
+    /// All at the same time: they mostly wait.
+    @Test func aCoordinatorThatDiesAroundAnyCommitLosesNothing() throws {
+        let problems = Guarded<[String]>([])
+        let left = DispatchGroup()
+        for site in Self.sites {
+            left.enter()
+            Thread.detachNewThread {
+                do {
+                    let found = try Life(site).live()
+                    problems.withLock { $0 += found.map { "\(site): \($0)" } }
+                } catch {
+                    problems.withLock { $0.append("\(site): \(error)") }
+                }
+                left.leave()
+            }
+        }
+        left.wait()
+        #expect(problems.withLock { $0 } == [])
+        #expect(Self.sites.count >= 20)
+    }
+
+    /// Trains, cancels, trains again, drains a worker, segments with a volume that is refused.
+    private final class Life {
+        private let site: String
+        private let folder: TestFolder
+        private let coordinator: CoordinatorProcess
+        private let client: CoordinatorClient
+        private var problems: [String] = []
+
+        init(_ site: String) throws {
+            self.site = site
+            folder = try TestFolder()
+            coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=crash")
+            client = try coordinator.client()
+            client.patienceSeconds = 120
+        }
+
+        func live() throws -> [String] {
+            var workers = ["a", "b"].map(coordinator.startWorker)
+            defer { workers.forEach { $0.requestDrain() } }
+            let data = try client.upload(bytes: [1, 2, 3], role: "volume", name: "data")
+            let run = try client.submit(training("kept", seed: 42, replicas: 2, data))
+            let second = try client.submit(training("cancelled", seed: 7, replicas: 1, data))
+            try client.cancel(second)
+            expect(try client.submit(training("cancelled", seed: 7, replicas: 1, data)) == second, "another run")
+            Thread.sleep(forTimeInterval: 0.5)
+            workers[0].requestDrain()
+            workers.append(coordinator.startWorker("c"))
+            try check(run, seed: 42, replicas: 2)
+            try check(second, seed: 7, replicas: 1)
+            try segment(try client.outputs(of: run).filter { $0.stage == .train }.map { $0.outputs[0] })
+            workers.forEach { $0.requestDrain() }
+            if let problem = coordinator.stop() { problems.append("\(problem): \(coordinator.log)") }
+            expect(coordinator.crashCount == 1, "died \(coordinator.crashCount) times")
+            try checkDatabase()
+            return problems
+        }
+
+        private func expect(_ isTrue: Bool, _ what: String) { if !isTrue { problems.append(what) } }
+
+        private func training(_ key: String, seed: UInt64, replicas: UInt16, _ data: BlobReference) -> Submission {
+            Submission(
+                kind: .train, recipe: ChainRecipe.name, parameters: "{}", seed: seed, replicaCount: replicas,
+                iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [data],
+                volumeManifest: nil, idempotencyKey: key)
+        }
+
+        private func waitForEnd(_ run: RunID) throws {
+            let deadline = MonotonicClock.nowMilliseconds() + 120_000
+            while try client.status(of: run).runs[0].state == "running" {
+                guard MonotonicClock.nowMilliseconds() < deadline else {
+                    throw CoordinatorError("\(run) does not end: \(coordinator.log)")
+                }
+                MonotonicClock.sleep(milliseconds: 50)
+            }
+        }
+
+        private func check(_ run: RunID, seed: UInt64, replicas: Int) throws {
+            try waitForEnd(run)
+            let outputs = try client.outputs(of: run)
+            let names = (0..<replicas).map { "replica-\($0)" } + ["calibration"]
+            expect(outputs.map(\.name).sorted() == names.sorted(), "\(run) made \(outputs.map(\.name))")
+            for replica in 0..<replicas {
+                guard let output = outputs.first(where: { $0.name == "replica-\(replica)" }) else { continue }
+                let bytes = try client.download(output.outputs[0])
+                expect(bytes == ChainRecipe.result(seed: seed, replica: replica), "\(run) \(output.name) is another")
+                let iterations = try client.metrics(of: run, replica: replica).map(\.iteration)
+                expect(iterations == Array(1...UInt32(ChainRecipe.iterationCount)), "\(run): \(iterations)")
+            }
+        }
+
+        private func segment(_ ensemble: [BlobReference]) throws {
+            let cts: [(String, [UInt8])] = [("anna", [6, 7, 8, 9]), ("broken", []), ("bert", [12, 13])]
+            let volumes = try cts.map {
+                VolumeSubmission(name: $0.0, inputs: [try client.upload(bytes: $0.1, role: "ct", name: $0.0)])
+            }
+            let run = try client.submit(Submission(
+                kind: .segment, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 2,
+                iterationCount: 0, checkpointSeconds: 60,
+                inputs: ensemble.map {
+                    BlobReference(role: "replica", name: $0.name, digest: $0.digest, byteCount: $0.byteCount)
+                },
+                volumeManifest: try client.uploadManifest(volumes), idempotencyKey: "archive"))
+            try waitForEnd(run)
+            let outputs = try client.outputs(of: run)
+            expect(outputs.map(\.name).sorted() == ["anna", "bert", "broken"], "made \(outputs.map(\.name))")
+            for output in outputs {
+                expect((output.state == .done) == (output.name != "broken"), "\(output.name) is \(output.state)")
+            }
+        }
+
+        private func checkDatabase() throws {
+            let store = try Store(path: coordinator.stateFolder + "/state.sqlite")
+            let report = try store.integrityReport()
+            expect(report == "ok", report)
+            store.close()
+            let database = try Database(path: coordinator.stateFolder + "/state.sqlite")
+            defer { database.close() }
+            try database.query(
+                """
+                SELECT count(*), count(DISTINCT l.work), sum(l.epoch = w.epoch), (SELECT count(*) FROM works
+                    WHERE state = 'done') FROM leases l JOIN works w ON w.id = l.work WHERE l.outcome = 'done'
+                """
+            ) { row in
+                expect((1...3).allSatisfy { row.int($0) == row.int(0) }, "done \((0...3).map { row.int(Int32($0)) })")
+            }
+        }
+    }
+
+    /// Prints how long it took: from the start of the process to its first answer.
+    @Test func aCoordinatorWithTenThousandVolumesGoesOnAfterAKill() throws {
+        let folder = try TestFolder()
+        let volumes = try (0..<10_000).map { number in
+            let bytes = Array("ct \(number)".utf8), digest = ContentDigest(bytes: SHA256.digest(of: bytes))
+            let blobs = "\(folder.path)/state/blobs/\("\(digest)".prefix(2))"
+            try FileManager.default.createDirectory(atPath: blobs, withIntermediateDirectories: true)
+            try Data(bytes).write(to: URL(fileURLWithPath: "\(blobs)/\(digest)"))
+            return VolumeSubmission(name: "ct-\(number)", inputs: [
+                BlobReference(role: "ct", name: "ct-\(number)", digest: digest, byteCount: UInt64(bytes.count))
+            ])
+        }
+        let coordinator = try CoordinatorProcess(folder: folder.path, leaseSeconds: 30)
+        var client = try coordinator.client()
+        let replica = try client.upload(bytes: [1], role: "replica", name: "replica-0")
+        let run = try client.submit(Submission(
+            kind: .segment, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 0,
+            checkpointSeconds: 60, inputs: [replica], volumeManifest: try client.uploadManifest(volumes),
+            idempotencyKey: "archive"))
+        var times: [UInt64] = []
+        for _ in 0..<3 {
+            coordinator.kill()
+            let start = MonotonicClock.nowMilliseconds()
+            client = try coordinator.client()
+            let works = try client.status(of: run).runs[0].works
+            times.append(MonotonicClock.nowMilliseconds() - start)
+            #expect(works.total == 20_000 && works.ready == 10_000)
+        }
+        #expect(coordinator.stop() == nil)
+        print("restarts with 10,000 volumes: \(times) ms from the start of the process to its first status")
+    }
+}
