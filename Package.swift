@@ -49,11 +49,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Counts the allocations of the test program.
+        .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
         tests("NumericsTests", ["Numerics", "CKernels"]),
         tests("ProtocolTests", ["Protocol"]),
         tests("PlatformTests", ["Platform"]),
         tests("ImagingTests", ["Imaging", "Numerics"], resources: [.copy("Goldens")]),
-        tests("ModelCoreTests", ["ModelCore", "Numerics", "CKernels"], resources: [.copy("Goldens")]),
+        tests(
+            "ModelCoreTests", ["ModelCore", "Numerics", "CKernels", "AllocationCount"],
+            resources: [.copy("Goldens")]),
         tests("SynthDataTests", ["SynthData", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),

@@ -7,6 +7,8 @@
 // that calls an operation, not by those that help it.
 static _Thread_local int forced = -1;
 static _Thread_local int direct_only;
+// What the whole process was asked to use; written once, before the first network is made.
+static int preferred = -1, preferred_direct;
 
 int quintet_variant_available(int variant) {
     switch (variant) {
@@ -22,7 +24,7 @@ int quintet_variant_available(int variant) {
 }
 
 int quintet_variant_current(void) {
-    int variant = forced;
+    int variant = forced >= 0 ? forced : preferred;
     if (variant >= 0) return variant;
     for (variant = QUINTET_AVX512; !quintet_variant_available(variant);) variant--;
     return variant;
@@ -33,6 +35,10 @@ void quintet_variant_force(int variant) {
 }
 void quintet_variant_release(void) { forced = -1; }
 void quintet_winograd_forbid(int forbidden) { direct_only = forbidden; }
+void quintet_variant_prefer(int variant, int direct) {
+    preferred = quintet_variant_available(variant) ? variant : -1;
+    preferred_direct = direct;
+}
 
 static const quintet_kernels *kernels(void) {
     switch (quintet_variant_current()) {
@@ -66,7 +72,7 @@ static int winograd_suits(const quintet_convolution *convolution, int tiles_want
     quintet_layout layout = convolution->coarse;
     long tiles = quintet_winograd_tiles(layout), voxels = (long)layout.depth * layout.height * layout.width;
     int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(layout);
-    return !direct_only && quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3
+    return !direct_only && !preferred_direct && quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3
            && convolution->stride == 1 && fine <= WINOGRAD_BLOCKS_MAX && coarse <= WINOGRAD_BLOCKS_MAX
            && tiles * 32 * 2 <= voxels * 3 && tiles >= tiles_wanted;
 }

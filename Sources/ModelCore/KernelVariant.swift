@@ -26,3 +26,25 @@ package enum KernelVariant: Int32, CaseIterable, Sendable {
         return try body()
     }
 }
+
+/// The kernels of a whole process, by name: what the environment's QUINTET_KERNELS says.
+public enum KernelChoice {
+    /// Instruction sets that all give the same bytes, then the two that judge: `direct` is without Winograd on the best
+    /// set, `naive` the plain loops. Each of the two has its own bytes.
+    public static let names = ["portable", "avx2", "avx512", "direct", "naive"]
+
+    /// To be called before the process makes its first network.
+    ///
+    /// - Throws: `ModelError.unavailableKernels` when there are none of this name here.
+    public static func prefer(_ name: String) throws(ModelError) {
+        if name == "direct" { return quintet_variant_prefer(-1, 1) }
+        guard names.contains(name), let variant = KernelVariant.allCases.first(where: { "\($0)" == name }),
+            variant.isAvailable
+        else { throw .unavailableKernels(name: name, available: available) }
+        quintet_variant_prefer(variant.rawValue, 0)
+    }
+
+    private static var available: [String] {
+        names.filter { name in KernelVariant.allCases.first { "\($0)" == name }?.isAvailable ?? true }
+    }
+}

@@ -9,6 +9,8 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The input's size does not suit the network.
     case unsuitableShape(String)
     case outOfMemory(byteCount: Int)
+    /// This processor has no such instruction set, or there are no kernels of this name.
+    case unavailableKernels(name: String, available: [String])
 
     public var description: String {
         switch self {
@@ -20,6 +22,9 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
         case .outOfMemory(let byteCount):
             "The network needs \((byteCount >> 20) + 1) MiB of memory, which this machine does not give. "
                 + "Use a smaller slab or preset."
+        case .unavailableKernels(let name, let available):
+            "There are no kernels \"\(name)\" on this processor; choose one of: "
+                + available.joined(separator: ", ") + "."
         }
     }
 }

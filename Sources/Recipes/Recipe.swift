@@ -49,15 +49,22 @@ public struct RecipeResources: Sendable {
     public var isCancelled: @Sendable () -> Bool
     /// Share done, 0 to 1, for progress lines.
     public var reportProgress: @Sendable (Double) -> Void
+    /// A clock that never runs backwards, in nanoseconds. For figures only: no result may depend on it.
+    public var nowNanoseconds: @Sendable () -> UInt64
+    /// A line for the worker's log.
+    public var log: @Sendable (String) -> Void
 
     public init(
         pool: ThreadPool, cacheDirectory: String, isCancelled: @escaping @Sendable () -> Bool = { false },
-        reportProgress: @escaping @Sendable (Double) -> Void = { _ in }
+        reportProgress: @escaping @Sendable (Double) -> Void = { _ in },
+        nowNanoseconds: @escaping @Sendable () -> UInt64 = { 0 }, log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.pool = pool
         self.cacheDirectory = cacheDirectory
         self.isCancelled = isCancelled
         self.reportProgress = reportProgress
+        self.nowNanoseconds = nowNanoseconds
+        self.log = log
     }
 }
 
@@ -76,11 +83,14 @@ public struct TrainingStep: Sendable, Equatable {
     public var loss: Double
     /// Hard Dice of the healthy channel over the batch.
     public var dice: Double
+    /// How long the step stood still because its samples were not made yet.
+    public var waitingSeconds: Double
 
-    public init(iteration: Int, loss: Double, dice: Double) {
+    public init(iteration: Int, loss: Double, dice: Double, waitingSeconds: Double = 0) {
         self.iteration = iteration
         self.loss = loss
         self.dice = dice
+        self.waitingSeconds = waitingSeconds
     }
 }
 

@@ -89,11 +89,9 @@ public struct LesionGenerator: Sendable {
         let count = shape.voxelCount
         precondition(slab.count == count && lung.count == count, "slab and lung have \(count) voxels")
         precondition(lambda >= 0 && lambda <= 1, "lambda is a share")
-        if sample.image.count != count {
-            sample.image = [Float](repeating: 0, count: count)
-            sample.target = [UInt8](repeating: 0, count: count)
-            sample.lesion = sample.target
-        }
+        if sample.image.count != count { sample.image = [Float](repeating: 0, count: count) }
+        if sample.target.count != count { sample.target = [UInt8](repeating: 0, count: count) }
+        if sample.lesion.count != count { sample.lesion = [UInt8](repeating: 0, count: count) }
         guard count > 0 else { return }
         sample.image.withUnsafeMutableBufferPointer { image in
             sample.target.withUnsafeMutableBufferPointer { target in

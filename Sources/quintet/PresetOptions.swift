@@ -19,7 +19,7 @@ enum PresetOptions {
         Option("--channels", "A,B,...", "the U-Net's channels by level"),
         Option("--strides", "A,B,...", "its strides, one fewer than channels"),
         Option("--residual-units", "N", "residual units per level; 0 for plain convolutions"),
-        Option("--learning-rate", "X", "Adam's learning rate"),
+        Option("--learning-rate", "X", "Adam's learning rate; 0 leaves the initial weights"),
         Option("--threshold", "P", "healthy above this probability; left out, short presets calibrate it"),
         Option("--without", "WHAT", "the paper's ablations: shapes, probability-maps or salt-noise; may be repeated"),
     ]
@@ -52,7 +52,7 @@ enum PresetOptions {
         if let value = try integers(arguments, "--channels", range: 1...2048) { preset.channels = value }
         if let value = try integers(arguments, "--strides", range: 1...4) { preset.strides = value }
         if let value = try arguments.integer("--residual-units", 0...8) { preset.residualUnits = value }
-        if let value = try arguments.number("--learning-rate", 1e-9...1) { preset.learningRate = value }
+        if let value = try arguments.number("--learning-rate", 0...1) { preset.learningRate = value }
         if let value = try arguments.number("--threshold", 0...1) { preset.healthyThreshold = value }
         for word in arguments.all("--without") {
             switch word {

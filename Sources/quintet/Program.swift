@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import ModelCore
 import Platform
 import Recipes
 
@@ -37,9 +38,14 @@ struct Program {
             return .done
         }
         do {
+            if let kernels = Machine.environment("QUINTET_KERNELS") { try KernelChoice.prefer(kernels) }
             return try command.run(Arguments(rest, syntax: command.syntax))
         } catch let error as UsageError {
             Console.error("quintet \(name): \(error)")
+            return .usage
+        } catch ModelError.unavailableKernels(let name, let available) {
+            Console.error("quintet: QUINTET_KERNELS=\(name): this processor has no such kernels; leave it unset for "
+                + "the fastest, or choose one of: \(available.joined(separator: ", "))")
             return .usage
         } catch {
             Console.error("quintet \(name): \(message(error))")

@@ -56,13 +56,17 @@ import Recipes
     @Test func samplesComeInOrderHoweverManyThreadsMakeThem() throws {
         for threads in [1, 3] {
             let pipeline = SamplePipeline(first: 2, end: 12, batch: 2, threadCount: threads) {
-                { iteration, sample in
+                { iteration, sample, made in
                     Thread.sleep(forTimeInterval: Double((iteration * 7 + sample) % 3) * 0.001)
-                    return .init(image: [Float(iteration), Float(sample)], target: [])
+                    made.image = [Float(iteration), Float(sample)]
                 }
             }
             for iteration in 2..<12 {
-                for sample in 0..<2 { #expect(try pipeline.next().image == [Float(iteration), Float(sample)]) }
+                for sample in 0..<2 {
+                    let made = try pipeline.next()
+                    #expect(made.image == [Float(iteration), Float(sample)])
+                    pipeline.giveBack(made)
+                }
             }
             pipeline.stop()
         }
@@ -70,10 +74,7 @@ import Recipes
 
     @Test func aSampleThatFailsSaysSoWhereItIsTaken() {
         let pipeline = SamplePipeline(first: 0, end: 4, batch: 1) {
-            { iteration, _ in
-                if iteration == 1 { throw RecipeError.inputRefused("broken") }
-                return .init(image: [], target: [])
-            }
+            { iteration, _, _ in if iteration == 1 { throw RecipeError.inputRefused("broken") } }
         }
         defer { pipeline.stop() }
         #expect(throws: Never.self) { try pipeline.next() }

@@ -19,11 +19,12 @@ import Testing
     }
 
     private func train(
-        _ road: Road, _ run: String, iterations: Int = 12, _ more: [String] = []
+        _ road: Road, _ run: String, iterations: Int = 12, _ more: [String] = [],
+        environment: [String: String] = [:]
     ) throws -> RunningProgram {
         try road.start(
             ["train", "--data", "data", "--run", run, "--replicas", "3", "--checkpoint-seconds", "1"] + Self.network
-                + ["--iterations", "\(iterations)"] + more)
+                + ["--iterations", "\(iterations)"] + more, environment: environment)
     }
 
     private func replicas(_ road: Road, _ run: String) -> [Data?] {
@@ -55,16 +56,61 @@ import Testing
         for row in ["none", "replica-0", "vote", "oracle"] { #expect(table.output.contains("\"\(row)\"")) }
     }
 
-    @Test func theSameRunHasTheSameBytesWithAnyNumberOfThreads() throws {
+    /// AVX2 and plain code are what a processor without AVX-512 computes with.
+    @Test func theSameRunHasTheSameBytesWithAnyNumberOfThreadsOnAnyInstructionSet() throws {
         let road = try prepared()
         defer { road.remove() }
-        for threads in ["1", "2", "4"] {
-            let outcome = try train(road, "run-\(threads)", ["--threads", threads, "--quiet"]).wait()
-            #expect(outcome.code == 0, "\(outcome.errors)")
+        var trained: [[Data?]] = [], segmented: [[Data?]] = []
+        for (threads, kernels) in [("1", ""), ("2", "avx2"), ("4", "portable"), ("2", "direct")] {
+            let environment = kernels.isEmpty ? [:] : ["QUINTET_KERNELS": kernels], run = "run-\(kernels)"
+            let training = try train(road, run, ["--threads", threads, "--quiet"], environment: environment).wait()
+            if training.code == 2, training.errors.contains("no such kernels") { continue }
+            #expect(training.code == 0, "\(training.errors)")
+            let segmenting = try road.start(
+                [
+                    "segment", "--run", run, "--in", "phantoms/diseased", "--masks", "phantoms/lungs", "--out",
+                    "masks-\(kernels)", "--members", "--threads", threads, "--quiet",
+                ], environment: environment
+            ).wait()
+            #expect(segmenting.code == 0, "\(segmenting.errors)")
+            trained.append(replicas(road, run))
+            segmented.append(["", "replica-0/", "replica-1/", "replica-2/"].flatMap { member in
+                ["diseased-00", "diseased-01"].map { road.bytes("masks-\(kernels)/\(member)\($0).nii.gz") }
+            })
         }
-        #expect(replicas(road, "run-1").allSatisfy { $0 != nil })
-        #expect(replicas(road, "run-1") == replicas(road, "run-2"))
-        #expect(replicas(road, "run-1") == replicas(road, "run-4"))
+        #expect(trained[0].allSatisfy { $0 != nil } && segmented[0].allSatisfy { $0 != nil })
+        // The last are other kernels with bytes of their own: the choice is heard, and a difference would be seen.
+        #expect(trained.dropLast().allSatisfy { $0 == trained[0] } && trained.last != trained[0])
+        #expect(segmented.dropLast().allSatisfy { $0 == segmented[0] })
+    }
+
+    @Test func kernelsThatAreNotThereAreRefusedWithThoseThatAre() throws {
+        let road = try Road()
+        defer { road.remove() }
+        let outcome = try road.run("bench", "network", environment: ["QUINTET_KERNELS": "mmx"])
+        #expect(outcome.code == 2)
+        #expect(outcome.errors.contains("mmx") && outcome.errors.contains("portable"))
+    }
+
+    /// From one size to another the process grows by what the plan says, and by next to nothing else.
+    @Test func thePlannedMemoryIsWhatTheProcessTakes() throws {
+        struct Figures: Decodable {
+            var arenaBytes: Int
+            var peakMemoryBytes: Int
+        }
+        let road = try Road()
+        defer { road.remove() }
+        let figures = try ["16x16x16", "32x96x96"].map { size in
+            let outcome = try road.succeed(
+                "bench", "network", "--mode", "train", "--preset", "lab", "--size", size, "--samples", "1",
+                "--threads", "2", "--json")
+            return try JSONDecoder().decode(Figures.self, from: Data(outcome.output.utf8))
+        }
+        let planned = figures[1].arenaBytes - figures[0].arenaBytes
+        let taken = figures[1].peakMemoryBytes - figures[0].peakMemoryBytes
+        #expect(planned > 50 << 20)
+        // The block is rounded up to pages of 2 MiB; the sample itself and the threads' scratch come on top.
+        #expect(taken > planned - (4 << 20) && taken < planned + (16 << 20), "\(taken) bytes, planned \(planned)")
     }
 
     @Test func aWorkerKilledAtAnyMomentChangesNoByte() throws {

@@ -119,6 +119,15 @@ final class ComputeBench: @unchecked Sendable {
         #expect(last.metrics.first?.iteration == UInt32(resume!.0 + 1))
     }
 
+    @Test func aReplicasReportSaysHowLongItsTrainingWaitedForSamples() throws {
+        let bench = ComputeBench()
+        try bench.start(.train, "iterations=4 waitingMilliseconds=250")
+        let report = bench.wait { report -> String? in
+            if case .ended(_, .done(let result)) = report { result.reportJSON } else { nil }
+        }
+        #expect(try #require(report).contains("\"waitingSeconds\":1.0"))
+    }
+
     @Test func aCheckpointIsTakenWhileTrainingGoesOn() throws {
         let bench = ComputeBench()
         try bench.start(.train, "iterations=200 stepMilliseconds=1")

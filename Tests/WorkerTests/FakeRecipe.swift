@@ -110,7 +110,9 @@ final class FakeSession: TrainingSession {
             }
         }
         iteration += 1
-        return TrainingStep(iteration: iteration, loss: 1 / Double(iteration), dice: 0.5)
+        return TrainingStep(
+            iteration: iteration, loss: 1 / Double(iteration), dice: 0.5,
+            waitingSeconds: Double(parameters["waitingMilliseconds", 0]) / 1000)
     }
 
     func checkpoint() throws -> [UInt8] {

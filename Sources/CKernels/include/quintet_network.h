@@ -113,4 +113,7 @@ void quintet_variant_force(int variant);
 void quintet_variant_release(void);
 /// 1: this thread's operations keep to the direct kernels (for judging Winograd's rounding), 0: as the shapes ask.
 void quintet_winograd_forbid(int forbidden);
+/// For the whole process, before its first network: a variant (-1: the best available one), and 1 to keep to the direct
+/// kernels. What a thread forces goes before it.
+void quintet_variant_prefer(int variant, int direct);
 #endif

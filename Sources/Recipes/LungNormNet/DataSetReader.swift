@@ -44,13 +44,21 @@ final class DataSetReader: @unchecked Sendable {
         self.cacheByteCountMax = cacheByteCountMax
     }
 
-    /// H in [0, 1] and M of a slab, each slabDepth x planeHeight x planeWidth.
-    func slab(_ slab: SlabIndex.Slab, depth: Int) throws -> (intensity: [Float], lung: [UInt8]) {
+    /// H in [0, 1] and M of a slab, each slabDepth x planeHeight x planeWidth; reused for the next slab.
+    struct SlabMemory {
+        var intensity: [Float] = []
+        var lung: [UInt8] = []
+    }
+
+    func read(_ slab: SlabIndex.Slab, depth: Int, into memory: inout SlabMemory) throws {
         let volume = try decoded(slab.volume)
         let plane = manifest.planeHeight * manifest.planeWidth
         let range = (slab.firstSlice * plane)..<((slab.firstSlice + depth) * plane)
         let step = 1 / Float(PreparedVolume.intensitySteps)
-        return (volume.image[range].map { Float($0) * step }, Array(volume.lung[range]))
+        memory.intensity.removeAll(keepingCapacity: true)
+        memory.intensity.append(contentsOf: volume.image[range].lazy.map { Float($0) * step })
+        memory.lung.removeAll(keepingCapacity: true)
+        memory.lung.append(contentsOf: volume.lung[range])
     }
 
     private func decoded(_ number: Int) throws -> Decoded {

@@ -24,29 +24,35 @@ public struct LungSamples: Sendable {
     /// Makes samples one after the other with memory that it reuses.
     func newMaker() -> SamplePipeline.Maker {
         let workspace = LesionWorkspace()
-        var sample = LesionSample()
-        return { iteration, number in
-            try fill(&sample, iteration: iteration, sample: number, workspace: workspace)
-            return SamplePipeline.Sample(image: sample.image, target: sample.target)
+        var sample = LesionSample(), slab = DataSetReader.SlabMemory()
+        return { iteration, number, made in
+            swap(&sample.image, &made.image)
+            swap(&sample.target, &made.target)
+            defer {
+                swap(&sample.image, &made.image)
+                swap(&sample.target, &made.target)
+            }
+            try fill(&sample, iteration: iteration, sample: number, workspace: workspace, slab: &slab)
         }
     }
 
     /// The whole sample, lesion mask included, as `quintet lesions` writes it.
     public func lesionSample(iteration: Int, sample: Int) throws -> LesionSample {
-        var made = LesionSample()
-        try fill(&made, iteration: iteration, sample: sample, workspace: LesionWorkspace())
+        var made = LesionSample(), slab = DataSetReader.SlabMemory()
+        try fill(&made, iteration: iteration, sample: sample, workspace: LesionWorkspace(), slab: &slab)
         return made
     }
 
     private func fill(
-        _ made: inout LesionSample, iteration: Int, sample: Int, workspace: LesionWorkspace
+        _ made: inout LesionSample, iteration: Int, sample: Int, workspace: LesionWorkspace,
+        slab memory: inout DataSetReader.SlabMemory
     ) throws {
         var choice = RandomKey(
             seed: seed, replica: replica, iteration: iteration, sample: sample, purpose: .slabChoice).stream()
         let slab = index.slabs[choice.index(below: index.slabs.count)]
-        let (intensity, lung) = try reader.slab(slab, depth: configuration.preset.slabDepth)
-        intensity.withUnsafeBufferPointer { intensity in
-            lung.withUnsafeBufferPointer { lung in
+        try reader.read(slab, depth: configuration.preset.slabDepth, into: &memory)
+        memory.intensity.withUnsafeBufferPointer { intensity in
+            memory.lung.withUnsafeBufferPointer { lung in
                 LesionGenerator(settings: configuration.preset.lesionSettings).makeSample(
                     slab: intensity, lung: lung, shape: shape, lambda: slab.lungShare,
                     key: LesionKey(seed: seed, replica: replica, iteration: iteration, sample: sample),

@@ -13,6 +13,7 @@ final class LungTrainingSession: TrainingSession {
     private let replica: Int
     private let trainer: UNetTrainer
     private let pipeline: SamplePipeline
+    private let nowNanoseconds: @Sendable () -> UInt64
 
     init(
         configuration: LungRunConfiguration, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
@@ -39,9 +40,11 @@ final class LungTrainingSession: TrainingSession {
             try trainer.restore(tensors)
             iteration = trainer.stepCount
         }
+        nowNanoseconds = resources.nowNanoseconds
         pipeline = SamplePipeline(
             first: iteration, end: iterationCount, batch: preset.batch,
             newMaker: samples.newMaker)
+        resources.log("replica \(replica): network memory \(trainer.arenaByteCount >> 20) MiB planned")
     }
 
     deinit { pipeline.stop() }
@@ -51,8 +54,11 @@ final class LungTrainingSession: TrainingSession {
         trainer.zeroGradients()
         let batch = configuration.preset.batch
         var sum = SampleFigures(loss: 0, intersection: 0, predicted: 0, truth: 0)
+        var waitingNanoseconds: UInt64 = 0
         for _ in 0..<batch {
+            let start = nowNanoseconds()
             let sample = try pipeline.next()
+            waitingNanoseconds += nowNanoseconds() - start
             let figures = sample.image.withUnsafeBufferPointer { image in
                 sample.target.withUnsafeBufferPointer { target in
                     trainer.accumulate(input: image, target: target, batchCount: batch)
@@ -62,10 +68,12 @@ final class LungTrainingSession: TrainingSession {
             sum.intersection += figures.intersection
             sum.predicted += figures.predicted
             sum.truth += figures.truth
+            pipeline.giveBack(sample)
         }
         trainer.update()
         iteration += 1
-        return TrainingStep(iteration: iteration, loss: sum.loss, dice: sum.dice)
+        return TrainingStep(
+            iteration: iteration, loss: sum.loss, dice: sum.dice, waitingSeconds: Double(waitingNanoseconds) * 1e-9)
     }
 
     func checkpoint() throws -> [UInt8] { trainer.checkpoint(metadata: metadata()).serialised() }

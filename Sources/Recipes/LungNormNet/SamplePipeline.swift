@@ -15,7 +15,8 @@ package final class SamplePipeline: @unchecked Sendable {
         }
     }
 
-    package typealias Maker = (_ iteration: Int, _ sample: Int) throws -> Sample
+    /// Writes a sample; the memory it finds is of an earlier one, or empty.
+    package typealias Maker = (_ iteration: Int, _ sample: Int, _ made: inout Sample) throws -> Void
 
     private let newMaker: @Sendable () -> Maker
     private let batch: Int
@@ -23,6 +24,7 @@ package final class SamplePipeline: @unchecked Sendable {
     private let capacity: Int
     private let condition = NSCondition()
     private var ready: [Int: Result<Sample, Error>] = [:]
+    private var spare: [Sample] = []
     private var nextToMake: Int
     private var nextToTake: Int
     private var stopping = false
@@ -36,7 +38,8 @@ package final class SamplePipeline: @unchecked Sendable {
         self.newMaker = newMaker
         self.batch = batch
         self.end = end * batch
-        self.capacity = max(2 * batch, 2 * threadCount)
+        // Enough for one that takes long to make; a sample of 32x512x512 voxels is 42 MB.
+        self.capacity = 2 + 2 * threadCount
         self.nextToMake = first * batch
         self.nextToTake = first * batch
         self.running = threadCount
@@ -53,8 +56,12 @@ package final class SamplePipeline: @unchecked Sendable {
             }
             let number = nextToMake
             nextToMake += 1
+            var sample = spare.popLast() ?? Sample(image: [], target: [])
             condition.unlock()
-            let result = Result { try make(number / batch, number % batch) }
+            let result = Result {
+                try make(number / batch, number % batch, &sample)
+                return sample
+            }
             condition.lock()
             ready[number] = result
             condition.broadcast()
@@ -77,6 +84,13 @@ package final class SamplePipeline: @unchecked Sendable {
             }
             condition.wait()
         }
+    }
+
+    /// Lends a used sample's memory to the next ones; the caller keeps no copy.
+    package func giveBack(_ sample: consuming Sample) {
+        condition.lock()
+        spare.append(sample)
+        condition.unlock()
     }
 
     /// Ends the threads and waits for them.

@@ -70,14 +70,15 @@ struct ThresholdCalibration {
         let preset = configuration.preset
         let shape = VolumeShape(
             depth: preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth)
-        let (intensity, lung) = try reader.slab(slab, depth: preset.slabDepth)
+        var memory = DataSetReader.SlabMemory()
+        try reader.read(slab, depth: preset.slabDepth, into: &memory)
         let geometry = Geometry(spacing: preset.spacing)
-        let volume = Volume(shape: shape, geometry: geometry, voxels: intensity)
+        let volume = Volume(shape: shape, geometry: geometry, voxels: memory.intensity)
         // A replica that no run has: these lesions were never trained on.
         let sample = LesionGenerator(settings: preset.lesionSettings).insertLesions(
-            volume, lung: volume.with(lung), lambda: slab.lungShare, countFactor: Self.lesionShare,
+            volume, lung: volume.with(memory.lung), lambda: slab.lungShare, countFactor: Self.lesionShare,
             key: LesionKey(seed: seed, replica: 255, iteration: number))
-        return (volume.with(sample.image), volume.with(lung), volume.with(sample.lesion))
+        return (volume.with(sample.image), volume.with(memory.lung), volume.with(sample.lesion))
     }
 }
 

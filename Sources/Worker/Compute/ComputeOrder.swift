@@ -43,13 +43,15 @@ package struct ComputeEnvironment: Sendable {
     package var isIntact: @Sendable (_ digest: ContentDigest, _ path: String) -> Bool
     /// A clock that never runs backwards, in nanoseconds.
     package var nowNanoseconds: @Sendable () -> UInt64
+    package var log: @Sendable (String) -> Void
 
     package init(
         cacheDirectory: String, isIntact: @escaping @Sendable (ContentDigest, String) -> Bool,
-        nowNanoseconds: @escaping @Sendable () -> UInt64
+        nowNanoseconds: @escaping @Sendable () -> UInt64, log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.cacheDirectory = cacheDirectory
         self.isIntact = isIntact
         self.nowNanoseconds = nowNanoseconds
+        self.log = log
     }
 }

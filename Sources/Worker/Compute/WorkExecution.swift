@@ -48,13 +48,17 @@ struct WorkExecution {
             inputs: order.inputs, resume: order.resumePath, resources: resources)
         control.beginKeepingResults()
         var last: TrainingStep?
+        var seconds = 0.0, waitingSeconds = 0.0
         while session.iteration < session.iterationCount {
             if control.isCancelled { return .cancelled }
             if control.isStopped { return try stop(session) }
             let start = environment.nowNanoseconds()
             do {
                 let step = try session.step()
-                note(step, of: session, nanoseconds: environment.nowNanoseconds() - start)
+                let stepSeconds = Double(environment.nowNanoseconds() - start) * 1e-9
+                note(step, of: session, seconds: stepSeconds)
+                seconds += stepSeconds
+                waitingSeconds += step.waitingSeconds
                 last = step
             } catch RecipeError.interrupted where control.isStopped && !control.isCancelled {
                 return try stop(session)
@@ -63,7 +67,7 @@ struct WorkExecution {
                 report(.checkpointTaken(lease, iteration: session.iteration, bytes: try session.checkpoint()))
             }
         }
-        return try finish(session, last)
+        return try finish(session, last, seconds: seconds, waitingSeconds: waitingSeconds)
     }
 
     /// Whatever was trained here goes on elsewhere.
@@ -72,16 +76,23 @@ struct WorkExecution {
         return .stopped(iteration: session.iteration, bytes: try session.checkpoint())
     }
 
-    private func finish(_ session: any TrainingSession, _ last: TrainingStep?) throws -> ComputeEnd {
+    /// - Parameters:
+    ///   - seconds: of the steps under this lease.
+    ///   - waitingSeconds: what of it passed waiting for samples.
+    private func finish(
+        _ session: any TrainingSession, _ last: TrainingStep?, seconds: Double, waitingSeconds: Double
+    ) throws -> ComputeEnd {
         let weights = RecipeOutput(
             role: "replica", name: "replica-\(description.replica)", bytes: try session.weights())
         let figures = last.map { ",\"loss\":\($0.loss.jsonNumber),\"dice\":\($0.dice.jsonNumber)" } ?? ""
-        return end(RecipeResult(outputs: [weights], reportJSON: "{\"iterations\":\(session.iteration)\(figures)}"))
+        let times = ",\"seconds\":\(seconds.jsonNumber),\"waitingSeconds\":\(waitingSeconds.jsonNumber)"
+        return end(RecipeResult(
+            outputs: [weights], reportJSON: "{\"iterations\":\(session.iteration)\(figures)\(times)}"))
     }
 
-    private func note(_ step: TrainingStep, of session: any TrainingSession, nanoseconds: UInt64) {
+    private func note(_ step: TrainingStep, of session: any TrainingSession, seconds: Double) {
         let metric = TrainingMetric(
-            iteration: UInt32(step.iteration), loss: step.loss, dice: step.dice, seconds: Double(nanoseconds) * 1e-9)
+            iteration: UInt32(step.iteration), loss: step.loss, dice: step.dice, seconds: seconds)
         let progress = LeaseProgress(
             lease: lease, fraction: Double(step.iteration) / Double(max(session.iterationCount, 1)),
             iteration: metric.iteration, note: "loss \(step.loss.threeDecimals), Dice \(step.dice.threeDecimals)")
@@ -100,7 +111,8 @@ struct WorkExecution {
                 let progress = LeaseProgress(
                     lease: lease, fraction: min(max(fraction, 0), 1), iteration: iteration, note: note)
                 report(.progressed(progress, []))
-            })
+            },
+            nowNanoseconds: environment.nowNanoseconds, log: environment.log)
     }
 
     /// A cache is a disk: what is read is verified every time.

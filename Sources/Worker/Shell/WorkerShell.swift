@@ -29,7 +29,7 @@ final class WorkerShell {
         self.mailbox = mailbox
         let environment = ComputeEnvironment(
             cacheDirectory: cache.preparedPath, isIntact: { digest, _ in cache.isIntact(digest) },
-            nowNanoseconds: MonotonicClock.nowNanoseconds)
+            nowNanoseconds: MonotonicClock.nowNanoseconds, log: configuration.log)
         thread = ComputeThread(
             recipes: recipes, threadCount: configuration.threadCount, environment: environment,
             report: mailbox.post)

@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import ModelCore
 import Platform
 import Protocol
 import Recipes
@@ -37,7 +38,11 @@ enum TrainCommand: Command {
         let session = try ClusterSession(
             arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
+        progress.say(try plan.memoryText())
         let report = try train(plan, session: session, progress: progress)
+        if arguments.text("--coordinator") == nil {
+            progress.say("memory of this process: at most \(Machine.peakResidentByteCount >> 20) MiB")
+        }
         if arguments.has("--json") { Console.out(JSONText.encode(report.description, pretty: true)) }
         return .done
     }
@@ -62,12 +67,15 @@ enum TrainCommand: Command {
         }
         var digests: [String] = []
         var metrics: [RunReport.Metric] = []
+        var times: [ReplicaReport] = []
         for replica in 0..<plan.replicaCount {
             guard let output = outputs.first(where: { $0.stage == .train && $0.name == "replica-\(replica)" }),
                 let weights = output.outputs.first(where: { $0.role == "replica" })
             else { throw CommandError("the coordinator has no weights of replica \(replica)") }
             try session.download(weights, to: RunFolder.replicaPath(plan.run, replica))
             digests.append("\(weights.digest)")
+            times.append(try JSONText.decode(
+                ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
             metrics += try session.client.metrics(of: run, replica: replica).map {
                 RunReport.Metric(
                     replica: replica, iteration: Int($0.iteration), loss: $0.loss, dice: $0.dice, seconds: $0.seconds)
@@ -91,7 +99,23 @@ enum TrainCommand: Command {
         try AtomicFile.write(
             JSONText.encode(description, pretty: true), to: RunFolder.descriptionPath(plan.run))
         progress.say("trained \(plan.replicaCount) replicas in \(plan.run); healthy above \(report.healthyThreshold)")
+        progress.say(ReplicaReport.text(times))
         return page
+    }
+}
+
+/// What a worker says of a replica's training, as far as this program reads it.
+private struct ReplicaReport: Codable {
+    /// Of the steps under the last lease.
+    var seconds: Double
+    /// What of it passed waiting for samples.
+    var waitingSeconds: Double
+
+    static func text(_ reports: [ReplicaReport]) -> String {
+        let seconds = reports.map(\.seconds).reduce(0, +), waiting = reports.map(\.waitingSeconds).reduce(0, +)
+        let share = seconds > 0 ? 100 * waiting / seconds : 0
+        return "training waited \(Text.fixed(waiting, 2)) s of \(Text.fixed(seconds, 1)) s for samples "
+            + "(\(Text.fixed(share, 2)) %)"
     }
 }
 
@@ -147,6 +171,15 @@ struct TrainingPlan {
         return LungRunConfiguration(
             preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
             iterations: preset.iterations, healthyThreshold: preset.healthyThreshold)
+    }
+
+    /// What a worker will take for the network, before it takes it.
+    func memoryText() throws -> String {
+        let preset = configuration.preset
+        let shape = TensorShape3D(
+            depth: preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth)
+        let byteCount = try UNetTrainer.arenaByteCount(configuration: preset.networkConfiguration(), shape: shape)
+        return "network memory: \(byteCount >> 20) MiB planned for steps of \(preset.batch) x \(shape)"
     }
 
     func submission(inputs: [BlobReference]) -> Submission {
