@@ -78,7 +78,7 @@ public enum FileSystem {
             try syncFolder(parent)
         } catch {
             // So that the next attempt makes it, and syncs, again.
-            rmdir(path)
+            try? remove(path)
             throw error
         }
     }

@@ -19,6 +19,8 @@ public struct WorkerConfiguration: Sendable {
     public var name: String
     /// Version and build of the program, for messages.
     public var build: String
+    /// Work whose computation shows no progress for so long is given back, so that another worker gets it.
+    public var progressSeconds: Double
     /// Whether SIGTERM and its like (`StopSignal`, installed by the program) drain this worker.
     public var drainsOnStopSignal: Bool
     /// Lines for people, from the thread that runs the daemon; without a time.
@@ -27,7 +29,7 @@ public struct WorkerConfiguration: Sendable {
     public init(
         host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",
         cacheDirectory: String, cacheBytesMax: UInt64 = 64 << 30, name: String, build: String,
-        drainsOnStopSignal: Bool = false, log: @escaping @Sendable (String) -> Void
+        progressSeconds: Double = 3_600, drainsOnStopSignal: Bool = false, log: @escaping @Sendable (String) -> Void
     ) {
         precondition(threadCount >= 1 && threadCount <= Int(UInt16.max), "a worker has 1 to 65535 threads")
         self.host = host
@@ -39,6 +41,7 @@ public struct WorkerConfiguration: Sendable {
         self.cacheBytesMax = cacheBytesMax
         self.name = name
         self.build = build
+        self.progressSeconds = progressSeconds
         self.drainsOnStopSignal = drainsOnStopSignal
         self.log = log
     }

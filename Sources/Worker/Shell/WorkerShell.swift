@@ -37,7 +37,8 @@ final class WorkerShell {
             name: configuration.name, build: configuration.build, threadCount: UInt16(configuration.threadCount),
             device: configuration.device, versionMin: VersionNegotiation.versionMin,
             versionMax: VersionNegotiation.versionMax, recipes: Set(recipes.keys),
-            cacheBytesMax: configuration.cacheBytesMax))
+            cacheBytesMax: configuration.cacheBytesMax,
+            progressMilliseconds: UInt64(configuration.progressSeconds * 1_000)))
         apply(.started)
     }
 

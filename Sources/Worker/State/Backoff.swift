@@ -7,10 +7,10 @@ struct Backoff: Sendable {
 
     init(name: String) { self.name = name }
 
-    /// The next pause: between 3/4 and 5/4 of 250 ms, 500 ms, 1 s, ... 15 s.
-    mutating func nextPauseMilliseconds() -> UInt64 {
+    /// The next pause: between 3/4 and 5/4 of 250 ms, 500 ms, 1 s, ... `lastMilliseconds`.
+    mutating func nextPauseMilliseconds(lastMilliseconds: UInt64) -> UInt64 {
         let doublings = min(failureCount, 16)
-        let base = min(WorkerLimits.retryFirstMilliseconds << doublings, WorkerLimits.retryLastMilliseconds)
+        let base = min(WorkerLimits.retryFirstMilliseconds << doublings, lastMilliseconds)
         failureCount += 1
         return base * 3 / 4 + spread() % (base / 2 + 1)
     }

@@ -2,7 +2,8 @@ import Protocol
 
 /// The life of the connection to the coordinator.
 ///
-/// - away: none; the next attempt is made at `retryAt`. Pauses double up to 15 s (`Backoff`).
+/// - away: none; the next attempt is made at `retryAt`. Pauses double up to 15 s, or half a lease where that is
+///   shorter: a coordinator that starts again waits one lease for those who hold its work (`Backoff`).
 /// - dialling: the shell has been asked for one and has not answered. Given up after 10 s.
 /// - greeting: it stands, `hello` is out. Given up when no `welcome` came within 5 s.
 /// - serving: welcomed. Heartbeats go out at the coordinator's interval; a coordinator that says nothing for a whole
@@ -42,6 +43,7 @@ struct Connection: Sendable {
     /// Whether a coordinator was ever at the other end: then what is wrong may pass.
     private(set) var hasServed = false
     private var backoff: Backoff
+    private var retryLastMilliseconds = WorkerLimits.retryLastMilliseconds
 
     init(name: String) { backoff = Backoff(name: name) }
 
@@ -80,14 +82,17 @@ struct Connection: Sendable {
     }
 
     mutating func welcome(_ welcome: Welcome, atMilliseconds now: UInt64) {
-        phase = .serving(Service(welcome, at: now))
+        let service = Service(welcome, at: now)
+        phase = .serving(service)
         hasServed = true
+        retryLastMilliseconds = min(
+            WorkerLimits.retryLastMilliseconds, max(WorkerLimits.retryFirstMilliseconds, service.leaseMilliseconds / 2))
     }
 
     /// - Returns: milliseconds until the next attempt.
     mutating func lose(atMilliseconds now: UInt64) -> UInt64 {
         if let service, now - service.welcomedAt >= WorkerLimits.settledMilliseconds { backoff.reset() }
-        let pause = backoff.nextPauseMilliseconds()
+        let pause = backoff.nextPauseMilliseconds(lastMilliseconds: retryLastMilliseconds)
         phase = .away(retryAt: now + pause)
         return pause
     }

@@ -26,6 +26,8 @@ struct Work: Sendable {
     private var progress: LeaseProgress
     private var checkpointAt: UInt64?
     private var isCheckpointAsked = false
+    /// When computing last showed progress.
+    private var progressAt: UInt64 = 0
 
     var lease: Lease { assignment.lease }
 
@@ -59,6 +61,7 @@ struct Work: Sendable {
     mutating func startComputing(atMilliseconds now: UInt64) {
         precondition(phase == .fetching && fetch.isComplete, "computing needs every input")
         phase = .computing
+        progressAt = now
         if assignment.description.stage == .train { checkpointAt = now + checkpointMilliseconds }
     }
 
@@ -71,8 +74,9 @@ struct Work: Sendable {
         isCheckpointAsked = false
     }
 
-    mutating func progressed(_ report: LeaseProgress, _ newMetrics: [TrainingMetric]) {
+    mutating func progressed(_ report: LeaseProgress, _ newMetrics: [TrainingMetric], atMilliseconds now: UInt64) {
         progress = report
+        progressAt = now
         metrics += newMetrics.filter { $0.iteration > acceptedIteration }
         if metrics.count > WorkerLimits.metricsHeldMax {
             metrics.removeFirst(metrics.count - WorkerLimits.metricsHeldMax / 2)
@@ -92,6 +96,11 @@ struct Work: Sendable {
         guard phase == .computing, !isCheckpointAsked else { return nil }
         if isServing, let delivery, delivery.pausedUntil == nil { return nil }
         return checkpointAt
+    }
+
+    /// When computing is taken to hang; nil while nothing is computed.
+    func stuckMilliseconds(_ settings: WorkerSettings) -> UInt64? {
+        phase == .computing || phase == .stopping ? progressAt + settings.progressMilliseconds : nil
     }
 
     mutating func askedForCheckpoint() { isCheckpointAsked = true }

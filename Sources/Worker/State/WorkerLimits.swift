@@ -30,6 +30,10 @@ package enum WorkerLimits {
     /// How long the current training step may go on before it is interrupted (and undone).
     package static let drainStepMilliseconds: UInt64 = 3_000
 
+    /// Unless the worker is told otherwise: the longest that computing may show no progress. A training step of the
+    /// largest networks on the smallest machines takes minutes.
+    package static let progressMilliseconds: UInt64 = 3_600_000
+
     /// With this many figures waiting, a checkpoint is due whatever the clock says.
     package static let metricsWaitingMax = Limits.metricsMax / 2
     /// Figures kept while the coordinator is away; the oldest go first.

@@ -11,10 +11,13 @@ package struct WorkerSettings: Hashable, Sendable {
     package var recipes: Set<String>
     /// The cache's size: work whose inputs are larger is given back.
     package var cacheBytesMax: UInt64
+    /// Computing that shows no progress for so long hangs: it is given back.
+    package var progressMilliseconds: UInt64
 
     package init(
         name: String, build: String, threadCount: UInt16, device: String, versionMin: UInt16, versionMax: UInt16,
-        recipes: Set<String>, cacheBytesMax: UInt64
+        recipes: Set<String>, cacheBytesMax: UInt64,
+        progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds
     ) {
         self.name = name
         self.build = build
@@ -24,5 +27,6 @@ package struct WorkerSettings: Hashable, Sendable {
         self.versionMax = versionMax
         self.recipes = recipes
         self.cacheBytesMax = cacheBytesMax
+        self.progressMilliseconds = progressMilliseconds
     }
 }

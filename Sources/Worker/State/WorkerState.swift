@@ -19,6 +19,9 @@ import Protocol
 ///   it may need a moment, in which nothing new starts.
 /// - `idle` is said when serving, with no work, a free thread and no wish to leave; after work that failed here, only
 ///   after a rest that grows with every failure in a row.
+/// - Computing that shows no progress for `settings.progressMilliseconds` hangs: the work is given back as failed, so
+///   that another worker gets it. Heartbeats alone, which come from another thread, would keep the lease for ever. The
+///   thread is told to stop; until it does, this worker asks for nothing.
 /// - Leaving (`drainRequested`): fetching and finished-with work is given back or delivered; computing stops after the
 ///   current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
 ///   whatever happened, the worker is gone.
@@ -64,6 +67,7 @@ package struct WorkerState: Sendable {
         ]
         if let work {
             if work.phase == .fetching { times.append(work.fetch.wakeMilliseconds) }
+            times.append(work.stuckMilliseconds(settings))
             if connection.service != nil { times.append(work.delivery?.wakeMilliseconds) }
         }
         if work == nil, connection.service != nil, restUntil > now { times.append(restUntil) }
@@ -109,7 +113,7 @@ package struct WorkerState: Sendable {
         case .storageFailed(let digest, let reason):
             if work?.phase == .fetching, work?.fetch.needs.first?.digest == digest { giveBack(.failed, reason) }
         case .progressed(let progress, let metrics):
-            if work?.lease == progress.lease { work?.progressed(progress, metrics) }
+            if work?.lease == progress.lease { work?.progressed(progress, metrics, atMilliseconds: now) }
         case .checkpointTaken(let lease, let taken):
             if work?.lease == lease { work?.took(taken, atMilliseconds: now) }
         case .computeEnded(let lease, let outcome): computeEnded(lease, outcome)

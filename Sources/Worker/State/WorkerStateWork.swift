@@ -46,6 +46,10 @@ extension WorkerState {
                 actions.append(.compute(work.assignment))
             }
         }
+        if let work, let stuckAt = work.stuckMilliseconds(settings), now >= stuckAt {
+            giveBack(.failed, "no progress for \(settings.progressMilliseconds / 1_000) s: the computation hangs")
+            actions.append(.cancelCompute(work.lease))
+        }
         if let work, work.isCheckpointDue(isServing: isServing, atMilliseconds: now) {
             self.work?.askedForCheckpoint()
             actions.append(.takeCheckpoint(work.lease))
@@ -58,7 +62,8 @@ extension WorkerState {
     mutating func computeEnded(_ lease: Lease, _ outcome: ComputeOutcome) {
         precondition(threadLease == lease, "the compute thread ends what it was given")
         threadLease = nil
-        guard let work, work.lease == lease else { return }
+        // Given back while it hung: what it comes to after all is not wanted.
+        guard let work, work.lease == lease, work.phase != .givingBack else { return }
         switch outcome {
         case .done(let outputs, let reportJSON):
             self.work?.finish(outputs: outputs, reportJSON: reportJSON)

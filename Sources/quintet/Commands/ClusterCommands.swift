@@ -65,6 +65,7 @@ enum WorkerCommand: Command {
             Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
             Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
             Option("--cache-gib", "N", "the cache's size; default 64"),
+            Option("--progress-seconds", "N", "give work back that shows no progress for so long; default 3600"),
             Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
@@ -88,7 +89,9 @@ enum WorkerCommand: Command {
                 threadCount: try Threads.count(arguments),
                 cacheDirectory: arguments.text("--cache") ?? "\(home)/.cache/quintet",
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
-                name: processName, build: Version.text, log: CoordinatorCommand.logger(arguments)),
+                name: processName, build: Version.text,
+                progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
+                log: CoordinatorCommand.logger(arguments)),
             recipes: recipes)
         StopWatch.whenRequested { daemon.requestDrain() }
         try daemon.run()
