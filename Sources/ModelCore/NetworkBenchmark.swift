@@ -1,6 +1,6 @@
 import Numerics
 
-/// Times a network on made-up data: what `quintet bench network` prints.
+/// Times a network on made-up data: what `quintet bench network`, `layers` and `start` print.
 public enum NetworkBenchmark {
     public enum Mode: String, CaseIterable, Sendable {
         /// Forward alone.
@@ -9,56 +9,79 @@ public enum NetworkBenchmark {
         case training
     }
 
+    /// One kind of operation: all that a sample has of it.
+    public struct OperationFigures: Codable, Equatable, Sendable {
+        public var description: OperationDescription
+        public var callsPerSample: Int
+        /// Of all calls together: the median of the samples.
+        public var secondsPerSample: Double
+        /// Of all calls together.
+        public var work: OperationWork
+    }
+
     public struct Figures: Codable, Equatable, Sendable {
         /// Making the network and its memory, in seconds.
         public var preparationSeconds: Double
-        /// Every timed sample, in seconds, in order; one more ran before them to warm up.
+        /// The sample before the timed ones, which meets cold memory, in seconds.
+        public var firstSampleSeconds: Double
+        /// Every timed sample, in seconds, in order.
         public var sampleSeconds: [Double]
         /// The one block of memory the network works in.
         public var arenaByteCount: Int
         public var threadCount: Int
-        /// Seconds a sample in each kind of operation, named by what and at which size; the slowest tell where to look.
-        public var operationSeconds: [String: Double]
+        /// What a sample consists of, in the order of first use. What it has beside them (packing weights, Adam,
+        /// copies in and out) is the difference to the whole.
+        public var operations: [OperationFigures]
         /// The instruction set that computed: "avx512", "avx2", "portable".
         public var kernels: String
 
-        public var medianSeconds: Double { sampleSeconds.sorted()[sampleSeconds.count / 2] }
+        /// Operations of a sample's convolutions, counted by their definition.
+        public var directOperations: Double { operations.reduce(0) { $0 + $1.work.directOperations } }
     }
 
     /// - Parameters:
     ///   - samples: timed samples, at least 1.
     ///   - now: a monotonic clock, in seconds.
+    ///   - beforeSample: told 0 when everything is ready and the first sample begins, then 1 ... `samples`; what it
+    ///     throws ends the benchmark.
     /// - Throws: `ModelError` where the shape does not suit or memory is short.
     public static func run(
         configuration: UNetConfiguration, shape: TensorShape3D, mode: Mode, samples: Int, pool: ThreadPool,
-        now: @escaping () -> Double
+        now: @escaping () -> Double, beforeSample: (Int) throws -> Void = { _ in }
     ) throws -> Figures {
         precondition(samples >= 1)
+        // The shape is judged before anything of its size is made.
+        _ = try NetworkRunner.plan(configuration, shape: shape, training: mode == .training)
+        let (input, target) = sample(configuration, shape)
         let start = now()
         let model = UNetModel(configuration: configuration)
         model.initialise(seed: 1, replica: 0)
-        var stream = RandomKey(seed: 1, purpose: .phantomNoise).stream()
-        var input = [Float](repeating: 0, count: configuration.inChannels * shape.voxelCount)
-        input.withUnsafeMutableBufferPointer { stream.fill($0) }
-        let target = input.prefix(shape.voxelCount).map { UInt8($0 > 0.95 ? 1 : 0) }
-        let (step, runner) = try step(
-            mode, model: model, shape: shape, input: input, target: target, pool: pool)
+        let (step, runner) = try step(mode, model: model, shape: shape, input: input, target: target, pool: pool)
         let preparation = now() - start
-        step()
-        var operations: [String: Double] = [:], last: (label: String, start: Double)?
-        runner.observer = { label in
-            let time = now()
-            if let last { operations[last.label, default: 0] += (time - last.start) / Double(samples) }
-            last = label.isEmpty ? nil : (label, time)
-        }
-        let times = (0..<samples).map { _ in
+        func timed(_ index: Int) throws -> Double {
+            try beforeSample(index)
             let start = now()
             step()
             return now() - start
         }
+        let first = try timed(0)
+        let watch = OperationWatch(operationCount: runner.plan.program.operations.count, now: now)
+        runner.observer = watch.see
+        let times = try (1...samples).map { index in
+            watch.beginSample()
+            return try timed(index)
+        }
         return Figures(
-            preparationSeconds: preparation, sampleSeconds: times, arenaByteCount: runner.arenaByteCount,
-            threadCount: pool.threadCount, operationSeconds: operations, kernels: "\(KernelVariant.current)")
+            preparationSeconds: preparation, firstSampleSeconds: first, sampleSeconds: times,
+            arenaByteCount: runner.arenaByteCount, threadCount: pool.threadCount,
+            operations: watch.figures(runner.plan.program), kernels: "\(KernelVariant.current)")
+    }
+
+    private static func sample(_ configuration: UNetConfiguration, _ shape: TensorShape3D) -> ([Float], [UInt8]) {
+        var stream = RandomKey(seed: 1, purpose: .phantomNoise).stream()
+        var input = [Float](repeating: 0, count: configuration.inChannels * shape.voxelCount)
+        input.withUnsafeMutableBufferPointer { stream.fill($0) }
+        return (input, input.prefix(shape.voxelCount).map { $0 > 0.95 ? 1 : 0 })
     }
 
     private static func step(
@@ -86,6 +109,51 @@ public enum NetworkBenchmark {
                 trainer.update()
             }
             return (step, trainer.runner)
+        }
+    }
+}
+
+/// Writes down how long every operation takes.
+private final class OperationWatch {
+    private let now: () -> Double
+    private let operationCount: Int
+    /// Seconds by sample and operation.
+    private var seconds: [[Double]] = []
+    private var current: (index: Int, start: Double)?
+
+    init(operationCount: Int, now: @escaping () -> Double) {
+        self.operationCount = operationCount
+        self.now = now
+    }
+
+    func beginSample() { seconds.append([Double](repeating: 0, count: operationCount)) }
+
+    func see(_ index: Int?) {
+        let time = now()
+        if let current { seconds[seconds.count - 1][current.index] = time - current.start }
+        current = index.map { ($0, time) }
+    }
+
+    /// Operations that do the same at the same size are one.
+    func figures(_ program: NetworkProgram) -> [NetworkBenchmark.OperationFigures] {
+        let descriptions = program.operations.indices.map(program.description)
+        var order: [OperationDescription] = [], members: [OperationDescription: [Int]] = [:]
+        for (index, description) in descriptions.enumerated() {
+            if members[description] == nil { order.append(description) }
+            members[description, default: []].append(index)
+        }
+        return order.map { description in
+            let indices = members[description]!
+            let bySample = seconds.map { times in indices.reduce(0) { $0 + times[$1] } }.sorted()
+            let work = indices.map(program.work).reduce(OperationWork()) { sum, work in
+                OperationWork(
+                    directOperations: sum.directOperations + work.directOperations,
+                    computedOperations: sum.computedOperations + work.computedOperations,
+                    byteCount: sum.byteCount + work.byteCount)
+            }
+            return NetworkBenchmark.OperationFigures(
+                description: description, callsPerSample: indices.count,
+                secondsPerSample: bySample[bySample.count / 2], work: work)
         }
     }
 }

@@ -5,8 +5,8 @@ import Numerics
 final class NetworkRunner {
     let plan: MemoryPlan
     let backend: any Backend
-    /// For benchmarks: told each operation's label before it runs, and "" after the last.
-    var observer: ((String) -> Void)?
+    /// For benchmarks: told each operation's place in the program before it runs, and nil after the last.
+    var observer: ((Int?) -> Void)?
 
     init(_ configuration: UNetConfiguration, shape: TensorShape3D, training: Bool, pool: ThreadPool) throws {
         plan = try Self.plan(configuration, shape: shape, training: training)
@@ -47,33 +47,12 @@ final class NetworkRunner {
     /// - Returns: the loss's figures when the program has a loss.
     func run(lossScale: Double = 1) -> quintet_loss_figures? {
         var figures: quintet_loss_figures?
-        for operation in plan.program.operations {
-            observer?(label(operation))
+        for (index, operation) in plan.program.operations.enumerated() {
+            observer?(index)
             if let result = run(operation, lossScale: lossScale) { figures = result }
         }
-        observer?("")
+        observer?(nil)
         return figures
-    }
-
-    /// What is done, at which size: "weight gradient 16->32 16x128x128".
-    private func label(_ operation: Operation) -> String {
-        func size(_ view: ValueView) -> String {
-            "\(view.layout.depth)x\(view.layout.height)x\(view.layout.width)"
-        }
-        func layer(_ index: Int) -> String {
-            let shape = plan.program.layers[index].shape
-            return "\(shape.fine.channels)->\(shape.coarse.channels) k\(shape.kernel) s\(shape.stride)"
-        }
-        switch operation {
-        case .convolve(let index, let direction, _, _, let to, _): return "\(direction) \(layer(index)) \(size(to))"
-        case .weightGradient(let index, _, let coarse): return "weight gradient \(layer(index)) \(size(coarse))"
-        case .biasGradient(let view, _): return "bias gradient \(view.layout.channels) \(size(view))"
-        case .normStatistics(let view, _): return "norm statistics \(view.layout.channels) \(size(view))"
-        case .normActivate(let view, _, _, _, _): return "norm activate \(view.layout.channels) \(size(view))"
-        case .normActivateGradient(let view, _, _, _, _): return "norm gradient \(view.layout.channels) \(size(view))"
-        case .add(let view, _): return "add \(view.layout.channels) \(size(view))"
-        case .loss(let view, _): return "loss \(size(view))"
-        }
     }
 
     private func run(_ operation: Operation, lossScale: Double) -> quintet_loss_figures? {

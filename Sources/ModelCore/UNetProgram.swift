@@ -52,7 +52,7 @@ struct UNetProgram {
             width: Int32(shape.width), planar: planar ? 1 : 0, split: Int32(split))
     }
 
-    private static func blocks(_ layout: quintet_layout) -> Int {
+    static func blocks(_ layout: quintet_layout) -> Int {
         func up(_ channels: Int32) -> Int { Int((channels + 15) / 16) }
         return layout.planar != 0 ? Int(layout.channels) : up(layout.split) + up(layout.channels - layout.split)
     }

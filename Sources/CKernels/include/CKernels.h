@@ -1,6 +1,7 @@
 // Umbrella of the compute kernels: one header a topic, each with the contract of its kernels.
 #ifndef QUINTET_CKERNELS_H
 #define QUINTET_CKERNELS_H
+#include "quintet_bench.h"
 #include "quintet_bits.h"
 #include "quintet_box.h"
 #include "quintet_components.h"

@@ -1,73 +1,72 @@
 import ModelCore
 import Numerics
-import Platform
-import Recipes
 
 /// `quintet bench network`: one network, forward or a training step, as it runs in a recipe.
 enum NetworkBench {
-    /// What `--json` prints.
-    struct Report: Codable {
-        var what = "network"
+    struct Details: Encodable {
         var mode: String
-        var preset: String
-        var size: String
-        var threads: Int
-        var kernels: String
-        var samples: Int
-        /// Median.
-        var secondsPerSample: Double
-        var secondsPerSampleMin: Double
-        var secondsPerSampleMax: Double
+        /// Operations of the convolutions by their definition, over the time of the whole sample.
+        var gigaflops: Double
+        var shareOfPeak: Double?
         var preparationSeconds: Double
+        var firstSampleSeconds: Double
         var arenaBytes: Int
-        var peakMemoryBytes: UInt64
         var operationSeconds: [String: Double]
     }
 
     static func run(_ arguments: Arguments) throws {
-        let preset = try PresetOptions.preset(arguments, default: "paper")
-        let shape = try size(arguments) ?? TensorShape3D(
-            depth: preset.slabDepth, height: preset.planeHeight, width: preset.planeWidth)
+        let options = try BenchOptions(arguments), pool = ThreadPool(threadCount: options.threads)
+        let mode = try mode(arguments, default: "infer")
+        let figures = try figures(options, mode.mode, pool)
+        let summary = BenchSummary("network", options: options, pool: pool, seconds: figures.sampleSeconds)
+        let details = Details(
+            mode: mode.name, gigaflops: figures.directOperations / summary.secondsPerSample / 1e9,
+            shareOfPeak: summary.shareOfPeak(figures.directOperations, seconds: summary.secondsPerSample),
+            preparationSeconds: figures.preparationSeconds, firstSampleSeconds: figures.firstSampleSeconds,
+            arenaBytes: figures.arenaByteCount,
+            operationSeconds: Dictionary(
+                uniqueKeysWithValues: figures.operations.map { ($0.description.text, $0.secondsPerSample) }))
+        BenchReport(summary: summary, details: details).show(options, more: text(details, summary))
+    }
+
+    /// `--mode infer` or `train`.
+    static func mode(
+        _ arguments: Arguments, default fallback: String
+    ) throws -> (name: String, mode: NetworkBenchmark.Mode) {
         let modes: [String: NetworkBenchmark.Mode] = ["infer": .inference, "train": .training]
-        let name = arguments.text("--mode") ?? "infer"
+        let name = arguments.text("--mode") ?? fallback
         guard let mode = modes[name] else { throw UsageError("--mode takes infer or train, not \"\(name)\"") }
-        let pool = ThreadPool(threadCount: try Threads.count(arguments))
-        let figures = try NetworkBenchmark.run(
-            configuration: preset.networkConfiguration(), shape: shape, mode: mode,
-            samples: try arguments.integer("--samples", 1...10_000) ?? 5, pool: pool,
-            now: { Double(MonotonicClock.nowNanoseconds()) / 1e9 })
-        let report = Report(
-            mode: name, preset: preset.name, size: shape.description, threads: figures.threadCount,
-            kernels: figures.kernels, samples: figures.sampleSeconds.count,
-            secondsPerSample: figures.medianSeconds, secondsPerSampleMin: figures.sampleSeconds.min()!,
-            secondsPerSampleMax: figures.sampleSeconds.max()!, preparationSeconds: figures.preparationSeconds,
-            arenaBytes: figures.arenaByteCount, peakMemoryBytes: Machine.peakResidentByteCount,
-            operationSeconds: figures.operationSeconds)
-        Console.out(arguments.has("--json") ? JSONText.encode(report) : text(report))
+        return (name, mode)
     }
 
-    /// `--size 32x256x256`; commas do as well.
-    static func size(_ arguments: Arguments) throws -> TensorShape3D? {
-        guard let text = arguments.text("--size") else { return nil }
-        let sides = text.split(whereSeparator: { "x,".contains($0) }).map { Int($0) }
-        guard sides.count == 3, sides.allSatisfy({ (1...4096).contains($0 ?? 0) }) else {
-            throw UsageError("--size takes depth, height and width in voxels, as 32x256x256, not \"\(text)\"")
-        }
-        return TensorShape3D(depth: sides[0]!, height: sides[1]!, width: sides[2]!)
+    static func figures(
+        _ options: BenchOptions, _ mode: NetworkBenchmark.Mode, _ pool: ThreadPool
+    ) throws -> NetworkBenchmark.Figures {
+        try NetworkBenchmark.run(
+            configuration: options.preset.networkConfiguration(), shape: options.shape, mode: mode,
+            samples: options.samples, pool: pool, now: BenchClock.now, beforeSample: options.begin)
     }
 
-    private static func text(_ report: Report) -> String {
-        let slowest = report.operationSeconds.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    private static func text(_ details: Details, _ summary: BenchSummary) -> String {
+        let slowest = details.operationSeconds.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
         let rows = slowest.map { name, seconds in
-            let share = Text.fixed(100 * seconds / report.secondsPerSample, 1)
+            let share = Text.fixed(100 * seconds / summary.secondsPerSample, 1)
             return "  \(Text.fixed(seconds * 1000, 1)) ms  \(share) %  \(name)"
         }
         return """
-            network \(report.preset), \(report.mode), \(report.size), \(report.threads) threads, \(report.kernels)
-            a sample: \(Text.fixed(report.secondsPerSample, 4)) s (median of \(report.samples); \
-            \(Text.fixed(report.secondsPerSampleMin, 4)) to \(Text.fixed(report.secondsPerSampleMax, 4)))
-            memory: arena \(report.arenaBytes >> 20) MiB, process at most \(report.peakMemoryBytes >> 20) MiB
+            \(details.mode): \(Text.fixed(details.gigaflops, 1)) GFLOP/s by the definition of its convolutions\
+            \(BenchText.percent(details.shareOfPeak, "of the peak"))
+            the network's memory: \(details.arenaBytes >> 20) MiB; made in \
+            \(Text.fixed(details.preparationSeconds, 3)) s, first sample \
+            \(Text.fixed(details.firstSampleSeconds, 3)) s
             \(rows.joined(separator: "\n"))
             """
+    }
+}
+
+enum BenchText {
+    /// ", 61 % of the peak"; nothing without a share.
+    static func percent(_ share: Double?, _ of: String) -> String {
+        share.map { ", \(Text.fixed(100 * $0, 0)) % \(of)" } ?? ""
     }
 }
