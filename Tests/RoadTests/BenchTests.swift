@@ -83,8 +83,8 @@ import Testing
     }
 
     @Test func postProcessingFindsTheLesionsOfTheMadeUpPatient() throws {
-        let report = try report("postprocess", "--size", "40x96x96", "--samples", "1")
-        summary(report, "postprocess", size: "40x96x96", samples: 1)
+        let report = try report("postprocess", "--size", "30x128x128", "--samples", "1")
+        summary(report, "postprocess", size: "30x128x128", samples: 1)
         positive(report, "coreVoxels", "grownVoxels", "lungVoxels")
         let counts = ["coreVoxels", "grownVoxels", "lungVoxels"].map { report[$0] as? Int ?? 0 }
         #expect(counts[0] < counts[2] && counts[1] < counts[2])
