@@ -16,6 +16,12 @@ public final class UNetPredictor {
         configuration = model.configuration
         self.shape = shape
         runner = try NetworkRunner(configuration, shape: shape, training: false, pool: pool)
+        load(model)
+    }
+
+    /// Other weights for the same network, in the same memory; copied.
+    public func load(_ model: UNetModel) {
+        precondition(model.configuration == configuration, "the memory was planned for another network")
         model.values.withUnsafeBufferPointer { runner.backend.upload($0, to: runner.plan.weights) }
         runner.pack()
     }

@@ -44,6 +44,20 @@ public struct BitMask: Hashable, Sendable {
         self = BitMask(filling: shape).atLeast(threshold.nextUp, values, pool: pool)
     }
 
+    /// Overwrites whole slices: bit = `values` > `threshold`, as in `init(shape:values:above:pool:)`.
+    ///
+    /// - Parameter values: one for each voxel of the slices, C order (z, y, x).
+    public mutating func set(
+        slices: Range<Int>, where values: UnsafeBufferPointer<Float>, above threshold: Float, pool: ThreadPool? = nil
+    ) {
+        precondition(slices.lowerBound >= 0 && slices.upperBound <= shape.depth, "\(shape) has no slices \(slices)")
+        let part = BitMask(
+            shape: VolumeShape(depth: slices.count, height: shape.height, width: shape.width), values: values,
+            above: threshold, pool: pool)
+        let perSlice = shape.height * shape.wordsPerRow
+        words.replaceSubrange((slices.lowerBound * perSlice)..<(slices.upperBound * perSlice), with: part.words)
+    }
+
     /// Every voxel set.
     public init(filling shape: VolumeShape) {
         self.init(shape: shape, words: BitVolume(shape: shape, words: BitMask(shape: shape).words).complement().words)

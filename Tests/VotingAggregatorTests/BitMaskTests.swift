@@ -23,6 +23,16 @@ import VotingAggregator
         #expect(BitMask(filling: mask.shape).voxelCount == mask.shape.voxelCount)
     }
 
+    @Test func slicesAreOverwrittenAndTheirNeighboursKept() {
+        let mask = Self.noise(VolumeShape(depth: 5, height: 3, width: 70), share: 0.4, seed: 8), plane = 3 * 70
+        let values = mask.voxels.map { Float($0) }
+        var bits = BitMask(filling: mask.shape)
+        values.withUnsafeBufferPointer {
+            bits.set(slices: 1..<3, where: .init(rebasing: $0[plane..<(3 * plane)]), above: 0.5)
+        }
+        #expect(bits.voxels() == mask.voxels.indices.map { (1..<3).contains($0 / plane) ? mask.voxels[$0] : 1 })
+    }
+
     @Test func setOperationsAndBoxesAreThoseOfTheVoxels() {
         let shape = VolumeShape(depth: 4, height: 5, width: 70)
         let (a, b) = (Self.noise(shape, share: 0.3, seed: 1), Self.noise(shape, share: 0.5, seed: 2))

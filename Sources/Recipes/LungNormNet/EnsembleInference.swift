@@ -3,59 +3,135 @@ import ModelCore
 import Numerics
 import VotingAggregator
 
-/// A network's answer for a whole volume (A4).
-enum EnsembleInference {
-    /// Softmax of the healthy channel for every voxel, slabs blended; 0 in slices without lung.
-    static func healthyProbability(
-        model: UNetModel, intensity: Volume<Float>, lung: Mask, slabDepth: Int, resources: RecipeResources
-    ) throws -> [Float] {
-        let shape = intensity.shape, plane = shape.sliceVoxelCount
-        guard let box = lung.boundingBox() else { return [Float](repeating: 0, count: shape.voxelCount) }
-        let plan = SlabPlan(depth: shape.depth, lungSlices: box.z, slabDepth: slabDepth)
-        let predictor = try UNetPredictor(
-            model: model, shape: .init(depth: slabDepth, height: shape.height, width: shape.width),
-            pool: resources.pool)
-        var total = [Float](repeating: 0, count: shape.voxelCount)
-        var weights = [Float](repeating: 0, count: shape.depth)
-        var slab = [Float](repeating: 0, count: slabDepth * plane)
-        var answer = slab
-        for first in plan.firstSlices {
-            if resources.isCancelled() { throw RecipeError.interrupted }
-            let count = min(slabDepth, shape.depth - first)
-            for index in slab.indices { slab[index] = 0 }
-            slab.replaceSubrange(
-                0..<(count * plane), with: intensity.voxels[(first * plane)..<((first + count) * plane)])
-            slab.withUnsafeBufferPointer { input in
-                answer.withUnsafeMutableBufferPointer { predictor.classProbability(input: input, class: 1, into: $0) }
-            }
-            for offset in 0..<count {
-                let weight = plan.weight(offset)
-                weights[first + offset] += weight
-                add(
-                    answer, from: offset * plane, to: &total, at: (first + offset) * plane, count: plane,
-                    weight: weight)
-            }
-        }
-        for z in 0..<shape.depth where weights[z] > 0 {
-            let scale = 1 / weights[z]
-            for index in (z * plane)..<((z + 1) * plane) { total[index] *= scale }
-        }
-        return total
+/// Networks' answers for whole volumes (A4): slabs that overlap, blended. One block of memory serves every replica.
+///
+/// Replicas are the outer loop, slabs the inner; docs/METHOD.md says why, and why the overlap is computed twice.
+package final class EnsembleInference {
+    private let slab: TensorShape3D
+    private let resources: RecipeResources
+    private var predictor: UNetPredictor?
+    /// A volume shorter than a slab, zeros behind its end; otherwise slabs are read where they lie.
+    private var padded: [Float] = []
+    private var answer: [Float]
+    /// Weighted sums of the slices that the current slab covers.
+    private var sums: [Float]
+    /// Seconds spent in networks so far.
+    package private(set) var networkSeconds = 0.0
+
+    package init(slab: TensorShape3D, resources: RecipeResources) {
+        self.slab = slab
+        self.resources = resources
+        answer = [Float](repeating: 0, count: slab.voxelCount)
+        sums = answer
     }
 
-    private static func add(
-        _ source: [Float], from: Int, to target: inout [Float], at: Int, count: Int, weight: Float
-    ) {
-        source.withUnsafeBufferPointer { source in
-            target.withUnsafeMutableBufferPointer { target in
-                for index in 0..<count { target[at + index] += weight * source[from + index] }
+    /// Softmax of the healthy channel for every slice from the first with lung to the last.
+    ///
+    /// - Parameter use: gets these slices in order, each once, as soon as no slab to come covers it.
+    package func healthyProbability(
+        model: UNetModel, intensity: Volume<Float>, lung: Mask,
+        use: (_ slices: Range<Int>, _ probability: UnsafeBufferPointer<Float>) -> Void
+    ) throws {
+        let shape = intensity.shape, plane = shape.sliceVoxelCount
+        precondition(shape.height == slab.height && shape.width == slab.width, "a slab is whole slices")
+        guard let box = lung.boundingBox() else { return }
+        let plan = SlabPlan(depth: shape.depth, lungSlices: box.z, slabDepth: slab.depth)
+        let predictor = try loaded(model)
+        let firsts = plan.firstSlices
+        var summed = firsts[0]..<firsts[0]
+        for (number, first) in firsts.enumerated() {
+            if resources.isCancelled() { throw RecipeError.interrupted }
+            let slices = first..<min(first + slab.depth, shape.depth)
+            predict(predictor, intensity, slices)
+            add(plan, slices: slices, summed: summed.clamped(to: slices), plane: plane)
+            let end = number + 1 < firsts.count ? firsts[number + 1] : slices.upperBound
+            let finished = first..<end
+            scale(plan, finished, plane: plane)
+            sums.withUnsafeBufferPointer { use(finished, .init(rebasing: $0[0..<(finished.count * plane)])) }
+            // What the next slab goes on with moves to the front.
+            summed = end..<slices.upperBound
+            sums.withUnsafeMutableBufferPointer { sums in
+                guard let base = sums.baseAddress else { return }
+                base.update(from: base + finished.count * plane, count: summed.count * plane)
             }
         }
+    }
+
+    /// The same as a whole volume; 0 in slices without lung.
+    package func healthyProbability(model: UNetModel, intensity: Volume<Float>, lung: Mask) throws -> [Float] {
+        let shape = intensity.shape
+        var all = [Float](repeating: 0, count: shape.voxelCount)
+        try healthyProbability(model: model, intensity: intensity, lung: lung) { slices, probability in
+            all.replaceSubrange(
+                (slices.lowerBound * shape.sliceVoxelCount)..<(slices.upperBound * shape.sliceVoxelCount),
+                with: probability)
+        }
+        return all
     }
 
     /// The bits a replica votes with: healthy where the probability is above the threshold.
-    static func votes(probability: [Float], shape: VolumeShape, threshold: Double) -> BitMask {
-        probability.withUnsafeBufferPointer { BitMask(shape: shape, values: $0, above: Float(threshold)) }
+    package func votes(
+        model: UNetModel, intensity: Volume<Float>, lung: Mask, threshold: Double
+    ) throws -> BitMask {
+        var votes = BitMask(shape: intensity.shape)
+        try healthyProbability(model: model, intensity: intensity, lung: lung) { slices, probability in
+            votes.set(slices: slices, where: probability, above: Float(threshold), pool: resources.pool)
+        }
+        return votes
+    }
+
+    private func loaded(_ model: UNetModel) throws -> UNetPredictor {
+        if let predictor, predictor.configuration == model.configuration {
+            predictor.load(model)
+            return predictor
+        }
+        predictor = nil
+        let made = try UNetPredictor(model: model, shape: slab, pool: resources.pool)
+        predictor = made
+        return made
+    }
+
+    private func predict(_ predictor: UNetPredictor, _ intensity: Volume<Float>, _ slices: Range<Int>) {
+        let plane = intensity.shape.sliceVoxelCount
+        let start = resources.nowNanoseconds()
+        answer.withUnsafeMutableBufferPointer { answer in
+            intensity.voxels.withUnsafeBufferPointer { voxels in
+                let part = voxels[(slices.lowerBound * plane)..<(slices.upperBound * plane)]
+                if slices.count == slab.depth {
+                    predictor.classProbability(input: .init(rebasing: part), class: 1, into: answer)
+                } else {
+                    padded = Array(part) + [Float](repeating: 0, count: slab.voxelCount - part.count)
+                    padded.withUnsafeBufferPointer { predictor.classProbability(input: $0, class: 1, into: answer) }
+                }
+            }
+        }
+        networkSeconds += Double(resources.nowNanoseconds() - start) * 1e-9
+    }
+
+    /// Adds the answer, weighted; slices beyond `summed` have no sum yet.
+    private func add(_ plan: SlabPlan, slices: Range<Int>, summed: Range<Int>, plane: Int) {
+        answer.withUnsafeBufferPointer { answer in
+            sums.withUnsafeMutableBufferPointer { sums in
+                nonisolated(unsafe) let (answer, sums) = (answer, sums)
+                resources.pool.run(taskCount: slices.count) { offset in
+                    let weight = plan.weight(offset), isFirst = offset >= summed.count
+                    for index in (offset * plane)..<((offset + 1) * plane) {
+                        sums[index] = isFirst ? weight * answer[index] : sums[index] + weight * answer[index]
+                    }
+                }
+            }
+        }
+    }
+
+    /// From weighted sums to means.
+    private func scale(_ plan: SlabPlan, _ slices: Range<Int>, plane: Int) {
+        sums.withUnsafeMutableBufferPointer { sums in
+            nonisolated(unsafe) let sums = sums
+            resources.pool.run(taskCount: slices.count) { number in
+                let factor = 1 / plan.totalWeight(slices.lowerBound + number)
+                for index in (number * plane)..<((number + 1) * plane) { sums[index] *= factor }
+            }
+        }
     }
 
     /// The replicas of a run, from their safetensors files.

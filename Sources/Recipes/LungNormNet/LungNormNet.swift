@@ -47,16 +47,18 @@ public struct LungNormNet: Recipe {
         }
         let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
         let models = try EnsembleInference.loadReplicas(inputs)
+        let start = resources.nowNanoseconds()
+        let inference = EnsembleInference(slab: configuration.slabShape, resources: resources)
         var outputs: [RecipeOutput] = []
         for (number, model) in models.enumerated() {
-            let probability = try EnsembleInference.healthyProbability(
-                model: model, intensity: volume.intensity, lung: volume.lung,
-                slabDepth: configuration.preset.slabDepth, resources: resources)
-            let votes = EnsembleInference.votes(
-                probability: probability, shape: volume.lung.shape, threshold: threshold)
+            let votes = try inference.votes(
+                model: model, intensity: volume.intensity, lung: volume.lung, threshold: threshold)
             outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.bytes()))
             resources.reportProgress(Double(number + 1) / Double(models.count))
         }
+        let milliseconds = (resources.nowNanoseconds() - start) / 1_000_000
+        resources.log("\(volume.source.name): \(models.count) replicas in \(milliseconds) ms, of it "
+            + "\(Int(inference.networkSeconds * 1000)) ms in the networks")
         return RecipeResult(outputs: outputs, reportJSON: "{}")
     }
 

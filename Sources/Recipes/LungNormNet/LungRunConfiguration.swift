@@ -1,4 +1,5 @@
 import Foundation
+import ModelCore
 
 /// The `parameters` of a lung-normnet run: everything a worker must know beside the inputs.
 public struct LungRunConfiguration: Codable, Hashable, Sendable {
@@ -22,6 +23,11 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
         self.iterations = iterations
         self.healthyThreshold = healthyThreshold
         self.memberAnswers = memberAnswers
+    }
+
+    /// What a network sees at once.
+    public var slabShape: TensorShape3D {
+        TensorShape3D(depth: preset.slabDepth, height: planeHeight, width: planeWidth)
     }
 
     /// Sorted keys, so that equal configurations are equal text.

@@ -28,9 +28,7 @@ final class LungTrainingSession: TrainingSession {
         let model = try UNetModel(configuration: preset.networkConfiguration())
         model.initialise(seed: seed, replica: replica)
         trainer = try UNetTrainer(
-            model: model,
-            shape: .init(
-                depth: preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth),
+            model: model, shape: configuration.slabShape,
             learningRate: Float(preset.learningRate), pool: resources.pool)
         iteration = 0
         if let resume {

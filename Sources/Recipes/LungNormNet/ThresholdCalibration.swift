@@ -23,6 +23,7 @@ struct ThresholdCalibration {
         let preset = configuration.preset
         let index = try SlabIndex(manifest: reader.manifest, slabDepth: preset.slabDepth)
         let models = try EnsembleInference.loadReplicas(inputs)
+        let inference = EnsembleInference(slab: configuration.slabShape, resources: resources)
         var counts = [Int: (both: Int, answer: Int, truth: Int)]()
         // Slabs spread evenly over all that training could draw from, the fuller half of them.
         let full = index.slabs.filter { $0.lungShare >= 0.5 }
@@ -33,13 +34,14 @@ struct ThresholdCalibration {
             let sample = try insert(slab: slab, number: number, reader: reader)
             let truth = BitMask(sample.lesion)
             let probabilities = try models.map {
-                try EnsembleInference.healthyProbability(
-                    model: $0, intensity: sample.image, lung: sample.lung, slabDepth: preset.slabDepth,
-                    resources: resources)
+                try inference.healthyProbability(model: $0, intensity: sample.image, lung: sample.lung)
             }
             for (candidate, threshold) in Self.candidates.enumerated() {
-                let votes = probabilities.map {
-                    EnsembleInference.votes(probability: $0, shape: sample.image.shape, threshold: threshold)
+                let votes = probabilities.map { probability in
+                    probability.withUnsafeBufferPointer {
+                        BitMask(
+                            shape: sample.image.shape, values: $0, above: Float(threshold), pool: resources.pool)
+                    }
                 }
                 let answer = try PostProcessing.run(
                     healthy: MajorityVote.vote(votes, pool: resources.pool), intensity: sample.image,

@@ -175,9 +175,7 @@ struct TrainingPlan {
 
     /// What a worker will take for the network, before it takes it.
     func memoryText() throws -> String {
-        let preset = configuration.preset
-        let shape = TensorShape3D(
-            depth: preset.slabDepth, height: configuration.planeHeight, width: configuration.planeWidth)
+        let preset = configuration.preset, shape = configuration.slabShape
         let byteCount = try UNetTrainer.arenaByteCount(configuration: preset.networkConfiguration(), shape: shape)
         return "network memory: \(byteCount >> 20) MiB planned for steps of \(preset.batch) x \(shape)"
     }

@@ -1,0 +1,78 @@
+import Imaging
+import ModelCore
+import Numerics
+import Recipes
+import Testing
+import VotingAggregator
+
+@Suite struct InferenceTests {
+    private let slab = TensorShape3D(depth: 8, height: 12, width: 20)
+    private let resources = RecipeResources(pool: ThreadPool(threadCount: 2), cacheDirectory: "")
+
+    private func model(_ replica: Int) throws -> UNetModel {
+        let model = UNetModel(configuration: try UNetConfiguration(
+            inChannels: 1, outChannels: 2, channels: [8, 16], strides: [2], residualUnits: 1))
+        model.initialise(seed: 2, replica: replica)
+        return model
+    }
+
+    private func chest(depth: Int, lungSlices: Range<Int>) -> (intensity: Volume<Float>, lung: Mask) {
+        let shape = VolumeShape(depth: depth, height: slab.height, width: slab.width)
+        let geometry = Geometry(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1)), plane = shape.sliceVoxelCount
+        var stream = RandomKey(seed: 4, purpose: .phantomNoise).stream()
+        let voxels = (0..<shape.voxelCount).map { _ in stream.uniform() }
+        let lung = (0..<shape.voxelCount).map { UInt8(lungSlices.contains($0 / plane) ? 1 : 0) }
+        return (
+            Volume(shape: shape, geometry: geometry, voxels: voxels),
+            Mask(shape: shape, geometry: geometry, voxels: lung)
+        )
+    }
+
+    /// What A4 says, written down without a thought for memory or time: every slab by a network of its own, whole
+    /// volumes of weighted sums.
+    private func plainly(_ model: UNetModel, _ intensity: Volume<Float>, _ lungSlices: Range<Int>) throws -> [Float] {
+        let plane = intensity.shape.sliceVoxelCount, depth = intensity.shape.depth
+        var sums = [Float](repeating: 0, count: intensity.voxels.count), weights = [Float](repeating: 0, count: depth)
+        let plan = SlabPlan(depth: depth, lungSlices: lungSlices, slabDepth: slab.depth)
+        for first in plan.firstSlices {
+            var input = Array(intensity.voxels.dropFirst(first * plane).prefix(slab.voxelCount))
+            input += [Float](repeating: 0, count: slab.voxelCount - input.count)
+            let predictor = try UNetPredictor(model: model, shape: slab, pool: resources.pool)
+            var answer = [Float](repeating: 0, count: slab.voxelCount)
+            input.withUnsafeBufferPointer { input in
+                answer.withUnsafeMutableBufferPointer { predictor.classProbability(input: input, class: 1, into: $0) }
+            }
+            for offset in 0..<min(slab.depth, depth - first) {
+                weights[first + offset] += plan.weight(offset)
+                for index in 0..<plane {
+                    sums[(first + offset) * plane + index] += plan.weight(offset) * answer[offset * plane + index]
+                }
+            }
+        }
+        return sums.indices.map { weights[$0 / plane] > 0 ? sums[$0] * (1 / weights[$0 / plane]) : 0 }
+    }
+
+    /// One slab exactly, several, a last one that is moved back, a volume shorter than a slab.
+    @Test(arguments: [(8, 0..<8), (30, 3..<26), (29, 0..<29), (5, 1..<4), (40, 17..<20)])
+    func slabsBlendedOnTheWayAreWhatWholeVolumesOfSumsGive(depth: Int, lungSlices: Range<Int>) throws {
+        let (intensity, lung) = chest(depth: depth, lungSlices: lungSlices)
+        let inference = EnsembleInference(slab: slab, resources: resources)
+        // The second replica runs in the memory that the first has used.
+        for replica in 0..<2 {
+            let model = try model(replica), expected = try plainly(model, intensity, lungSlices)
+            let probability = try inference.healthyProbability(model: model, intensity: intensity, lung: lung)
+            #expect(probability == expected)
+            let threshold = Double(expected.filter { $0 > 0 }.sorted()[expected.filter { $0 > 0 }.count / 2])
+            let votes = try inference.votes(model: model, intensity: intensity, lung: lung, threshold: threshold)
+            #expect(votes.voxels() == expected.map { $0 > Float(threshold) ? 1 : 0 })
+            #expect(votes.voxelCount > 0)
+        }
+    }
+
+    @Test func aVolumeWithoutLungGetsNoVotes() throws {
+        let (intensity, lung) = chest(depth: 10, lungSlices: 0..<0)
+        let votes = try EnsembleInference(slab: slab, resources: resources)
+            .votes(model: model(0), intensity: intensity, lung: lung, threshold: 0)
+        #expect(votes.voxelCount == 0)
+    }
+}

@@ -1,0 +1,246 @@
+"""Trains the same network from the same weights on the same samples four times and compares the loss curves: quintet's
+fast kernels, quintet's reference kernels, PyTorch in its default memory format, PyTorch in channels_last_3d. Rounding
+differs between any two of them and training amplifies it; what two formats of one library differ by is the measure of
+what is harmless.
+
+    python3 -m venv venv && venv/bin/pip install torch monai safetensors nibabel
+    venv/bin/python cluster/loss_curves.py OUT                                   # preset lab, 200 steps of batch 2
+    venv/bin/python cluster/loss_curves.py OUT --spacing 4,4,4 --plane 96,96 --slab 16      # the same, reduced
+
+Healthy CTs are those of --ct (with masks of the same names in --masks), or the healthy one of ../shared/data, or made
+by quintet phantom. OUT keeps what is done: a run that is there is not made again, so it may be made in pieces with
+--only prepare, fast, reference, contiguous, channels_last. When all four are there it prints the table and writes
+OUT/loss_curves.csv and OUT/loss_curves.svg. Exit code 1 when fast and reference differ by more than PyTorch's two do.
+"""
+import argparse
+import ast
+import csv
+import os
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RUNS = ["fast", "reference", "contiguous", "channels_last"]
+PAIRS = [("fast", "reference"), ("contiguous", "channels_last"), ("fast", "contiguous"), ("reference", "contiguous"),
+         ("fast", "channels_last")]
+SMOOTHING = 20
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out")
+    parser.add_argument("--quintet", default=f"{TOP}/.build/release/quintet")
+    parser.add_argument("--ct")
+    parser.add_argument("--masks")
+    parser.add_argument("--preset", default="lab")
+    parser.add_argument("--spacing", help="another grid than the preset's, as quintet prepare takes it")
+    parser.add_argument("--plane", help="height,width")
+    parser.add_argument("--slab", help="slices of a sample")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reference", default="direct", choices=["direct", "naive"],
+                        help="QUINTET_KERNELS of the reference: no Winograd, or plain loops that add in double")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", choices=["prepare"] + RUNS)
+    return parser.parse_args()
+
+
+def quintet(options, *words, kernels=None):
+    environment = dict(os.environ)
+    environment.pop("QUINTET_KERNELS", None)
+    if kernels:
+        environment["QUINTET_KERNELS"] = kernels
+    subprocess.run([options.quintet, *words], check=True, env=environment)
+
+
+def healthy(options):
+    """Folders of CTs and of their lung masks."""
+    if options.ct:
+        return options.ct, options.masks
+    shared = f"{TOP}/../shared/data/normal001"
+    if not os.path.exists(f"{shared}_ct.nii.gz"):
+        quintet(options, "phantom", "--out", f"{options.out}/phantoms", "--count", "2", "--diseased", "0", "--quiet")
+        return f"{options.out}/phantoms/healthy", f"{options.out}/phantoms/lungs"
+    for folder, kind in (("ct", "ct"), ("lungs", "lung_auto")):
+        os.makedirs(f"{options.out}/{folder}", exist_ok=True)
+        link = f"{options.out}/{folder}/normal001.nii.gz"
+        if not os.path.lexists(link):
+            os.symlink(os.path.abspath(f"{shared}_{kind}.nii.gz"), link)
+    return f"{options.out}/ct", f"{options.out}/lungs"
+
+
+def train(options, run, iterations, kernels=None, more=()):
+    """quintet's training of replica 0; --threshold spares the calibration."""
+    slab = ["--slab", options.slab] if options.slab else []
+    quintet(options, "train", "--data", f"{options.out}/data", "--run", f"{options.out}/{run}", "--replicas", "1",
+            "--seed", str(options.seed), "--iterations", str(iterations), "--batch", str(options.batch),
+            "--threshold", "0.5", "--threads", str(options.threads), *slab, *more, kernels=kernels)
+
+
+def prepare(options):
+    out = options.out
+    if not os.path.exists(f"{out}/data/dataset.json"):
+        cts, masks = healthy(options)
+        more = ["--masks", masks] if masks else []
+        for option in ("spacing", "plane"):
+            if getattr(options, option):
+                more += [f"--{option}", getattr(options, option)]
+        quintet(options, "prepare", cts, "--out", f"{out}/data", "--preset", options.preset, *more)
+    if not os.path.exists(f"{out}/initial/run.json"):
+        # A step of length 0: the file holds the weights that every training with this seed starts from.
+        train(options, "initial", 1, more=["--learning-rate", "0"])
+    if not os.path.exists(f"{out}/pairs/done"):
+        slab = ["--slab", options.slab] if options.slab else []
+        quintet(options, "lesions", "--data", f"{out}/data", "--out", f"{out}/pairs", "--seed", str(options.seed),
+                "--count", str(options.steps * options.batch), "--batch", str(options.batch), *slab)
+        open(f"{out}/pairs/done", "w").close()
+
+
+def torch_losses(options, channels_last):
+    """The loss of every step, from quintet's initial weights on quintet's samples in quintet's order."""
+    import nibabel
+    import numpy
+    import torch
+    from monai.losses import DiceCELoss
+    from monai.networks.nets import UNet
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(options.threads)
+    weights = f"{options.out}/initial/replica-0.safetensors"
+    with safe_open(weights, framework="pt") as file:
+        metadata = file.metadata()
+    network = UNet(spatial_dims=3, in_channels=1, out_channels=2, channels=ast.literal_eval(metadata["channels"]),
+                   strides=ast.literal_eval(metadata["strides"]), num_res_units=int(metadata["num_res_units"]),
+                   norm=metadata["norm"], act=metadata["act"])
+    network.load_state_dict(load_file(weights), strict=True)
+    memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format
+    network = network.to(memory_format=memory_format)
+    loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
+    optimiser = torch.optim.Adam(network.parameters(), 3e-4)
+
+    def volume(number, kind):
+        # NIfTI's first axis is quintet's last.
+        array = nibabel.load(f"{options.out}/pairs/{number:04d}.{kind}.nii.gz").dataobj
+        return numpy.ascontiguousarray(numpy.asarray(array, dtype=numpy.float32).T)[None]
+
+    losses, start = [], time.perf_counter()
+    for step in range(options.steps):
+        numbers = range(step * options.batch, (step + 1) * options.batch)
+        image, target = (torch.from_numpy(numpy.stack([volume(number, kind) for number in numbers]))
+                         for kind in ("image", "target"))
+        optimiser.zero_grad()
+        loss = loss_function(network(image.to(memory_format=memory_format)), target)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+        print(f"\r{step + 1} of {options.steps}, loss {losses[-1]:.6f}, "
+              f"{(time.perf_counter() - start) / (step + 1):.2f} s a step", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return losses
+
+
+def make(options, run):
+    path = f"{options.out}/{run}.losses"
+    if os.path.exists(path):
+        return
+    print(f"== {run}", file=sys.stderr, flush=True)
+    if run in ("fast", "reference"):
+        train(options, run, options.steps, kernels=options.reference if run == "reference" else None)
+        with open(f"{options.out}/{run}/metrics.csv") as file:
+            rows = sorted((int(row["iteration"]), row["loss"]) for row in csv.DictReader(file))
+        assert [iteration for iteration, _ in rows] == list(range(1, options.steps + 1)), "one loss for each step"
+        losses = [loss for _, loss in rows]
+    else:
+        losses = [repr(loss) for loss in torch_losses(options, run == "channels_last")]
+    with open(path + ".part", "w") as file:
+        file.write("\n".join(losses) + "\n")
+    os.rename(path + ".part", path)
+
+
+def smooth(values):
+    """The mean over a window that ends at each step."""
+    return [sum(values[max(0, end - SMOOTHING):end]) / min(end, SMOOTHING) for end in range(1, len(values) + 1)]
+
+
+def differences(a, b):
+    return [abs(x - y) for x, y in zip(a, b)]
+
+
+def svg(curves, path):
+    """The smoothed curves, and below them how far the pairs are apart, on a logarithmic scale."""
+    import math
+    width, height, left, colours = 720, 240, 60, ["#1b6ca8", "#d1495b", "#66a182", "#8d6a9f", "#edae49"]
+    parts = []
+
+    def panel(top, title, series, low, high, ticks):
+        def point(index, value, count):
+            share = (min(max(value, low), high) - low) / (high - low)
+            return f"{left + index * (width - left - 10) / max(1, count - 1):.1f},{top + height - share * height:.1f}"
+        parts.append(f'<text x="{left}" y="{top - 8}" font-size="14">{title}</text>')
+        for value, label in ticks:
+            y = top + height - (value - low) / (high - low) * height
+            parts.append(f'<path d="M{left},{y:.1f}H{width - 10}" stroke="#ddd"/>'
+                         f'<text x="{left - 6}" y="{y + 4:.1f}" font-size="11" text-anchor="end">{label}</text>')
+        for number, (name, values) in enumerate(series):
+            points = " ".join(point(index, value, len(values)) for index, value in enumerate(values))
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colours[number]}" stroke-width="1.3"/>'
+                         f'<text x="{width - 16}" y="{top + 14 + 14 * number}" font-size="11" text-anchor="end" '
+                         f'fill="{colours[number]}">{name}</text>')
+
+    most = max(max(curve) for curve in curves.values())
+    panel(30, f"Loss by step, mean of {SMOOTHING}", [(run, smooth(curve)) for run, curve in curves.items()], 0, most,
+          [(most * share, f"{most * share:.2f}") for share in (0, 0.25, 0.5, 0.75, 1)])
+    gaps = [(f"{a} - {b}", [math.log10(max(gap, 1e-9)) for gap in differences(curves[a], curves[b])])
+            for a, b in PAIRS[:3]]
+    panel(320, "Difference of the loss, step by step", gaps, -9, 0,
+          [(exponent, f"1e{exponent}") for exponent in range(-9, 1, 3)])
+    with open(path, "w") as file:
+        file.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{370 + height - 30}" '
+                   f'font-family="sans-serif">{"".join(parts)}</svg>\n')
+
+
+def report(options):
+    curves = {}
+    for run in RUNS:
+        with open(f"{options.out}/{run}.losses") as file:
+            curves[run] = [float(line) for line in file]
+    with open(f"{options.out}/loss_curves.csv", "w") as file:
+        file.write(",".join(["step"] + RUNS) + "\n")
+        for step, row in enumerate(zip(*(curves[run] for run in RUNS)), 1):
+            file.write(",".join([str(step)] + [repr(loss) for loss in row]) + "\n")
+    print(f"reference: QUINTET_KERNELS={options.reference}; {len(curves['fast'])} steps of batch {options.batch}")
+    for run in RUNS:
+        tail = curves[run][-SMOOTHING:]
+        print(f"{run:14} first {curves[run][0]:.7f}   last {SMOOTHING}: mean {sum(tail) / len(tail):.5f}")
+    print(f"{'difference of':32} {'step 1':>9} {'to 10':>9} {'to 50':>9} {'max':>9} {'mean':>9}   "
+          f"smoothed: {'max':>9} {'mean':>9}")
+    worst = {}
+    for a, b in PAIRS:
+        raw = differences(curves[a], curves[b])
+        smoothed = differences(smooth(curves[a]), smooth(curves[b]))
+        worst[a, b] = max(smoothed)
+        print(f"{a + ' - ' + b:32} {raw[0]:9.2e} {max(raw[:10]):9.2e} {max(raw[:50]):9.2e} {max(raw):9.2e} "
+              f"{sum(raw) / len(raw):9.2e}             {max(smoothed):9.2e} {sum(smoothed) / len(smoothed):9.2e}")
+    svg(curves, f"{options.out}/loss_curves.svg")
+    holds = worst[PAIRS[0]] <= worst[PAIRS[1]]
+    print(f"fast and reference differ by {'no more' if holds else 'MORE'} than PyTorch's two memory formats "
+          f"({worst[PAIRS[0]]:.2e} and {worst[PAIRS[1]]:.2e}, smoothed)")
+    return 0 if holds else 1
+
+
+def main():
+    options = parse()
+    os.makedirs(options.out, exist_ok=True)
+    prepare(options)
+    for run in RUNS:
+        if options.only in (None, run):
+            make(options, run)
+    if all(os.path.exists(f"{options.out}/{run}.losses") for run in RUNS):
+        sys.exit(report(options))
+
+
+if __name__ == "__main__":
+    main()
