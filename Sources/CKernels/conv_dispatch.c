@@ -73,7 +73,7 @@ static int winograd_suits(const quintet_convolution *convolution, int tiles_want
     long tiles = quintet_winograd_tiles(layout), voxels = (long)layout.depth * layout.height * layout.width;
     int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(layout);
     return !direct_only && !preferred_direct && quintet_plan_of(convolution) == PLAN_BLOCKED && convolution->kernel == 3
-           && convolution->stride == 1 && fine <= WINOGRAD_BLOCKS_MAX && coarse <= WINOGRAD_BLOCKS_MAX
+           && fine <= WINOGRAD_BLOCKS_MAX && coarse <= WINOGRAD_BLOCKS_MAX
            && tiles * 32 * 2 <= voxels * 3 && tiles >= tiles_wanted;
 }
 

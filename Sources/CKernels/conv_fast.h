@@ -11,6 +11,17 @@ static void winograd(quintet_pool *pool, const quintet_convolution *convolution,
     quintet_pool_run(pool, (quintet_winograd_tiles(job->out_layout) + job->group - 1) / job->group, winograd_task, job);
 }
 
+// Stride 2. Where the tiles give few tasks, the output's blocks are cut into parts, each of which transforms the inputs
+// again.
+static void parity(quintet_pool *pool, const quintet_convolution *convolution, int to_fine, parity_job *job) {
+    int tiles = quintet_winograd_tiles(convolution->coarse);
+    int outs = quintet_blocks(to_fine ? convolution->fine : convolution->coarse);
+    job->chunk = PARITY_CHUNK < (tiles + 1) / 2 ? PARITY_CHUNK : (tiles + 1) / 2;
+    int chunks = (tiles + job->chunk - 1) / job->chunk;
+    job->parts = (outs + 3) / 4 < (7 + chunks) / chunks ? (outs + 3) / 4 : (7 + chunks) / chunks;
+    quintet_pool_run(pool, chunks * job->parts, to_fine ? parity_to_fine_task : parity_to_coarse_task, job);
+}
+
 static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                           const float *packed, const float *bias, float *y, int accumulate) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
@@ -26,7 +37,9 @@ static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolu
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
                       0, accumulate, rows_per_task(coarse.width, coarse.height)};
     if (quintet_uses_winograd(convolution)) {
-        winograd(pool, convolution, &job);
+        parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, 0, 0};
+        if (convolution->stride == 1) winograd(pool, convolution, &job);
+        else parity(pool, convolution, 0, &strided);
         return;
     }
     int groups = (coarse.height + job.group - 1) / job.group;
@@ -55,7 +68,9 @@ static void fast_convolve_transposed(quintet_pool *pool, const quintet_convoluti
     direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
                       rows_per_task(coarse.width, coarse.height)};
     if (quintet_uses_winograd(convolution)) {
-        winograd(pool, convolution, &job);
+        parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, 0, 0};
+        if (convolution->stride == 1) winograd(pool, convolution, &job);
+        else parity(pool, convolution, 1, &strided);
         return;
     }
     int groups = (coarse.height + job.group - 1) / job.group, tasks = quintet_blocks(fine) * fine.depth * groups;
@@ -81,7 +96,8 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         return;
     case PLAN_BLOCKED:
         if (quintet_uses_winograd_gradient(convolution)) {
-            quintet_pool_run(pool, job.slots, winograd_gradient_task, &job);
+            quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
+            quintet_pool_run(pool, job.slots, task, &job);
             quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
             return;
         }

@@ -52,6 +52,8 @@ static inline long quintet_winograd_step(int in_blocks, int out_blocks) {
     return (long)in_blocks * out_blocks * 256 + 16;
 }
 enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24 };
+/// Tiles of a task at stride 2, where a tile has three times the points.
+enum { PARITY_CHUNK = 8, PARITY_GRADIENT_CHUNK = 8 };
 int quintet_uses_winograd(const quintet_convolution *convolution);
 int quintet_uses_winograd_gradient(const quintet_convolution *convolution);
 /// Scratch of the calling thread, 64-byte aligned; the same memory at the next call.

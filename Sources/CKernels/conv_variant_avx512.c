@@ -11,6 +11,7 @@
 #include "conv_direct.h"
 #include "conv_planar.h"
 #include "conv_winograd.h"
+#include "conv_parity.h"
 #include "conv_fast.h"
 #include "norm_fast.h"
 #include "loss_fast.h"

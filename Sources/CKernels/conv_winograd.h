@@ -285,25 +285,30 @@ static const float G6[6][3] = {{1.0f / 4, 0, 0},           {-1.0f / 6, -1.0f / 6
                                {-1.0f / 6, 1.0f / 6, -1.0f / 6}, {1.0f / 24, 1.0f / 12, 1.0f / 6},
                                {1.0f / 24, -1.0f / 12, 1.0f / 6}, {0, 0, 1}};
 static const float G4[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
+// At stride 2 (conv_parity.h): F(4,2) on taps 0 and 2, the middle tap as it is; in depth the sums w0 + w2 beside them.
+static const float P6[6][3] = {{1.0f / 2, 0, 0},         {-1.0f / 2, 0, -1.0f / 2}, {-1.0f / 6, 0, 1.0f / 6},
+                               {1.0f / 6, 0, 1.0f / 3}, {0, 0, 1},                 {0, 1, 0}};
+static const float P4[4][3] = {{1, 0, 0}, {0, 1, 0}, {1, 0, 1}, {0, 0, 1}};
 
 // G^T of the sums: 144 points to 27 taps, one input channel x 16 output channels.
-SEPARATE void taps_of_points(const float *points, long step, v16 *taps) {
+SEPARATE void taps_of_points(const float *points, long step, int stride, v16 *taps) {
+    const float (*depth)[3] = stride == 1 ? G4 : P4, (*plane)[3] = stride == 1 ? G6 : P6;
     v16 t[72], u[36];
     for (int j = 0; j < 24; j++)
         for (int l = 0; l < 3; l++) {
             v16 sum = SPLAT(0);
-            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(G6[k][l]), LOAD(points + (j * 6 + k) * step), sum);
+            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(plane[k][l]), LOAD(points + (j * 6 + k) * step), sum);
             t[j * 3 + l] = sum;
         }
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 9; j++) {
             v16 sum = SPLAT(0);
-            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(G6[k][j / 3]), t[(i * 6 + k) * 3 + j % 3], sum);
+            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(plane[k][j / 3]), t[(i * 6 + k) * 3 + j % 3], sum);
             u[i * 9 + j] = sum;
         }
     for (int t = 0; t < 27; t++) {
         v16 sum = SPLAT(0);
-        for (int k = 0; k < 4; k++) sum = FMA(SPLAT(G4[k][t / 9]), u[k * 9 + t % 9], sum);
+        for (int k = 0; k < 4; k++) sum = FMA(SPLAT(depth[k][t / 9]), u[k * 9 + t % 9], sum);
         taps[t] = sum;
     }
 }
@@ -321,7 +326,7 @@ static void winograd_gradient_sum_task(void *context, int index) {
         points[k] = LOAD(from);
         for (int slot = 1; slot < job->slots; slot++) points[k] += LOAD(from + (long)slot * POINTS * pairs * 256);
     }
-    taps_of_points((const float *)points, 16, taps);
+    taps_of_points((const float *)points, 16, job->convolution->stride, taps);
     for (int l = 0; l < 16; l++) {
         int out = quintet_channel(coarse, pair / ins * 16 + l);
         if (out < 0) continue;
@@ -340,6 +345,8 @@ typedef struct {
 // G: the 27 taps of one input channel and one block of 16 output channels ("in" and "out" by direction) to 144 points.
 static void transform_weights_task(void *context, int index) {
     const transform_job *job = context;
+    const int stride = job->convolution->stride;
+    const float (*depth)[3] = stride == 1 ? G4 : P4, (*plane)[3] = stride == 1 ? G6 : P6;
     int forward = job->direction == QUINTET_FORWARD;
     quintet_layout in = forward ? job->convolution->fine : job->convolution->coarse;
     quintet_layout out = forward ? job->convolution->coarse : job->convolution->fine;
@@ -355,18 +362,18 @@ static void transform_weights_task(void *context, int index) {
     }
     for (int i = 0; i < 36; i++) {
         v16 sum = SPLAT(0);
-        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(G4[i / 9][k]), g[k * 9 + i % 9], sum);
+        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(depth[i / 9][k]), g[k * 9 + i % 9], sum);
         t[i] = sum;
     }
     for (int i = 0; i < 72; i++) {
         v16 sum = SPLAT(0);
-        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(G6[i / 3 % 6][k]), t[i / 18 * 9 + k * 3 + i % 3], sum);
+        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(plane[i / 3 % 6][k]), t[i / 18 * 9 + k * 3 + i % 3], sum);
         u[i] = sum;
     }
     float *to = job->packed + ((long)o * ins * 16 + c) * 16;
     for (int k = 0; k < POINTS; k++) {
         v16 sum = SPLAT(0);
-        for (int l = 0; l < 3; l++) sum = FMA(SPLAT(G6[k % 6][l]), u[k / 6 * 3 + l], sum);
+        for (int l = 0; l < 3; l++) sum = FMA(SPLAT(plane[k % 6][l]), u[k / 6 * 3 + l], sum);
         STORE(to + k * quintet_winograd_step(ins, outs), sum);
     }
 }
