@@ -94,6 +94,8 @@ int quintet_gradient_slots(const quintet_convolution *convolution) {
             // The sums of a slot are 144 blocks for each pair: fewer slots where there are many pairs.
             int pairs = quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse);
             int tiles = quintet_winograd_tiles(convolution->coarse), most = pairs <= 2 ? 32 : pairs <= 8 ? 16 : 4;
+            // With the points of stride 2 beside them, the sums of more slots leave the cache.
+            if (convolution->stride == 2 && most > 8) most = 8;
             return tiles / 16 < most ? (tiles + 15) / 16 : most;
         }
         slots = 64 / (quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse));

@@ -11,14 +11,17 @@ static void winograd(quintet_pool *pool, const quintet_convolution *convolution,
     quintet_pool_run(pool, (quintet_winograd_tiles(job->out_layout) + job->group - 1) / job->group, winograd_task, job);
 }
 
-// Stride 2. Where the tiles give few tasks, the output's blocks are cut into parts, each of which transforms the inputs
-// again.
+// Stride 2. Few tiles with many output blocks wait for weights: they stay together, and the output's blocks are cut
+// into parts, each of which transforms the inputs again. With many input blocks that would cost more than reading the
+// weights twice.
 static void parity(quintet_pool *pool, const quintet_convolution *convolution, int to_fine, parity_job *job) {
-    int tiles = quintet_winograd_tiles(convolution->coarse);
-    int outs = quintet_blocks(to_fine ? convolution->fine : convolution->coarse);
-    job->chunk = PARITY_CHUNK < (tiles + 1) / 2 ? PARITY_CHUNK : (tiles + 1) / 2;
-    int chunks = (tiles + job->chunk - 1) / job->chunk;
-    job->parts = (outs + 3) / 4 < (7 + chunks) / chunks ? (outs + 3) / 4 : (7 + chunks) / chunks;
+    int tiles = quintet_winograd_tiles(convolution->coarse), half = (tiles + 1) / 2;
+    int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(convolution->coarse);
+    int outs = to_fine ? fine : coarse, ins = to_fine ? coarse : fine;
+    if (outs > ins && half <= PARITY_CHUNK) job->chunk = tiles;
+    else job->chunk = half < PARITY_CHUNK ? half : PARITY_CHUNK;
+    int chunks = (tiles + job->chunk - 1) / job->chunk, wanted = (7 + chunks) / chunks;
+    job->parts = (outs + 3) / 4 < wanted ? (outs + 3) / 4 : wanted;
     quintet_pool_run(pool, chunks * job->parts, to_fine ? parity_to_fine_task : parity_to_coarse_task, job);
 }
 
