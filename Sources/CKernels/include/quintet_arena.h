@@ -4,7 +4,8 @@
 #define QUINTET_ARENA_H
 #include <stddef.h>
 
-/// Zeroed, aligned to 2 MiB; NULL when the system has not that much.
+/// Zeroed, aligned to 2 MiB; NULL when the system has not that much. Pages are taken when they are first written.
 void *quintet_arena_create(size_t bytes);
+/// arena: from quintet_arena_create.
 void quintet_arena_destroy(void *arena);
 #endif
