@@ -274,6 +274,32 @@ public final class BlobDirectory: Sendable {
         return removed
     }
 
+    /// Removes complete blobs outside `keeping`, and uploads, that nobody has offered or gone on with for so long.
+    /// Returns how many files and bytes that were.
+    /// - Throws: `FileError`.
+    @discardableResult
+    public func removeUnused(keeping: Set<[UInt8]>, unusedSeconds: Double) throws -> (count: Int, byteCount: UInt64) {
+        var removed: (count: Int, byteCount: UInt64) = (0, 0)
+        func removeIfOld(_ path: String) throws {
+            // Looked at again under the lock: it may have been offered in this moment.
+            guard let (byteCount, usedSeconds) = try? status(of: path),
+                usedSeconds < WallClock.nowSeconds() - unusedSeconds
+            else { return }
+            try FileSystem.remove(path)
+            removed = (removed.count + 1, removed.byteCount + byteCount)
+        }
+        for file in try completeFiles() where !keeping.contains(file.digest) {
+            try state.withLock { _ in try removeIfOld(completePath(file.digest)) }
+        }
+        for name in try FileSystem.list(partialPath) where name != FolderLock.fileName {
+            try state.withLock { state in
+                let isRunning = Hexadecimal.bytes(String(name.prefix(64))).map { state.uploads[$0] != nil } ?? false
+                if !isRunning { try removeIfOld("\(partialPath)/\(name)") }
+            }
+        }
+        return removed
+    }
+
     /// Nothing is in it and no upload of this process is under way.
     public var isEmpty: Bool {
         get throws(FileError) {

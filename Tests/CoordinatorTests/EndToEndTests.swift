@@ -21,11 +21,13 @@ import Worker
     }
 
     /// A real worker on a thread of its own; its drain.
-    private func startWorker(_ name: String, port: UInt16) -> WorkerDaemon {
+    private func startWorker(
+        _ name: String, port: UInt16, log: @escaping @Sendable (String) -> Void = { _ in }
+    ) -> WorkerDaemon {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: "127.0.0.1", port: port, security: .preSharedKeys([token]), threadCount: 1,
-                cacheDirectory: folder.file("cache-\(name)"), name: name, build: "test", log: { _ in }),
+                cacheDirectory: folder.file("cache-\(name)"), name: name, build: "test", log: log),
             recipes: [ChainRecipe.name: ChainRecipe()])
         Thread.detachNewThread { try? daemon.run() }
         return daemon
@@ -91,6 +93,40 @@ import Worker
         let anna = try #require(outputs.first { $0.name == "anna" && $0.state == .done })
         // Divisible by 2, 3, 4: at least two of the three hold for 6 and 8 only.
         #expect(try BitMask(bytes: try client.download(anna.outputs[0])).voxels() == [1, 0, 1, 0])
+    }
+
+    /// The coordinator's disk is full for a while: training goes on, people are told, and the result is the same.
+    @Test func aFullDiskIsSaidAndCostsNothingButTime() throws {
+        let server = try server()
+        defer { server.stop() }
+        let log = Guarded<[String]>([])
+        Failpoint.set("file.write", .fail(ENOSPC), detailPart: folder.file("state/blobs"))
+        defer { Failpoint.clear("file.write", detailPart: folder.file("state/blobs")) }
+        let client = try CoordinatorClient(
+            address: NetworkAddress(host: "127.0.0.1", port: server.port), security: .preSharedKeys([token]))
+        let run = try client.submit(
+            Submission(
+                kind: .train, recipe: ChainRecipe.name, parameters: "{}", seed: 3, replicaCount: 1,
+                iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [],
+                volumeManifest: nil, idempotencyKey: "full"))
+        let worker = startWorker("a", port: server.port) { line in log.withLock { $0.append(line) } }
+        defer { worker.requestDrain() }
+        let deadline = Date().addingTimeInterval(60)
+        while !log.withLock({ $0.contains { $0.contains("free some space") && $0.contains("trying again") } }) {
+            guard Date() < deadline else { throw FakeWorker.Silence() }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        // What it is waiting with is a later iteration than the first one that was turned down.
+        let before = try client.status(of: run).runs[0].replicas?[0].iteration ?? 0
+        while try client.status(of: run).runs[0].replicas?[0].iteration ?? 0 <= before {
+            guard Date() < deadline else { throw FakeWorker.Silence() }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        Failpoint.clear("file.write", detailPart: folder.file("state/blobs"))
+        try waitForEnd(run, client)
+        let output = try #require(try client.outputs(of: run).first { $0.name == "replica-0" })
+        #expect(try client.download(output.outputs[0]) == ChainRecipe.result(seed: 3, replica: 0))
+        #expect(try client.metrics(of: run, replica: 0).count == ChainRecipe.iterationCount)
     }
 
     @Test func withoutTheTokenNobodyIsLetIn() throws {

@@ -9,12 +9,13 @@ final class RunningServer {
     private let ended = DispatchSemaphore(value: 0)
 
     init(
-        folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0, security: ConnectionSecurity = .plaintext
+        folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
+        unusedBlobSeconds: Double = 86_400
     ) throws {
         server = try CoordinatorServer(
             configuration: CoordinatorConfiguration(
                 stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
-                heartbeatSeconds: leaseSeconds / 4, build: "test"))
+                heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test"))
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()

@@ -215,6 +215,82 @@ import VotingAggregator
         #expect(try client.status(of: run).runs[0].replicas?[0].checkpointIteration == 9)
     }
 
+    @Test func whatNoRunNeedsIsRemovedAndNothingElse() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 5, unusedBlobSeconds: 0.5)
+        defer { server.stop() }
+        let client = try server.client()
+        let run = try client.submit(try trainSubmission(client, replicas: 1))
+        let worker = try FakeWorker(server, name: "w")
+        try worker.idle()
+        let assignment = try worker.nextAssignment()
+        let kept = try worker.upload(Array("at 40".utf8), role: "checkpoint", name: "at-40")
+        #expect(try worker.request(.checkpointSaved(assignment.lease, Checkpoint(iteration: 40, blob: kept), []))
+            == .accepted)
+        // Never submitted; and begun, never ended.
+        let unused = try client.upload(bytes: Array("unused".utf8), role: "ct", name: "unused")
+        let begun = ContentDigest(bytes: SHA256.digest(of: Array("begun".utf8)))
+        try AtomicFile.write("beg", to: "\(state)/blobs/partial/\(begun)-5")
+        func isThere(_ digest: ContentDigest) -> Bool {
+            FileSystem.exists("\(state)/blobs/\("\(digest)".prefix(2))/\(digest)")
+        }
+        #expect(isThere(unused.digest))
+        try wait { !isThere(unused.digest) && !FileSystem.exists("\(state)/blobs/partial/\(begun)-5") }
+        #expect(isThere(kept.digest) && isThere(assignment.description.inputs[0].digest))
+        // Whoever still wants to use it sends it again.
+        #expect(try client.upload(bytes: Array("unused".utf8), role: "ct", name: "unused") == unused)
+        let weights = try worker.upload([1], role: "replica", name: "w")
+        #expect(try worker.finish(assignment, [weights]) == .accepted)
+        #expect(try client.download(weights) == [1])
+        #expect(try client.outputs(of: run).count == 1)
+    }
+
+    /// A hundred workers lose their leases to another one and come back with results and checkpoints.
+    @Test func noneOfAHundredZombiesIsHeard() throws {
+        let server = try RunningServer(folder: state, leaseSeconds: 2)
+        defer { server.stop() }
+        let client = try server.client()
+        let count = 100
+        let runs = try ["first", "second"].map {
+            try client.submit(try trainSubmission(client, key: $0, replicas: UInt16(count / 2)))
+        }
+        var lost: [Assignment] = []
+        for number in 0..<count {
+            let worker = try FakeWorker(server, name: "zombie-\(number)")
+            try worker.idle()
+            lost.append(try worker.nextAssignment())
+            try worker.drop()
+        }
+        let heir = try FakeWorker(server, name: "heir")
+        var refusedCount = 0
+        for number in 0..<count {
+            try heir.idle()
+            let assignment = try heir.nextAssignment()
+            let old = try #require(lost.firstIndex { $0.lease.work == assignment.lease.work })
+            #expect(assignment.lease.epoch > lost[old].lease.epoch)
+            let zombie = try FakeWorker(server, name: "zombie-\(old)", held: [lost[old].lease])
+            #expect(try zombie.nextPush() == .revoke(lost[old].lease))
+            let wrong = try zombie.upload([9, UInt8(number)], role: "replica", name: "wrong")
+            let checkpoint = Message.checkpointSaved(lost[old].lease, Checkpoint(iteration: 99, blob: wrong), [])
+            let isCheckpointRefused = isStale(try zombie.request(checkpoint))
+            let isEarlyRefused = isStale(try zombie.finish(lost[old], [wrong]))
+            let right = try heir.upload([1, UInt8(number)], role: "replica", name: "right")
+            #expect(try heir.finish(assignment, [right]) == .accepted)
+            let isLateRefused = isStale(try zombie.finish(lost[old], [wrong]))
+            if isCheckpointRefused && isEarlyRefused && isLateRefused { refusedCount += 1 }
+            try zombie.drop()
+        }
+        #expect(refusedCount == count)
+        for run in runs {
+            let outputs = try client.outputs(of: run)
+            #expect(outputs.count == count / 2 && Set(outputs.map(\.name)).count == count / 2)
+            for output in outputs { #expect(output.outputs[0].name == "right") }
+        }
+    }
+
+    private func isStale(_ answer: Message) -> Bool {
+        if case .refusal(let refusal) = answer { refusal.code == .staleLease } else { false }
+    }
+
     @Test func aDamagedCheckpointCostsOneInterval() throws {
         let server = try RunningServer(folder: state, leaseSeconds: 5)
         defer { server.stop() }

@@ -18,6 +18,9 @@ struct Road {
         return beside.appendingPathComponent("quintet").path
     }()
 
+    static let python: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        .map { $0 + "/python3" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+
     init() throws {
         folder = NSTemporaryDirectory() + "quintet-road-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

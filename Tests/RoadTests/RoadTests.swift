@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import Testing
 
 /// The whole road with a tiny network: phantoms, prepare, train, segment, evaluate.
@@ -141,6 +142,23 @@ import Testing
         #expect(kills > 0)
         #expect(replicas(road, "calm").allSatisfy { $0 != nil })
         #expect(replicas(road, "calm") == replicas(road, "stormy"))
+    }
+
+    /// A small `cluster/chaos.sh`: workers, coordinator and client die, stop or leave while they train and segment.
+    /// Needs python3, as nothing else here does.
+    @Test(.enabled(if: Road.python != nil, "there is no python3 on PATH to run cluster/chaos.sh with"))
+    func whoeverIsKilledTheBytesAreTheSame() throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../cluster/chaos.sh").path
+        let road = try Road()
+        defer { road.remove() }
+        let chaos = try ChildProcess(
+            executable: "/bin/bash",
+            arguments: [script, "5", "--iterations", "200", "--min-wait", "0.5", "--max-wait", "1.5"],
+            environment: ["QUINTET": Road.program, "TMPDIR": road.folder], output: .file(road.path("chaos")))
+        let exit = chaos.wait()
+        let figures = String(decoding: road.bytes("chaos") ?? Data(), as: UTF8.self)
+        #expect(exit == .code(0) && figures.contains("nothing lost, nothing double, the same bytes"), "\(figures)")
     }
 
     @Test func anInterruptedTrainingGoesOnWithTheSameCommand() throws {

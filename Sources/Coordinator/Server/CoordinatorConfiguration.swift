@@ -14,6 +14,9 @@ public struct CoordinatorConfiguration: Sendable {
     public var leaseSeconds: Double
     /// How often workers give a sign of life; at most a third of `leaseSeconds` makes sense.
     public var heartbeatSeconds: Double
+    /// Blobs that no run needs, uploads that were never submitted and lists of volumes among them, are removed when
+    /// nobody has offered them for so long.
+    public var unusedBlobSeconds: Double
     /// The program's version and build, for peers.
     public var build: String
     /// A line for people, from any thread.
@@ -22,7 +25,8 @@ public struct CoordinatorConfiguration: Sendable {
     public init(
         stateDirectory: String, host: String = "127.0.0.1", port: UInt16 = 0,
         security: ConnectionSecurity = .plaintext, leaseSeconds: Double = 30, heartbeatSeconds: Double = 5,
-        build: String = "quintet", log: @escaping @Sendable (String) -> Void = { _ in }
+        unusedBlobSeconds: Double = 7 * 86_400, build: String = "quintet",
+        log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.stateDirectory = stateDirectory
         self.host = host
@@ -30,6 +34,7 @@ public struct CoordinatorConfiguration: Sendable {
         self.security = security
         self.leaseSeconds = leaseSeconds
         self.heartbeatSeconds = heartbeatSeconds
+        self.unusedBlobSeconds = unusedBlobSeconds
         self.build = build
         self.log = log
     }

@@ -40,6 +40,9 @@ public final class CoordinatorServer: @unchecked Sendable {
 
     private static let tickMillisecondsMax: Int64 = 500
     private static let voteAgainSeconds = 5
+    /// How often unused blobs are looked for; the first time a minute after the start.
+    private static let cleaningMilliseconds: UInt64 = 3_600_000
+    private static let firstCleaningMilliseconds: UInt64 = 60_000
 
     /// Opens the state folder, recovers what it holds, and listens: `port` is known from here on, and peers that
     /// connect are served when `run` runs.
@@ -120,6 +123,8 @@ public final class CoordinatorServer: @unchecked Sendable {
         let tick = max(20, min(Self.tickMillisecondsMax, configuration.leaseMilliseconds / 4))
         var lastMilliseconds = MonotonicClock.nowMilliseconds()
         carryOut(try core.endTurn(at: lastMilliseconds))
+        let unusedMilliseconds = UInt64(configuration.unusedBlobSeconds * 1_000)
+        var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, unusedMilliseconds)
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
             let events = try loop.wait(timeoutMilliseconds: Int(tick))
             let now = MonotonicClock.nowMilliseconds()
@@ -130,6 +135,10 @@ public final class CoordinatorServer: @unchecked Sendable {
             for event in events { take(event, at: now) }
             core.tick(at: now, awayMilliseconds: away)
             carryOut(try core.endTurn(at: now))
+            if now >= cleanAt {
+                cleanAt = now + min(Self.cleaningMilliseconds, unusedMilliseconds)
+                removeUnusedBlobs()
+            }
         }
         if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
     }
@@ -213,6 +222,20 @@ public final class CoordinatorServer: @unchecked Sendable {
                 report(.damaged(work, checkpoint))
             } catch {
                 configuration.log("a checkpoint of \(work) cannot be read: \(error)")
+            }
+        }
+    }
+
+    /// What was uploaded and never used, and what a crash left between a commit and the removal that follows it.
+    private func removeUnusedBlobs() {
+        guard let used = try? core.store.usedDigests() else { return }
+        blobQueue.async { [self] in
+            do {
+                let removed = try blobs.removeUnused(keeping: used, unusedSeconds: configuration.unusedBlobSeconds)
+                guard removed.count > 0 else { return }
+                configuration.log("removed \(removed.count) unused blobs, \(removed.byteCount) bytes")
+            } catch {
+                configuration.log("unused blobs cannot be removed: \(error)")
             }
         }
     }

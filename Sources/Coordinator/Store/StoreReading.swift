@@ -237,6 +237,15 @@ extension Store {
         return found.reversed()
     }
 
+    /// Every blob that a run needs.
+    package func usedDigests() throws -> Set<[UInt8]> {
+        var found: Set<[UInt8]> = []
+        try database.query("SELECT digest FROM blobs") {
+            if let digest = ContentDigest(hexadecimal: $0.text(0)) { found.insert(digest.bytes) }
+        }
+        return found
+    }
+
     /// How much of a table there is, for tests.
     package func rowCount(of table: String) throws -> Int {
         var count = 0
