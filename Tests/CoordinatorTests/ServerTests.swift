@@ -253,38 +253,51 @@ import VotingAggregator
         let runs = try ["first", "second"].map {
             try client.submit(try trainSubmission(client, key: $0, replicas: UInt16(count / 2)))
         }
-        var lost: [Assignment] = []
+        var lost: [(name: String, lease: Lease)] = []
         for number in 0..<count {
             let worker = try FakeWorker(server, name: "zombie-\(number)")
             try worker.idle()
-            lost.append(try worker.nextAssignment())
+            lost.append(("zombie-\(number)", try worker.nextAssignment().lease))
             try worker.drop()
         }
         let heir = try FakeWorker(server, name: "heir")
-        var refusedCount = 0
-        for number in 0..<count {
+        var (refusedCount, doneCount) = (0, 0)
+        while doneCount < count {
             try heir.idle()
             let assignment = try heir.nextAssignment()
-            let old = try #require(lost.firstIndex { $0.lease.work == assignment.lease.work })
-            #expect(assignment.lease.epoch > lost[old].lease.epoch)
-            let zombie = try FakeWorker(server, name: "zombie-\(old)", held: [lost[old].lease])
-            #expect(try zombie.nextPush() == .revoke(lost[old].lease))
-            let wrong = try zombie.upload([9, UInt8(number)], role: "replica", name: "wrong")
-            let checkpoint = Message.checkpointSaved(lost[old].lease, Checkpoint(iteration: 99, blob: wrong), [])
-            let isCheckpointRefused = isStale(try zombie.request(checkpoint))
-            let isEarlyRefused = isStale(try zombie.finish(lost[old], [wrong]))
-            let right = try heir.upload([1, UInt8(number)], role: "replica", name: "right")
+            guard assignment.description.stage == .train else {
+                #expect(try heir.finish(assignment, []) == .accepted)
+                continue
+            }
+            let right = try heir.upload([1, UInt8(doneCount)], role: "replica", name: "right")
+            // Usually one; on a slow machine the first ones' leases run out while the last ones get theirs.
+            let zombies = lost.filter { $0.lease.work == assignment.lease.work }
+            for zombie in zombies {
+                #expect(zombie.lease.epoch < assignment.lease.epoch)
+                if try isTurnedDown(zombie.name, zombie.lease, server) { refusedCount += 1 }
+            }
             #expect(try heir.finish(assignment, [right]) == .accepted)
-            let isLateRefused = isStale(try zombie.finish(lost[old], [wrong]))
-            if isCheckpointRefused && isEarlyRefused && isLateRefused { refusedCount += 1 }
-            try zombie.drop()
+            doneCount += 1
         }
         #expect(refusedCount == count)
+        for zombie in lost { #expect(try isTurnedDown(zombie.name, zombie.lease, server)) }
         for run in runs {
-            let outputs = try client.outputs(of: run)
+            let outputs = try client.outputs(of: run).filter { $0.stage == .train }
             #expect(outputs.count == count / 2 && Set(outputs.map(\.name)).count == count / 2)
             for output in outputs { #expect(output.outputs[0].name == "right") }
         }
+    }
+
+    /// Comes back with a lease, a checkpoint and a result: told to stop, and both refused.
+    private func isTurnedDown(_ name: String, _ lease: Lease, _ server: RunningServer) throws -> Bool {
+        let zombie = try FakeWorker(server, name: name, held: [lease])
+        defer { try? zombie.drop() }
+        guard try zombie.nextPush() == .revoke(lease) else { return false }
+        let wrong = try zombie.upload([9], role: "replica", name: "wrong")
+        let result = WorkResult(lease: lease, outputs: [wrong], reportJSON: "{}", metrics: [])
+        let checkpoint = Checkpoint(iteration: 99, blob: wrong)
+        return try isStale(zombie.request(.checkpointSaved(lease, checkpoint, [])))
+            && isStale(zombie.request(.finished(result)))
     }
 
     private func isStale(_ answer: Message) -> Bool {
