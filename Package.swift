@@ -68,6 +68,7 @@ let package = Package(
             "CoordinatorTests",
             ["quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
             resources: [.copy("Transcripts")]),
+        tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
         tests("RoadTests", ["quintet", "Platform"]),
         tests("TidyTests", []),
     ]

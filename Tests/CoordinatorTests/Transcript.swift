@@ -105,8 +105,12 @@ struct TranscriptPlayer {
         case "votefail": return .voteFailed(WorkID(UInt64(words[1])!), rest(2))
         case "damaged":
             let parts = words[1].split(separator: "@").map(String.init)
-            return .checkpointDamaged(WorkID(UInt64(parts[0])!), iteration: UInt32(parts[1])!, unsent: nil)
-        case "away": return .wasAway(milliseconds: Int64(words[1])!)
+            let work = WorkID(UInt64(parts[0])!)
+            let checkpoint = scheduler.works[work]?.checkpoints.first { $0.iteration == UInt32(parts[1])! }
+            // A vote goes by its name.
+            let digest = checkpoint?.blob.digest ?? blob("voted", parts[1]).digest
+            return .inputDamaged(work, digest, unsent: nil)
+        case "away": return .wasAway
         case "tick": return .tick
         default: throw TranscriptError(line: line)
         }

@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func pureStateMachinesImportNoFoundation() {
-        for file in tree.swiftSources where file.path.contains("/Scheduler/") || file.path.contains("/WorkerState/") {
+        for file in tree.swiftSources where file.path.contains("/Scheduler/") || file.path.contains("/State/") {
             for module in file.imports where ["Foundation", "Platform", "Dispatch", "Glibc"].contains(module) {
                 Issue.record("\(file.path) imports \(module): a state machine has no clock, file, socket or thread")
             }

@@ -81,9 +81,9 @@ package struct Scheduler: Sendable {
             surrender(name, lease, reason, message, at: nowMilliseconds)
         case .voted(let work, let blob): acceptVote(work, blob, at: nowMilliseconds)
         case .voteFailed(let work, let message): retryVote(work, message, at: nowMilliseconds)
-        case .checkpointDamaged(let work, let iteration, let unsent):
-            dropCheckpoint(of: work, at: iteration, unsent: unsent)
-        case .wasAway(let milliseconds): extendLeases(by: milliseconds)
+        case .inputDamaged(let work, let digest, let unsent):
+            makeAgain(digest, for: work, unsent: unsent)
+        case .wasAway: extendLeases(at: nowMilliseconds)
         case .tick: tick(at: nowMilliseconds)
         }
         if let name = event.workerName { workers[name]?.lastSeenMilliseconds = nowMilliseconds }
@@ -170,8 +170,10 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// The coordinator itself stood still; its workers are not to blame.
-    mutating func extendLeases(by milliseconds: Int64) {
-        for id in leased { works[id]!.lease!.expiresMilliseconds += milliseconds }
+    /// The coordinator itself stood still; its workers are not to blame. As after a restart, each gets a full lease
+    /// time. Not more, however long it was: some leases may be new, and some workers dead.
+    mutating func extendLeases(at nowMilliseconds: Int64) {
+        let full = nowMilliseconds + configuration.leaseMilliseconds
+        for id in leased { works[id]!.lease!.expiresMilliseconds = max(works[id]!.lease!.expiresMilliseconds, full) }
     }
 }

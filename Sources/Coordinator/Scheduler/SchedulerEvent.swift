@@ -18,11 +18,12 @@ package enum SchedulerEvent: Sendable {
     case voted(WorkID, BlobReference)
     /// They could not be: a blob is gone or damaged, or their sizes differ.
     case voteFailed(WorkID, String)
-    /// This checkpoint's file is gone or not what it was; training goes on from the one before. `unsent` is the lease
-    /// whose assignment was held back for it.
-    case checkpointDamaged(WorkID, iteration: UInt32, unsent: Lease?)
-    /// The coordinator itself stood still for so long (a suspended machine); messages may be waiting unread.
-    case wasAway(milliseconds: Int64)
+    /// A blob that this work reads and that can be made again (`Scheduler.suspects`) is gone or not what it was:
+    /// training goes on from the checkpoint before; votes are counted again. `unsent` is the lease whose assignment was
+    /// held back for it.
+    case inputDamaged(WorkID, ContentDigest, unsent: Lease?)
+    /// The coordinator itself stood still for a while (a suspended machine); messages may be waiting unread.
+    case wasAway
     /// Time has passed. The only event that lets leases run out; the shell gives it often.
     case tick
 
@@ -33,7 +34,7 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .cancel, .voted, .voteFailed, .checkpointDamaged, .wasAway, .tick: return nil
+        case .submit, .cancel, .voted, .voteFailed, .inputDamaged, .wasAway, .tick: return nil
         }
     }
 }

@@ -4,7 +4,7 @@ import Protocol
 
 extension Scheduler {
     /// What a lease that a worker names is worth.
-    enum Standing {
+    package enum Standing {
         /// It is the latest on its work and runs.
         case running
         /// It is the latest and has run out, and nobody else has the work.
@@ -15,7 +15,7 @@ extension Scheduler {
         case stale(String)
     }
 
-    func standing(of lease: Lease, of name: WorkerName) -> Standing {
+    package func standing(of lease: Lease, of name: WorkerName) -> Standing {
         guard let work = works[lease.work] else { return .stale("there is no \(lease.work)") }
         if work.state == .done {
             if lease.epoch == work.epoch && work.doneBy == name { return .accepted }
@@ -140,8 +140,9 @@ extension Scheduler {
     }
 
     /// The one way back: what is damaged is no checkpoint.
-    mutating func dropCheckpoint(of id: WorkID, at iteration: UInt32, unsent: Lease?) {
-        guard let index = works[id]?.checkpoints.firstIndex(where: { $0.iteration == iteration }) else { return }
+    mutating func dropCheckpoint(of id: WorkID, _ digest: ContentDigest, unsent: Lease?) {
+        guard let index = works[id]!.checkpoints.firstIndex(where: { $0.blob.digest == digest }) else { return }
+        let iteration = works[id]!.checkpoints[index].iteration
         works[id]!.checkpoints.remove(at: index)
         actions.append(.persist(.checkpointDropped(id, iteration: iteration)))
         guard let unsent, let lease = works[id]!.lease, lease.epoch == unsent.epoch, works[id]!.state == .leased else {
@@ -165,6 +166,9 @@ extension Scheduler {
         conclude(lease.work, .done)
         works[lease.work]!.doneBy = name
         works[lease.work]!.outputs = result.outputs
+        // As in the store: what led to a result is needed no more.
+        works[lease.work]!.checkpoints = []
+        works[lease.work]!.voted = nil
         if let last = result.metrics.last { works[lease.work]!.metric = last }
         actions.append(.persist(.resultAccepted(result, name)))
         actions.append(.answer(.accepted))

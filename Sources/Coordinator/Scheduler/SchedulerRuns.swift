@@ -135,12 +135,14 @@ extension Scheduler {
             let lease = works[work]!.lease
             let wasLeased = works[work]!.state == .leased
             conclude(work, .cancelled)
-            if wasLeased, let lease, workers[lease.worker]?.isConnected == true {
-                actions.append(.send(.revoke(Lease(work: work, epoch: lease.epoch)), to: lease.worker))
-            }
+            if wasLeased, let lease { revoke(Lease(work: work, epoch: lease.epoch), of: lease.worker) }
         }
         runs[id]!.state = .cancelled
         activeRuns.removeSorted(id)
+    }
+
+    mutating func revoke(_ lease: Lease, of name: WorkerName) {
+        if workers[name]?.isConnected == true { actions.append(.send(.revoke(lease), to: name)) }
     }
 
     mutating func answerRefusal(_ code: RefusalCode, _ message: String) {

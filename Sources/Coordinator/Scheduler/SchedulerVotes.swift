@@ -3,6 +3,42 @@ import Protocol
 // The vote: the coordinator's own piece of work, between predict and finish.
 
 extension Scheduler {
+    /// What a piece of work reads that lies on the coordinator's disk and can be made again. When the work fails, the
+    /// disk may be at fault: worth a look.
+    package func suspects(of id: WorkID) -> [BlobReference] {
+        guard let work = works[id], !work.state.isFinal else { return [] }
+        switch work.stage {
+        case .train: return work.checkpoint.map { [$0.blob] } ?? []
+        case .finish: return (work.voted.map { [$0] } ?? []) + works[work.partner]!.votes
+        case .calibrate, .predict: return []
+        }
+    }
+
+    mutating func makeAgain(_ digest: ContentDigest, for id: WorkID, unsent: Lease?) {
+        guard let work = works[id], !work.state.isFinal else { return }
+        switch work.stage {
+        case .train: dropCheckpoint(of: id, digest, unsent: unsent)
+        case .finish: if suspects(of: id).contains(where: { $0.digest == digest }) { countAgain(id) }
+        case .calibrate, .predict: break
+        }
+    }
+
+    /// Counting reads every vote, and finds out which of them have to be made again.
+    private mutating func countAgain(_ finish: WorkID) {
+        guard works[finish]!.voted != nil else { return }  // is being counted
+        if let lease = works[finish]!.lease {
+            let end = LeaseEnd.revoked("its votes were damaged on the coordinator's disk")
+            actions.append(.persist(.leaseEnded(Lease(work: finish, epoch: lease.epoch), lease.worker, end)))
+            if !lease.hasLapsed { revoke(Lease(work: finish, epoch: lease.epoch), of: lease.worker) }
+        }
+        leave(finish)
+        works[finish]!.lease = nil
+        works[finish]!.state = .voting
+        works[finish]!.voted = nil
+        actions.append(.persist(.workVoting(finish)))
+        requestVote(finish)
+    }
+
     mutating func requestVote(_ finish: WorkID) {
         actions.append(.vote(finish, works[works[finish]!.partner]!.votes))
     }

@@ -16,6 +16,7 @@ package enum RefusalCause: String, Hashable, Sendable {
 ///     waiting -> voting             (finish) its volume's votes are there; the coordinator counts them
 ///     voting  -> ready              (finish) the votes are counted
 ///     voting  -> waiting            (finish) the votes could not be read; its predict is ready again
+///     ready, leased -> voting       (finish) its votes were found damaged; they are counted, if need be made, again
 ///     ready   -> leased             a worker has it
 ///     leased  -> ready              the lease ran out, was given back, or the work failed there
 ///     leased, ready -> done         a result under the latest epoch was accepted
@@ -124,7 +125,7 @@ package struct WorkRecord: Sendable {
     package var metric: TrainingMetric?
     /// The accepted result, where other work needs it (train, and predict until its finish is final).
     package var outputs: [BlobReference] = []
-    /// The counted votes (finish only).
+    /// The counted votes (finish only); nil until they are counted.
     package var voted: BlobReference?
     /// Who holds the prepared volume, because it made the votes (predict only).
     package var doneBy: WorkerName?

@@ -139,10 +139,8 @@ final class CoordinatorCore {
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
             apply(.surrendered(name, lease, reason, text), connection, requestID, at: now)
-            // Perhaps it failed because its checkpoint has rotted.
-            if reason == .failed, let checkpoint = scheduler.works[lease.work]?.checkpoint {
-                turn.outgoing.append(.verify(lease.work, checkpoint))
-            }
+            // Perhaps it failed because what it reads has rotted here.
+            if reason == .failed { turn.outgoing.append(.verify(lease.work, scheduler.suspects(of: lease.work))) }
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
     }
@@ -223,8 +221,8 @@ final class CoordinatorCore {
         }
     }
 
-    func checkpointDamaged(_ work: WorkID, _ checkpoint: Checkpoint, at now: UInt64) {
-        apply(.checkpointDamaged(work, iteration: checkpoint.iteration, unsent: nil), at: now)
+    func inputDamaged(_ work: WorkID, _ digest: ContentDigest, at now: UInt64) {
+        apply(.inputDamaged(work, digest, unsent: nil), at: now)
     }
 
     /// A file that runs may use where it lies; known again after a restart.
@@ -239,7 +237,7 @@ final class CoordinatorCore {
 
     func tick(at now: UInt64, awayMilliseconds: Int64) {
         if awayMilliseconds > configuration.leaseMilliseconds / 2 {
-            apply(.wasAway(milliseconds: awayMilliseconds), at: now)
+            apply(.wasAway, at: now)
         }
         apply(.tick, at: now)
         let silence = UInt64(3 * configuration.leaseMilliseconds)
@@ -272,7 +270,7 @@ final class CoordinatorCore {
                     blobs.byteCount(of: resume.blob.digest.bytes) != resume.blob.byteCount
                 {
                     let lease = assignment.lease
-                    apply(.checkpointDamaged(lease.work, iteration: resume.iteration, unsent: lease), at: now)
+                    apply(.inputDamaged(lease.work, resume.blob.digest, unsent: lease), at: now)
                     continue
                 }
                 guard let worker = workerConnections[name] else { continue }

@@ -34,7 +34,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     private enum Report: Sendable {
         case blobAnswered(Message, requestID: UInt32, ConnectionID)
         case voted(WorkID, [BlobReference], VoteCounter.Outcome)
-        case damaged(WorkID, Checkpoint)
+        case damaged(WorkID, ContentDigest)
         case external(ContentDigest, byteCount: UInt64, path: String)
     }
 
@@ -173,7 +173,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 core.answered(connection)
                 send(message, requestID, connection)
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
-            case .damaged(let work, let checkpoint): core.checkpointDamaged(work, checkpoint, at: now)
+            case .damaged(let work, let digest): core.inputDamaged(work, digest, at: now)
             case .external(let digest, let byteCount, let path):
                 core.remember(external: digest, byteCount: byteCount, path: path)
             }
@@ -197,7 +197,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                     report(.blobAnswered(desk.answer(message), requestID: requestID, connection))
                 }
             case .vote(let work, let votes): count(work, votes)
-            case .verify(let work, let checkpoint): verify(work, checkpoint)
+            case .verify(let work, let suspects): verify(work, suspects)
             }
         }
     }
@@ -214,14 +214,16 @@ public final class CoordinatorServer: @unchecked Sendable {
         }
     }
 
-    private func verify(_ work: WorkID, _ checkpoint: Checkpoint) {
+    private func verify(_ work: WorkID, _ suspects: [BlobReference]) {
         blobQueue.async { [self] in
-            do {
-                try blobs.verify(checkpoint.blob.digest.bytes)
-            } catch is BlobError {
-                report(.damaged(work, checkpoint))
-            } catch {
-                configuration.log("a checkpoint of \(work) cannot be read: \(error)")
+            for blob in suspects {
+                do {
+                    try blobs.verify(blob.digest.bytes)
+                } catch is BlobError {
+                    report(.damaged(work, blob.digest))
+                } catch {
+                    configuration.log("'\(blob.name)' of \(work) cannot be read: \(error)")
+                }
             }
         }
     }

@@ -96,9 +96,8 @@ struct StatusMaker {
 
     private func describe(_ work: WorkRecord, of run: RunRecord) -> StatusReport.Replica {
         let lease = work.state == .leased ? work.lease : nil
-        let checkpoint = work.checkpoint?.iteration ?? 0
-        let iteration = work.state == .done
-            ? run.request.iterationCount : max(checkpoint, lease?.progress?.iteration ?? 0)
+        let checkpoint = work.state == .done ? run.request.iterationCount : work.checkpoint?.iteration ?? 0
+        let iteration = max(checkpoint, lease?.progress?.iteration ?? 0)
         let rate = lease?.iterationsPerSecond
         let left = Double(run.request.iterationCount - min(iteration, run.request.iterationCount))
         return StatusReport.Replica(

@@ -11,8 +11,8 @@ enum Outgoing: Sendable {
     case blob(Message, requestID: UInt32, from: ConnectionID)
     /// To the vote thread.
     case vote(WorkID, [BlobReference])
-    /// To the blob thread: is this checkpoint's file what it was?
-    case verify(WorkID, Checkpoint)
+    /// To the blob thread: are these files, which the work reads, what they were?
+    case verify(WorkID, [BlobReference])
     /// A question that is answered from what is committed.
     case read(Message, requestID: UInt32, from: ConnectionID)
 }

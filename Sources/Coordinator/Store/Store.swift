@@ -90,7 +90,7 @@ package final class Store {
         case .resultAccepted(let result, let worker):
             try insertResult(result, worker, wallMilliseconds, &released)
         case .workReady(let work): try setState(work, "ready", wallMilliseconds)
-        case .workVoting(let work): try setState(work, "voting", wallMilliseconds)
+        case .workVoting(let work): try beginVote(work, wallMilliseconds, &released)
         case .votesCounted(let work, let blob):
             try insertBlob(blob, wallMilliseconds)
             try database.run(

@@ -92,6 +92,16 @@ extension Store {
             """, id(work))
     }
 
+    /// The vote that there was, if there was one, does not count.
+    func beginVote(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
+        try database.query("SELECT voted FROM works WHERE id = ? AND voted IS NOT NULL", id(finish)) {
+            released.append($0.text(0))
+        }
+        try database.run(
+            "UPDATE works SET state = 'voting', voted = NULL, changed_ms = ? WHERE id = ?",
+            .integer(wallMilliseconds), id(finish))
+    }
+
     func discardVotes(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
         let predict = WorkID(finish.value - 1)
         try releaseOutputs(of: predict, &released)

@@ -16,6 +16,16 @@ struct Connection: Sendable {
         case greeting(until: UInt64, helloID: RequestID)
         case serving(Service)
         case closed
+
+        var name: String {
+            switch self {
+            case .away: "away"
+            case .dialling: "dialling"
+            case .greeting: "greeting"
+            case .serving: "serving"
+            case .closed: "closed"
+            }
+        }
     }
 
     struct Service: Sendable {

@@ -71,9 +71,9 @@ struct Delivery: Sendable {
     }
 
     /// What can be sent now. `makeStatement` gives the statement's message, with figures up to date.
-    mutating func pump(requests: inout RequestNumbers, atMilliseconds now: UInt64, makeStatement: () -> Message)
-        -> [WorkerAction]
-    {
+    mutating func pump(
+        requests: inout RequestNumbers, pieceBytes: Int, atMilliseconds now: UInt64, makeStatement: () -> Message
+    ) -> [WorkerAction] {
         if let pausedUntil, now < pausedUntil { return [] }
         pausedUntil = nil
         if let wakeMilliseconds, now >= wakeMilliseconds { connectionLost() }
@@ -86,7 +86,7 @@ struct Delivery: Sendable {
             quietSince = now
             return [.send(.blobOffer(reference.digest, byteCount: reference.byteCount), requestID: requestID)]
         case .sending(let sent, let inFlight):
-            return sendPieces(from: sent, inFlight: inFlight, requests: &requests, at: now)
+            return sendPieces(of: pieceBytes, from: sent, inFlight: inFlight, requests: &requests, at: now)
         case .toState:
             let requestID = requests.next()
             step = .stated(requestID)
@@ -98,12 +98,13 @@ struct Delivery: Sendable {
     }
 
     private mutating func sendPieces(
-        from offset: UInt64, inFlight earlier: [PieceRequest], requests: inout RequestNumbers, at now: UInt64
+        of pieceBytes: Int, from offset: UInt64, inFlight earlier: [PieceRequest], requests: inout RequestNumbers,
+        at now: UInt64
     ) -> [WorkerAction] {
         let payload = payloads[uploadedCount]
         var (sent, inFlight, actions) = (offset, earlier, [WorkerAction]())
         while inFlight.count < WorkerLimits.piecesInFlightMax, sent < payload.reference.byteCount {
-            let end = min(sent + UInt64(WorkerLimits.pieceBytes), payload.reference.byteCount)
+            let end = min(sent + UInt64(pieceBytes), payload.reference.byteCount)
             let requestID = requests.next()
             let bytes = Array(payload.bytes[Int(sent)..<Int(end)])
             let message = Message.blobPut(payload.reference.digest, offset: sent, bytes: bytes)

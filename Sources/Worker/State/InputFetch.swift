@@ -43,7 +43,10 @@ struct InputFetch: Sendable {
     private var quietSince: UInt64 = 0
     private(set) var pausedUntil: UInt64?
 
-    init(_ assignment: Assignment) {
+    private let pieceBytes: UInt64
+
+    init(_ assignment: Assignment, pieceBytes: Int) {
+        self.pieceBytes = UInt64(pieceBytes)
         var seen: Set<ContentDigest> = []
         needs = (assignment.description.inputs + (assignment.resume.map { [$0.blob] } ?? [])).compactMap { blob in
             seen.insert(blob.digest).inserted
@@ -73,7 +76,7 @@ struct InputFetch: Sendable {
         if !inFlight.isEmpty, now >= quietSince + WorkerLimits.answerMilliseconds { askAgain(from: heldBytes) }
         var actions: [WorkerAction] = []
         while inFlight.count < WorkerLimits.piecesInFlightMax, requestedBytes < need.byteCount {
-            let count = min(UInt64(WorkerLimits.pieceBytes), need.byteCount - requestedBytes)
+            let count = min(pieceBytes, need.byteCount - requestedBytes)
             let request = PieceRequest(requestID: requests.next(), offset: requestedBytes, byteCount: count)
             let message = Message.blobGet(need.digest, offset: request.offset, byteCountMax: UInt32(count))
             actions.append(.send(message, requestID: request.requestID))

@@ -11,7 +11,20 @@ import Protocol
 /// - handingOver: stopped; the last checkpoint is delivered, then the work is given back.
 /// - givingBack: `surrender` is said until it is answered.
 struct Work: Sendable {
-    enum Phase: Hashable, Sendable { case fetching, computing, stopping, delivering, handingOver, givingBack }
+    enum Phase: Hashable, Sendable {
+        case fetching, computing, stopping, delivering, handingOver, givingBack
+
+        var name: String {
+            switch self {
+            case .fetching: "fetching"
+            case .computing: "computing"
+            case .stopping: "stopping"
+            case .delivering: "delivering"
+            case .handingOver: "handingOver"
+            case .givingBack: "givingBack"
+            }
+        }
+    }
 
     let assignment: Assignment
     private(set) var phase = Phase.fetching
@@ -31,9 +44,12 @@ struct Work: Sendable {
 
     var lease: Lease { assignment.lease }
 
-    init(_ assignment: Assignment) {
+    private let pieceBytes: Int
+
+    init(_ assignment: Assignment, pieceBytes: Int) {
         self.assignment = assignment
-        fetch = InputFetch(assignment)
+        self.pieceBytes = pieceBytes
+        fetch = InputFetch(assignment, pieceBytes: pieceBytes)
         acceptedIteration = assignment.resume?.iteration ?? 0
         progress = LeaseProgress(lease: assignment.lease, fraction: 0, iteration: acceptedIteration, note: "")
     }
@@ -68,7 +84,7 @@ struct Work: Sendable {
     /// Some inputs were found damaged in the cache.
     mutating func fetchAgain() {
         phase = .fetching
-        fetch = InputFetch(assignment)
+        fetch = InputFetch(assignment, pieceBytes: pieceBytes)
         delivery = nil
         checkpointAt = nil
         isCheckpointAsked = false
@@ -148,9 +164,9 @@ struct Work: Sendable {
 
     mutating func pumpDelivery(requests: inout RequestNumbers, atMilliseconds now: UInt64) -> [WorkerAction] {
         guard let statement = delivery?.statement else { return [] }
-        let (lease, stated) = (lease, metricsToState(statement))
+        let (lease, stated, pieceBytes) = (lease, metricsToState(statement), pieceBytes)
         let actions = withDelivery {
-            $0.pump(requests: &requests, atMilliseconds: now) {
+            $0.pump(requests: &requests, pieceBytes: pieceBytes, atMilliseconds: now) {
                 switch statement {
                 case .checkpoint(let checkpoint):
                     .checkpointSaved(lease, checkpoint, Array(stated))

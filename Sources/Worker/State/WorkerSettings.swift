@@ -13,6 +13,8 @@ package struct WorkerSettings: Hashable, Sendable {
     package var cacheBytesMax: UInt64
     /// Computing that shows no progress for so long hangs: it is given back.
     package var progressMilliseconds: UInt64
+    /// Bytes of a blob in one message; a simulation cuts its small blobs into many.
+    package var pieceBytes = WorkerLimits.pieceBytes
 
     package init(
         name: String, build: String, threadCount: UInt16, device: String, versionMin: UInt16, versionMax: UInt16,

@@ -85,6 +85,9 @@ package struct WorkerState: Sendable {
         return Set(blobs.map(\.digest.bytes))
     }
 
+    /// The connection's and the work's phase, to count what a test has been through; "none" without work.
+    package var phases: (connection: String, work: String) { (connection.phase.name, work?.phase.name ?? "none") }
+
     /// For people who look for a fault.
     package var situation: String {
         let work = work.map { "\($0.lease) \($0.phase)" } ?? "no work"

@@ -14,7 +14,7 @@ extension WorkerState {
             abandon(work.lease, "a newer lease replaces it")
         }
         guard drain == nil else { return decline(assignment, "the worker leaves") }
-        work = Work(assignment)
+        work = Work(assignment, pieceBytes: settings.pieceBytes)
         let recipe = assignment.description.recipe
         let replica = assignment.description.stage == .train ? ", replica \(assignment.description.replica)" : ""
         actions.append(.log("\(assignment.lease): \(assignment.description.stage) of \(recipe)\(replica)"))

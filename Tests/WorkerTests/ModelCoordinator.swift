@@ -1,40 +1,6 @@
 import Protocol
 import Worker
 
-/// SplitMix64, so that a failing seed can be run again.
-struct SimulationRandom {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-
-    mutating func below(_ bound: UInt64) -> UInt64 { next() % bound }
-    mutating func chance(perMille: UInt64) -> Bool { below(1_000) < perMille }
-}
-
-/// The simulation's digest: of the beginning and the length, where its blobs differ and its faults strike.
-func simulatedDigest(_ bytes: [UInt8]) -> ContentDigest {
-    let value = fold(bytes.prefix(16)) &+ UInt64(bytes.count) &* 0x9E37_79B9
-    return ContentDigest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: value >> (8 * ($0 % 8))) })
-}
-
-func reference(_ role: String, _ bytes: [UInt8]) -> BlobReference {
-    BlobReference(role: role, name: role, digest: simulatedDigest(bytes), byteCount: UInt64(bytes.count))
-}
-
-/// What training work `work` holds after `iteration` steps: 8 bytes of each, padded so that uploads have pieces.
-func simulatedState(work: UInt64, iteration: UInt32) -> [UInt8] {
-    let head = (0..<8).map { UInt8(truncatingIfNeeded: work >> (8 * $0)) }
-        + (0..<4).map { UInt8(truncatingIfNeeded: iteration >> (8 * $0)) }
-    return head + [UInt8](repeating: UInt8(truncatingIfNeeded: iteration), count: 300_000)
-}
-
 /// A coordinator just good enough to judge workers: leases with epochs, blobs, checkpoints. Not the real one.
 struct ModelCoordinator {
     struct Piece {
@@ -52,7 +18,7 @@ struct ModelCoordinator {
     var parameters = ""
     var digestOf: @Sendable ([UInt8]) -> ContentDigest
     /// The bytes that each piece's result must have.
-    var expected: @Sendable (_ piece: Int) -> [UInt8]
+    var expected: @Sendable (_ piece: Int) -> [UInt8] = { _ in [] }
     /// Bytes of blobs sent to workers.
     var servedByteCount = 0
     var helloCount = 0
@@ -64,11 +30,9 @@ struct ModelCoordinator {
 
     init(
         pieceCount: Int, iterationCount: UInt32, inputBytes: Int,
-        digestOf: @escaping @Sendable ([UInt8]) -> ContentDigest = simulatedDigest,
-        expected: (@Sendable (_ piece: Int) -> [UInt8])? = nil
+        digestOf: @escaping @Sendable ([UInt8]) -> ContentDigest
     ) {
         self.digestOf = digestOf
-        self.expected = expected ?? { simulatedState(work: UInt64($0), iteration: iterationCount) }
         pieces = Array(repeating: Piece(), count: pieceCount)
         self.iterationCount = iterationCount
         input = (0..<inputBytes).map { UInt8(truncatingIfNeeded: $0 &* 31) }

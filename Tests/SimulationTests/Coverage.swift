@@ -1,0 +1,111 @@
+import Coordinator
+import Protocol
+import Worker
+
+/// Which transitions and which events in which states a simulation has been through.
+struct Coverage {
+    /// "ready -> leased" and the like, of the scheduler's works.
+    private(set) var workSteps: [String: Int] = [:]
+    /// "lapsed: finished": what is said of a piece of work, by where it stands.
+    private(set) var workEvents: [String: Int] = [:]
+    /// "computing -> delivering" of a worker's work, "away -> dialling" of its connection.
+    private(set) var workerSteps: [String: Int] = [:]
+    /// "computing: disconnected".
+    private(set) var workerEvents: [String: Int] = [:]
+    private var states: [WorkID: WorkState] = [:]
+
+    mutating func schedulerHears(_ event: SchedulerEvent, _ scheduler: Scheduler) {
+        switch event {
+        case .checkpointSaved(let name, let lease, _, _): note("checkpoint", lease, name, scheduler)
+        case .finished(let name, let result): note("finished", result.lease, name, scheduler)
+        case .surrendered(let name, let lease, let reason, _): note("surrendered \(reason)", lease, name, scheduler)
+        case .heartbeat(let name, let progress):
+            for one in progress { note("heartbeat", one.lease, name, scheduler) }
+        case .workerConnected(let name, _, let held):
+            for lease in held { note("held", lease, name, scheduler) }
+        default: break
+        }
+    }
+
+    private mutating func note(_ event: String, _ lease: Lease, _ name: WorkerName, _ scheduler: Scheduler) {
+        let standing: String = switch scheduler.standing(of: lease, of: name) {
+        case .running: "running"
+        case .lapsed: "lapsed"
+        case .accepted: "accepted"
+        case .stale: "stale"
+        }
+        workEvents["\(standing): \(event)", default: 0] += 1
+    }
+
+    mutating func schedulerDecided(_ scheduler: Scheduler) {
+        for (id, work) in scheduler.works where states[id] != work.state {
+            if let earlier = states[id] { workSteps["\(earlier.name) -> \(work.state.name)", default: 0] += 1 }
+            states[id] = work.state
+        }
+    }
+
+    mutating func workerHears(
+        _ event: WorkerEvent, from: (connection: String, work: String), to: (connection: String, work: String)
+    ) {
+        if from.connection != to.connection {
+            workerSteps["\(from.connection) -> \(to.connection)", default: 0] += 1
+        }
+        if from.work != to.work { workerSteps["\(from.work) -> \(to.work)", default: 0] += 1 }
+        switch event {
+        case .tick, .progressed: break
+        default: workerEvents["\(from.work): \(event.name)", default: 0] += 1
+        }
+    }
+
+    mutating func merge(_ other: Coverage) {
+        workSteps.merge(other.workSteps, uniquingKeysWith: +)
+        workEvents.merge(other.workEvents, uniquingKeysWith: +)
+        workerSteps.merge(other.workerSteps, uniquingKeysWith: +)
+        workerEvents.merge(other.workerEvents, uniquingKeysWith: +)
+    }
+}
+
+extension WorkerEvent {
+    /// Without what it carries.
+    var name: String {
+        switch self {
+        case .started: "started"
+        case .tick: "tick"
+        case .drainRequested: "drainRequested"
+        case .connected: "connected"
+        case .disconnected: "disconnected"
+        case .rejected: "rejected"
+        case .received(let message, _):
+            switch message {
+            case .assignment: "assignment"
+            case .revoke: "revoke"
+            case .accepted: "accepted"
+            case .refusal(let refusal): "refusal \(refusal.code)"
+            case .heartbeatAnswer: "heartbeatAnswer"
+            default: "message"
+            }
+        case .blobHeld: "blobHeld"
+        case .blobDamaged: "blobDamaged"
+        case .storageFull: "storageFull"
+        case .storageFailed: "storageFailed"
+        case .progressed: "progressed"
+        case .checkpointTaken: "checkpointTaken"
+        case .computeEnded(_, let outcome):
+            switch outcome {
+            case .done: "done"
+            case .cancelled: "cancelled"
+            case .stopped: "stopped"
+            case .inputsDamaged: "inputsDamaged"
+            case .inputRefused: "inputRefused"
+            case .failed: "failed"
+            }
+        }
+    }
+}
+
+extension Simulation {
+    /// Into the fingerprint: what a change is and whom it is about.
+    func fold(_ change: StoreChange) {
+        for byte in change.description.utf8 { fold(UInt64(byte)) }
+    }
+}

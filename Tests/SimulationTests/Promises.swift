@@ -1,0 +1,336 @@
+import Coordinator
+import Protocol
+
+/// What must hold whatever happens, checked after every event. It keeps its own books from what is committed and from
+/// what leaves the coordinator, and trusts neither the scheduler nor the store.
+struct Promises {
+    private struct Held {
+        var epoch: UInt64
+        var worker: WorkerName
+    }
+
+    private let story: Story
+    private(set) var violations: [String] = []
+    /// Blobs that a fault has changed: what they held may be done again.
+    var rotten: Set<ContentDigest> = []
+
+    // Books.
+    private var epochMax: [WorkID: UInt64] = [:]
+    private var live: [WorkID: [Held]] = [:]
+    private var acceptedEpoch: [WorkID: UInt64] = [:]
+    private var checkpointIteration: [WorkID: UInt32] = [:]
+    private var grantees: [Lease: WorkerName] = [:]
+    private var assignees: [Lease: WorkerName] = [:]
+    private var acknowledgedResults: [WorkID: Lease] = [:]
+    private var acknowledgedCheckpoints: [WorkID: UInt32] = [:]
+    private var acknowledgedKeys: Set<String> = []
+    private var cancelledRuns: Set<RunID> = []
+    private var checkedVersion = -1
+    private var checkedLife = -1
+    private var isUnchecked = false
+    private(set) var checkCount = 0
+
+    init(story: Story) { self.story = story }
+
+    mutating func violate(_ text: String) {
+        if violations.count < 20 { violations.append(text) }
+    }
+
+    // MARK: - What leaves the coordinator
+
+    mutating func assigned(_ assignment: Assignment, to name: WorkerName) {
+        let lease = assignment.lease
+        if let earlier = assignees.updateValue(name, forKey: lease), earlier != name {
+            violate("\(lease) was given to \(earlier) and to \(name)")
+        }
+        // It may have been lost again in the same turn; whoever gets it then is told, sooner or later.
+        if grantees[lease] != name { violate("\(lease) was given to \(name) and is not kept") }
+        if assignment.resume?.iteration ?? 0 < acknowledgedCheckpoints[lease.work] ?? 0 {
+            violate("\(lease) starts at \(assignment.resume?.iteration ?? 0), before its acknowledged checkpoint "
+                + "\(acknowledgedCheckpoints[lease.work]!)")
+        }
+    }
+
+    mutating func acknowledged(_ promise: CoordinatorMachine.Promise) {
+        isUnchecked = true
+        switch promise {
+        case .checkpoint(let lease, let iteration):
+            guard acceptedEpoch[lease.work] == nil else { return }
+            acknowledgedCheckpoints[lease.work] = max(acknowledgedCheckpoints[lease.work] ?? 0, iteration)
+        case .result(let result): acknowledgedResults[result.lease.work] = result.lease
+        }
+    }
+
+    mutating func submitted(_ key: String) { acknowledgedKeys.insert(key) }
+    mutating func cancelled(_ run: RunID) { cancelledRuns.insert(run) }
+
+    // MARK: - What is committed
+
+    mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
+        switch change {
+        case .leaseGranted(let lease, let worker):
+            if lease.epoch <= epochMax[lease.work] ?? 0 { violate("\(lease) is not newer than \(epochMax[lease.work]!)") }
+            if acceptedEpoch[lease.work] != nil { violate("\(lease) on work that is done") }
+            if let other = live[lease.work]?.first { violate("\(lease) beside live epoch \(other.epoch)") }
+            epochMax[lease.work] = lease.epoch
+            grantees[lease] = worker
+            live[lease.work, default: []].append(Held(epoch: lease.epoch, worker: worker))
+        case .leaseRevived(let lease, let worker):
+            if lease.epoch != epochMax[lease.work] { violate("\(lease) was revived after a newer one") }
+            if acceptedEpoch[lease.work] != nil { violate("\(lease) was revived on work that is done") }
+            live[lease.work] = [Held(epoch: lease.epoch, worker: worker)]
+        case .leaseEnded(let lease, _, _): live[lease.work]?.removeAll { $0.epoch == lease.epoch }
+        case .checkpointAccepted(let lease, let worker, let checkpoint, _): check(checkpoint, lease, worker)
+        case .checkpointDropped(let work, let iteration): dropped(work, iteration, coordinator.store)
+        case .resultAccepted(let result, let worker): check(result, worker, coordinator)
+        case .workRefused(let work, let cause, let message):
+            live[work] = []
+            if cause == .failed, !story.hasProductLimits { violate("\(work) was refused without need: \(message)") }
+            if cause == .input, story.refusedVolume == nil { violate("\(work) was refused: \(message)") }
+        case .runCancelled(let run):
+            if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
+            for row in coordinator.store.works where row.record.run == run { live[row.record.id] = [] }
+        case .votesDamaged(let finish, _): votesDamaged(WorkID(finish.value - 1), coordinator.store)
+        default: break
+        }
+    }
+
+    private mutating func check(_ checkpoint: Checkpoint, _ lease: Lease, _ worker: WorkerName) {
+        if live[lease.work]?.contains(where: { $0.epoch == lease.epoch && $0.worker == worker }) != true {
+            violate("a checkpoint under \(lease) of \(worker), which is not live")
+        }
+        if checkpoint.iteration <= checkpointIteration[lease.work] ?? 0 {
+            violate("\(lease) goes back from \(checkpointIteration[lease.work]!) to \(checkpoint.iteration)")
+        }
+        let request = story.requests.first { $0.kind == .train }!
+        let state = SimulatedWork.state(
+            seed: request.seed, replica: replica(of: lease.work), iteration: checkpoint.iteration)
+        if checkpoint.blob.digest
+            != simulatedDigest(SimulatedWork.checkpoint(state: state, iteration: checkpoint.iteration))
+        {
+            violate("\(lease): the checkpoint of iteration \(checkpoint.iteration) has other bytes")
+        }
+        checkpointIteration[lease.work] = checkpoint.iteration
+    }
+
+    /// Of a training's work; 0 before its run is known.
+    private func replica(of work: WorkID) -> Int { Int(work.value - trainFirstWork) }
+
+    private var trainFirstWork: UInt64 {
+        guard let train = story.requests.firstIndex(where: { $0.kind == .train }) else { return 1 }
+        // Runs are numbered in the order in which their submissions arrived.
+        return firstWorks[story.requests[train].idempotencyKey] ?? 1
+    }
+
+    private var firstWorks: [String: UInt64] = [:]
+
+    /// The only way back is a fault on the disk.
+    private mutating func dropped(_ work: WorkID, _ iteration: UInt32, _ store: SimulatedStore) {
+        let held = store[work].record.checkpoints
+        guard let checkpoint = held.first(where: { $0.iteration == iteration }) else { return }
+        if !rotten.contains(checkpoint.blob.digest) {
+            violate("\(work): checkpoint \(iteration) was dropped, and nothing had happened to it")
+        }
+        let left = held.filter { $0.iteration != iteration }.last?.iteration ?? 0
+        checkpointIteration[work] = left
+        if let acknowledged = acknowledgedCheckpoints[work] { acknowledgedCheckpoints[work] = min(acknowledged, left) }
+    }
+
+    private mutating func check(_ result: WorkResult, _ worker: WorkerName, _ coordinator: CoordinatorMachine) {
+        let (work, store) = (result.lease.work, coordinator.store)
+        if acceptedEpoch.updateValue(result.lease.epoch, forKey: work) != nil { violate("\(work) was done twice") }
+        let isLive = live[work]?.contains { $0.epoch == result.lease.epoch && $0.worker == worker } == true
+        let isLatest = live[work]?.isEmpty != false && result.lease.epoch == epochMax[work]
+        if !isLive, !isLatest { violate("a result under \(result.lease) of \(worker), which does not count") }
+        live[work] = []
+        if result.outputs.map(\.digest) != expectedOutputs(of: work, store) {
+            violate("\(result.lease): the result has other bytes")
+        }
+        for output in result.outputs where coordinator.blobs.byteCount(of: output.digest) != output.byteCount {
+            violate("\(result.lease) counts, and its output is not here")
+        }
+    }
+
+    /// What the work must give, computed from its description alone.
+    private func expectedOutputs(of work: WorkID, _ store: SimulatedStore) -> [ContentDigest] {
+        let record = store[work].record
+        let run = store.runs.first { $0.id == record.run }!
+        if record.stage == .train {
+            let state = SimulatedWork.state(
+                seed: run.request.seed, replica: record.index, iteration: run.request.iterationCount)
+            return [simulatedDigest(SimulatedWork.weights(state: state))]
+        }
+        if record.stage == .calibrate { return [] }
+        let volume = run.request.volumes[record.index].inputs
+        let predict = WorkDescription(
+            run: run.id, recipe: run.request.recipe, stage: .predict, replica: 0, seed: 0, parameters: "",
+            inputs: run.request.inputs + volume)
+        let votes = SimulatedWork.outputs(predict, voterCount: run.request.replicaCount).map {
+            BlobReference(role: "votes", name: "votes", bytes: $0.bytes)
+        }
+        if record.stage == .predict { return votes.map(\.digest) }
+        var finish = predict
+        finish.stage = .finish
+        let voted = SimulatedWork.voted(votes.map(\.digest))
+        finish.inputs = volume + [BlobReference(role: "voted", name: "voted", bytes: voted)] + votes
+        return SimulatedWork.outputs(finish, voterCount: 0).map { simulatedDigest($0.bytes) }
+    }
+
+    private mutating func votesDamaged(_ predict: WorkID, _ store: SimulatedStore) {
+        let voted = store[WorkID(predict.value + 1)].record.voted.map { [$0.digest] } ?? []
+        if rotten.isDisjoint(with: store[predict].record.outputs.map(\.digest) + voted) {
+            violate("the votes of \(predict) were discarded, and nothing had happened to them")
+        }
+        acceptedEpoch[predict] = nil
+        acknowledgedResults[predict] = nil
+    }
+
+    /// Checkpoints and votes: what can be made again.
+    func blobsThatMayRot(_ store: SimulatedStore) -> [ContentDigest] {
+        store.works.flatMap { row -> [ContentDigest] in
+            let votes = row.record.stage == .predict ? row.record.outputs.map(\.digest) : []
+            return row.record.checkpoints.map(\.blob.digest) + votes + (row.record.voted.map { [$0.digest] } ?? [])
+        }
+    }
+
+    // MARK: - After every event
+
+    /// What was acknowledged would survive a power cut at this moment.
+    mutating func check(_ coordinator: CoordinatorMachine, at now: Int64) {
+        let store = coordinator.syncedStore
+        guard isUnchecked || store.version != checkedVersion || coordinator.life != checkedLife else { return }
+        (checkedVersion, checkedLife, isUnchecked) = (store.version, coordinator.life, false)
+        checkCount += 1
+        for run in store.runs where firstWorks[run.request.idempotencyKey] == nil {
+            firstWorks[run.request.idempotencyKey] = run.firstWork.value
+        }
+        for (work, lease) in acknowledgedResults {
+            guard store.works.count >= work.value, store.doneEpoch(of: work) == lease.epoch else {
+                violate("\(now): the acknowledged result of \(lease) is lost")
+                continue
+            }
+            for output in store[work].record.outputs
+            where coordinator.blobs.byteCount(of: output.digest) == nil && !rotten.contains(output.digest) {
+                violate("\(now): an output of \(lease) is lost")
+            }
+        }
+        for (work, iteration) in acknowledgedCheckpoints where acceptedEpoch[work] == nil {
+            guard store.works.count >= work.value, !store[work].record.state.isFinal else { continue }
+            let checkpoint = store[work].record.checkpoint
+            if checkpoint?.iteration ?? 0 < iteration {
+                violate("\(now): the acknowledged checkpoint \(iteration) of \(work) is lost")
+            } else if let checkpoint, coordinator.blobs.byteCount(of: checkpoint.blob.digest) == nil,
+                !rotten.contains(checkpoint.blob.digest)
+            {
+                violate("\(now): the file of checkpoint \(checkpoint.iteration) of \(work) is lost")
+            }
+        }
+        for key in acknowledgedKeys where !store.runs.contains(where: { $0.request.idempotencyKey == key }) {
+            violate("\(now): the acknowledged run \(key) is lost")
+        }
+    }
+
+    /// The scheduler's lists say the same as its works.
+    mutating func checkConsistency(_ scheduler: Scheduler) {
+        var leasedCount = 0
+        for run in scheduler.runs.values {
+            var remaining = 0
+            for offset in 0..<UInt64(run.request.workCount) {
+                let work = scheduler.works[WorkID(run.firstWork.value + offset)]!
+                let isListed = (work.stage == .finish ? run.readyFinish : run.ready).contains(work.id)
+                if isListed != (work.state == .ready) { violate("\(work.id) is \(work.state), listed \(isListed)") }
+                if work.state == .leased {
+                    leasedCount += 1
+                    if !scheduler.leased.contains(work.id) { violate("\(work.id) is leased and not listed") }
+                    if work.lease?.hasLapsed != false { violate("\(work.id) is leased without a live lease") }
+                }
+                if work.state.isFinal, work.lease != nil { violate("\(work.id) is final with a lease") }
+                if !work.state.isFinal { remaining += 1 }
+            }
+            if run.remainingCount != remaining { violate("\(run.id) counts \(run.remainingCount), not \(remaining)") }
+            if (run.state == .running) != (remaining > 0) { violate("\(run.id) is \(run.state)") }
+        }
+        if leasedCount != scheduler.leased.count { violate("\(leasedCount) works are leased") }
+    }
+
+    /// What is in memory is what is on the disk, when nothing is under way between them.
+    mutating func compare(_ scheduler: Scheduler, with store: SimulatedStore) {
+        for row in store.works {
+            let (disk, memory) = (row.record, scheduler.works[row.record.id]!)
+            if disk.state != memory.state || disk.epoch != memory.epoch || disk.failureCount != memory.failureCount
+                || disk.lossCount != memory.lossCount || disk.checkpoints != memory.checkpoints
+                || disk.voted?.digest != memory.voted?.digest
+            {
+                violate("memory and disk differ on \(disk.id): \(Self.brief(memory)); \(Self.brief(disk))")
+            }
+        }
+        for run in store.runs where scheduler.runs[run.id]!.state != run.state {
+            violate("memory and disk differ on \(run.id)")
+        }
+    }
+
+    private static func brief(_ work: WorkRecord) -> String {
+        "\(work.state) epoch \(work.epoch), \(work.failureCount) failures, \(work.lossCount) losses, checkpoints "
+            + "\(work.checkpoints.map(\.iteration)), voted \(work.voted != nil)"
+    }
+
+    mutating func compare(_ released: [ContentDigest], _ byDatabase: [ContentDigest], at now: Int64) {
+        if Set(released) != Set(byDatabase) { violate("\(now): SQLite releases other blobs than the model") }
+    }
+
+    /// A restart finds what was committed, in SQLite too.
+    mutating func checkRecovered(_ coordinator: CoordinatorMachine) {
+        guard let database = coordinator.database else { return }
+        do {
+            let (model, real) = (coordinator.store.recover(), try database.recover())
+            func text(_ runs: [RecoveredRun]) -> [String] {
+                runs.flatMap { run in
+                    ["\(run.id) \(run.state) \(run.firstWork) \(run.request.idempotencyKey)"] + run.works.map { work in
+                        let lease = work.lease.map { "\($0.worker) \($0.epoch) \($0.hasLapsed)" } ?? "none"
+                        return "\(work.id) \(work.stage) \(Self.brief(work)) by \(work.doneBy ?? "nobody"), lease "
+                            + "\(lease), outputs \(work.outputs.map(\.digest))"
+                    }
+                }
+            }
+            for (one, other) in zip(text(model), text(real)) where one != other {
+                violate("SQLite remembers '\(other)', the model '\(one)'")
+            }
+            if model.count != real.count { violate("SQLite remembers \(real.count) runs of \(model.count)") }
+        } catch {
+            violate("SQLite does not recover: \(error)")
+        }
+    }
+
+    // MARK: - At the end
+
+    func isWellEnded(_ work: WorkRecord) -> Bool {
+        switch work.state {
+        case .done: return true
+        case .refused(.input), .refused(.dependency): return story.refusedVolume != nil
+        default: return false
+        }
+    }
+
+    mutating func checkEnd(_ coordinator: CoordinatorMachine) {
+        let store = coordinator.store
+        checkRecovered(coordinator)
+        for run in store.runs {
+            let rows = store.works[store.works(of: run)]
+            let places = rows.compactMap(\.sequence).sorted()
+            if Set(places).count != places.count { violate("\(run.id) lists an output twice") }
+            for row in rows where row.record.state == .done {
+                if row.record.stage == .train, row.metrics != Set(1...run.request.iterationCount) {
+                    violate("\(row.record.id) has figures of \(row.metrics.count) iterations")
+                }
+                let isKept = row.record.stage == .train || row.record.stage == .finish
+                if isKept, row.record.outputs.map(\.digest) != expectedOutputs(of: row.record.id, store) {
+                    violate("\(row.record.id) holds other outputs")
+                }
+                for output in row.record.outputs
+                where isKept && coordinator.blobs.byteCount(of: output.digest) != output.byteCount {
+                    violate("an output of \(row.record.id) is not here")
+                }
+            }
+        }
+    }
+}

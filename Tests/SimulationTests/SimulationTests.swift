@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+
+/// `cluster/simulate.sh` runs the long versions: it sets how many seeds, from which on, and where to put the figures.
+@Suite struct SimulationTests {
+    private static func number(_ name: String, otherwise: UInt64) -> UInt64 {
+        ProcessInfo.processInfo.environment["QUINTET_SIMULATION_" + name].flatMap { UInt64($0) } ?? otherwise
+    }
+
+    /// Told once, looked at by several tests.
+    private static let campaign = Result {
+        let first = number("FIRST", otherwise: 0)
+        let begin = ProcessInfo.processInfo.systemUptime
+        let campaign = try Campaign(seeds: first..<first + number("SEEDS", otherwise: 250))
+        if let path = ProcessInfo.processInfo.environment["QUINTET_SIMULATION_REPORT"] {
+            let seconds = ProcessInfo.processInfo.systemUptime - begin
+            try (campaign.json(seconds: seconds) + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        return campaign
+    }
+
+    /// Safety after every event, and an end of everything within three leases and the work after the last fault.
+    @Test func nothingIsLostNothingCountsTwiceAndEverythingEnds() throws {
+        let campaign = try Self.campaign.get()
+        #expect(campaign.violations == [])
+        #expect(campaign.slowestShare < 1)
+    }
+
+    /// A simulation in which little goes wrong proves little.
+    @Test func everyFaultStrikesOften() throws {
+        let campaign = try Self.campaign.get()
+        for (kind, percent) in campaign.faultShares { #expect(percent >= 5, "\(kind) in \(percent) % of the seeds") }
+        #expect(campaign.faultCount >= 90 * campaign.seedCount)
+    }
+
+    @Test func everyLegalTransitionIsMadeAndNoOther() throws {
+        let coverage = try Self.campaign.get().coverage
+        for step in LegalSteps.ofWorks { #expect(coverage.workSteps[step] != nil, "never: \(step)") }
+        for step in LegalSteps.ofWorkers { #expect(coverage.workerSteps[step] != nil, "never: \(step)") }
+        for event in LegalSteps.eventsOfWorks { #expect(coverage.workEvents[event] != nil, "never: \(event)") }
+        let illegal = Set(coverage.workSteps.keys).intersection(LegalSteps.impossibleOfWorks)
+        #expect(illegal.isEmpty)
+    }
+
+    @Test func theSameSeedTellsTheSameStory() throws {
+        for seed in 0..<Self.number("REPEATED", otherwise: 25) {
+            let stories = try (0..<2).map { _ in
+                let simulation = try Simulation(seed: seed)
+                simulation.tell()
+                return simulation.fingerprint
+            }
+            #expect(stories[0] == stories[1], "seed \(seed)")
+        }
+        let (one, other) = (try Simulation(seed: 1), try Simulation(seed: 2))
+        one.tell()
+        other.tell()
+        #expect(one.fingerprint != other.fingerprint)
+    }
+
+    /// The promises see what they are there to see.
+    @Test(arguments: PlantedBug.allCases) func everyPlantedBugIsNoticed(_ bug: PlantedBug) throws {
+        let found = try (0..<UInt64(1_000)).first { seed in
+            let simulation = try Simulation(seed: seed, bug: bug)
+            simulation.tell()
+            return !simulation.promises.violations.isEmpty
+        }
+        #expect(found != nil, "nobody noticed \(bug) in 1000 seeds")
+    }
+
+    /// For looking into one seed: every fault, commit and message of it.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["QUINTET_SIMULATION_TRACE"] != nil))
+    func oneStoryIsToldInFull() throws {
+        let simulation = try Simulation(seed: Self.number("TRACE", otherwise: 0), isTraced: true)
+        simulation.tell()
+        print((simulation.trace ?? []).joined(separator: "\n"))
+        #expect(simulation.promises.violations == [])
+    }
+}
+
+/// What a work may go through between two events (WorkRecord.swift), and a worker (Work.swift, Connection.swift). One
+/// event may make two steps.
+enum LegalSteps {
+    static let ofWorks = [
+        "waiting -> ready", "waiting -> voting", "voting -> ready", "voting -> leased", "voting -> waiting",
+        "ready -> leased", "ready -> voting", "leased -> voting", "leased -> ready", "leased -> done",
+        "leased -> refused", "waiting -> refused", "waiting -> cancelled", "ready -> cancelled",
+        "leased -> cancelled", "cancelled -> ready", "cancelled -> leased", "cancelled -> waiting",
+        "refused -> leased", "refused -> waiting", "done -> leased",
+    ]
+
+    /// From a result there is a way back only for votes, which are then made again.
+    static let impossibleOfWorks: Set<String> = [
+        "done -> waiting", "done -> voting", "done -> cancelled", "refused -> done", "cancelled -> done",
+        "waiting -> done", "voting -> done",
+    ]
+
+    static let eventsOfWorks = [
+        "running: heartbeat", "running: checkpoint", "running: finished", "running: held",
+        "running: surrendered drained", "running: surrendered failed", "running: surrendered inputRefused",
+        "lapsed: held", "accepted: finished", "accepted: heartbeat", "accepted: held", "stale: heartbeat",
+        "stale: held", "stale: finished", "stale: checkpoint", "stale: surrendered failed",
+        "stale: surrendered drained",
+    ]
+
+    static let ofWorkers = [
+        "away -> dialling", "dialling -> greeting", "dialling -> away", "greeting -> serving", "greeting -> away",
+        "serving -> away", "serving -> closed", "none -> fetching", "fetching -> computing",
+        "fetching -> givingBack", "fetching -> none", "computing -> fetching", "computing -> delivering",
+        "computing -> stopping", "computing -> givingBack", "computing -> none", "stopping -> handingOver",
+        "stopping -> givingBack", "stopping -> none", "handingOver -> givingBack", "handingOver -> none",
+        "delivering -> none", "givingBack -> none",
+    ]
+}

@@ -1,0 +1,148 @@
+import Coordinator
+import Protocol
+
+/// Everything that can go wrong.
+enum FaultKind: String, CaseIterable {
+    // The network.
+    case messageDropped, messageDuplicated, messageReordered, messageDelayed, connectionCut, partition
+    case deafCoordinator, deafWorker, dialRefused
+    // The coordinator.
+    case coordinatorKilled, coordinatorKilledBeforeCommit, coordinatorKilledAfterCommit, coordinatorPowerCut
+    case coordinatorSuspended, commitDiskFull, commitFails, blobDiskFull, blobFails, blobRots
+    // Workers.
+    case workerKilled, workerPowerCut, workerSuspended, workerSlow, workerLeaves, cacheFull, cacheFails, cacheRots
+    case cacheEvicted, computingFails, clockSkew
+    // People.
+    case runCancelled, runSubmittedTwice
+
+    /// Faults of single messages and operations; the others are episodes.
+    var isMomentary: Bool {
+        switch self {
+        case .messageDropped, .messageDuplicated, .messageReordered, .messageDelayed, .dialRefused,
+            .coordinatorKilledBeforeCommit, .coordinatorKilledAfterCommit, .commitDiskFull, .commitFails,
+            .blobDiskFull, .blobFails, .cacheFull, .cacheFails, .computingFails, .clockSkew:
+            return true
+        default: return false
+        }
+    }
+
+    var index: Int { Self.allCases.firstIndex(of: self)! }
+}
+
+/// What a seed is about: how large the cluster is, what it computes, and which faults strike how often. Each seed
+/// leaves some kinds out, since a cluster that is always being restarted never gets deep into anything.
+struct Story {
+    let workerCount: Int
+    let requests: [RunRequest]
+    let faultsEnd: Int64
+    /// Chance of a momentary fault, per mille of its occasions; 0: left out.
+    let perMille: [Int64]
+    let episodes: [FaultKind]
+    let episodePauseMilliseconds: Int64
+    /// Whether works are refused after a few failures, as in the product, or never.
+    let hasProductLimits: Bool
+    /// Works at it end differently in no way: their input is at fault.
+    let refusedVolume: String?
+    /// Whether the SQLite store goes along and must agree.
+    let hasDatabase: Bool
+
+    static let leaseMilliseconds: Int64 = 30_000
+    static let heartbeatMilliseconds: Int64 = 5_000
+    /// How a volume is called whose input is at fault.
+    static let brokenName = "broken"
+
+    init(seed: UInt64) {
+        var random = SimulationRandom(seed: seed &+ 0x51)
+        workerCount = Int(random.between(2, 5))
+        hasProductLimits = random.happens(perMille: 300)
+        hasDatabase = seed % 16 == 0
+        faultsEnd = random.between(150_000, 400_000)
+        var perMille: [Int64] = []
+        var episodes: [FaultKind] = []
+        for kind in FaultKind.allCases {
+            let isIn = random.happens(perMille: 450)
+            let rate = Self.perMilleMax(kind)
+            perMille.append(isIn ? random.between(max(1, rate / 4), rate) : 0)
+            if isIn, !kind.isMomentary { episodes.append(kind) }
+        }
+        self.perMille = perMille
+        self.episodes = episodes.isEmpty ? [.connectionCut] : episodes
+        episodePauseMilliseconds = random.between(1_500, 7_000)
+        let hasBroken = random.happens(perMille: 200)
+        refusedVolume = hasBroken ? Self.brokenName : nil
+        var requests = [Self.segment(&random, hasBroken: hasBroken), Self.train(seed: seed, &random)]
+        if random.happens(perMille: 500) { requests.swapAt(0, 1) }
+        self.requests = requests
+    }
+
+    /// Chosen so that a seed has many faults and still gets somewhere.
+    private static func perMilleMax(_ kind: FaultKind) -> Int64 {
+        switch kind {
+        case .messageDropped, .messageDuplicated, .messageReordered: return 80
+        case .messageDelayed: return 30
+        case .dialRefused: return 400
+        case .coordinatorKilledBeforeCommit, .coordinatorKilledAfterCommit: return 40
+        case .commitDiskFull, .commitFails: return 50
+        case .blobDiskFull, .blobFails, .cacheFull, .cacheFails: return 120
+        case .computingFails: return 20
+        case .clockSkew: return 400
+        default: return 1
+        }
+    }
+
+    private static func train(seed: UInt64, _ random: inout SimulationRandom) -> RunRequest {
+        RunRequest(
+            kind: .train, recipe: SimulatedWork.recipe, parameters: "{}", seed: seed,
+            replicaCount: Int(random.between(1, 3)), iterationCount: UInt32(random.between(20, 60)),
+            checkpointSeconds: UInt32(random.between(4, 12)),
+            inputs: [BlobReference(role: "volume", name: "data", bytes: input("data"))], volumes: [],
+            idempotencyKey: "train")
+    }
+
+    private static func segment(_ random: inout SimulationRandom, hasBroken: Bool) -> RunRequest {
+        let voters = random.happens(perMille: 500) ? 1 : 3
+        var names = (0..<random.between(1, 4)).map { "volume-\($0)" }
+        if hasBroken { names.append(brokenName) }
+        return RunRequest(
+            kind: .segment, recipe: SimulatedWork.recipe, parameters: "{}", seed: 1, replicaCount: voters,
+            iterationCount: 0, checkpointSeconds: 60,
+            inputs: (0..<voters).map {
+                BlobReference(role: "replica", name: "replica-\($0)", bytes: input("replica-\($0)"))
+            },
+            volumes: names.map {
+                VolumeSubmission(name: $0, inputs: [BlobReference(role: "ct", name: $0, bytes: input($0))])
+            },
+            idempotencyKey: "archive")
+    }
+
+    /// The bytes of what people bring.
+    static func input(_ name: String) -> [UInt8] {
+        Array(name.utf8) + [UInt8](repeating: UInt8(name.utf8.count), count: name == "data" ? 3_000 : 600)
+    }
+
+    /// The longest that everything takes without a fault, were there one worker only: all steps, and for each piece of
+    /// work two seconds of fetching and uploading.
+    var serialMilliseconds: Int64 {
+        requests.reduce(0) { sum, request in
+            switch request.kind {
+            case .train:
+                let steps = Int64(request.replicaCount) * Int64(request.iterationCount) + 6
+                return sum + steps * SimulatedWork.stepMilliseconds + 2_000 * Int64(request.workCount)
+            case .segment:
+                return sum + Int64(request.volumes.count) * (42 * SimulatedWork.stepMilliseconds + 4_000)
+            }
+        }
+    }
+}
+
+/// Deliberate mistakes in the simulation's shells, to see that the promises notice. The product has none of these
+/// switches.
+enum PlantedBug: String, CaseIterable {
+    // In the coordinator's shell.
+    case acknowledgesBeforeCommit, checksNoEpochs, neverLetsLeasesExpire, countsDuplicatesTwice, assignsOldCheckpoint
+    case forgetsVotesOnRestart
+    // In its disk.
+    case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
+    // In the workers' shells.
+    case neverRenews, reportsOldResult, trustsItsCache
+}
