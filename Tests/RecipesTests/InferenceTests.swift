@@ -56,14 +56,16 @@ import VotingAggregator
     @Test(arguments: [(8, 0..<8), (30, 3..<26), (29, 0..<29), (5, 1..<4), (40, 17..<20)])
     func slabsBlendedOnTheWayAreWhatWholeVolumesOfSumsGive(depth: Int, lungSlices: Range<Int>) throws {
         let (intensity, lung) = chest(depth: depth, lungSlices: lungSlices)
-        let inference = EnsembleInference(slab: slab, resources: resources)
+        let inference = EnsembleInference(slab: slab, pool: resources.pool)
         // The second replica runs in the memory that the first has used.
         for replica in 0..<2 {
             let model = try model(replica), expected = try plainly(model, intensity, lungSlices)
-            let probability = try inference.healthyProbability(model: model, intensity: intensity, lung: lung)
+            let probability = try inference.healthyProbability(
+                model: model, intensity: intensity, lung: lung, resources: resources)
             #expect(probability == expected)
             let threshold = Double(expected.filter { $0 > 0 }.sorted()[expected.filter { $0 > 0 }.count / 2])
-            let votes = try inference.votes(model: model, intensity: intensity, lung: lung, threshold: threshold)
+            let votes = try inference.votes(
+                model: model, intensity: intensity, lung: lung, threshold: threshold, resources: resources)
             #expect(votes.voxels() == expected.map { $0 > Float(threshold) ? 1 : 0 })
             #expect(votes.voxelCount > 0)
         }
@@ -71,8 +73,8 @@ import VotingAggregator
 
     @Test func aVolumeWithoutLungGetsNoVotes() throws {
         let (intensity, lung) = chest(depth: 10, lungSlices: 0..<0)
-        let votes = try EnsembleInference(slab: slab, resources: resources)
-            .votes(model: model(0), intensity: intensity, lung: lung, threshold: 0)
+        let votes = try EnsembleInference(slab: slab, pool: resources.pool)
+            .votes(model: model(0), intensity: intensity, lung: lung, threshold: 0, resources: resources)
         #expect(votes.voxelCount == 0)
     }
 }

@@ -48,6 +48,14 @@ import VotingAggregator
             ).outputs.map(\.bytes)
         }
         let reference = try votes(threads: 1)
+        // A worker goes from volume to volume with one recipe and one pool, whose memory the second one finds used.
+        let recipe = LungNormNet(), pool = ThreadPool(threadCount: 2)
+        for _ in 0..<2 {
+            let again = try recipe.predict(
+                parameters: data.configuration.json(), inputs: data.patient + replicas,
+                resources: RecipeResources(pool: pool, cacheDirectory: data.folder))
+            #expect(again.outputs.map(\.bytes) == reference)
+        }
         for bytes in reference {
             let mask = try BitMask(bytes: bytes)
             #expect((1..<mask.shape.voxelCount).contains(mask.voxelCount), "a vote that says nothing compares nothing")

@@ -37,6 +37,9 @@ import Testing
         defer { road.remove() }
         let training = try train(road, "run", ["--threads", "2"]).wait()
         #expect(training.code == 0, "\(training.errors)")
+        for line in ["network memory: ", "training waited ", "memory of this process: at most "] {
+            #expect(training.errors.contains(line), "\(training.errors)")
+        }
         for file in ["run.json", "metrics.csv", "report.html", "replica-2.safetensors"] {
             #expect(road.bytes("run/\(file)") != nil, "run/\(file) is missing")
         }

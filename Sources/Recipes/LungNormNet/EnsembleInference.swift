@@ -7,20 +7,20 @@ import VotingAggregator
 ///
 /// Replicas are the outer loop, slabs the inner; docs/METHOD.md says why, and why the overlap is computed twice.
 package final class EnsembleInference {
-    private let slab: TensorShape3D
-    private let resources: RecipeResources
+    let slab: TensorShape3D
+    let pool: ThreadPool
     private var predictor: UNetPredictor?
     /// A volume shorter than a slab, zeros behind its end; otherwise slabs are read where they lie.
     private var padded: [Float] = []
     private var answer: [Float]
     /// Weighted sums of the slices that the current slab covers.
     private var sums: [Float]
-    /// Seconds spent in networks so far.
-    package private(set) var networkSeconds = 0.0
+    /// Time spent in networks so far.
+    private(set) var networkNanoseconds: UInt64 = 0
 
-    package init(slab: TensorShape3D, resources: RecipeResources) {
+    package init(slab: TensorShape3D, pool: ThreadPool) {
         self.slab = slab
-        self.resources = resources
+        self.pool = pool
         answer = [Float](repeating: 0, count: slab.voxelCount)
         sums = answer
     }
@@ -29,7 +29,7 @@ package final class EnsembleInference {
     ///
     /// - Parameter use: gets these slices in order, each once, as soon as no slab to come covers it.
     package func healthyProbability(
-        model: UNetModel, intensity: Volume<Float>, lung: Mask,
+        model: UNetModel, intensity: Volume<Float>, lung: Mask, resources: RecipeResources,
         use: (_ slices: Range<Int>, _ probability: UnsafeBufferPointer<Float>) -> Void
     ) throws {
         let shape = intensity.shape, plane = shape.sliceVoxelCount
@@ -42,7 +42,9 @@ package final class EnsembleInference {
         for (number, first) in firsts.enumerated() {
             if resources.isCancelled() { throw RecipeError.interrupted }
             let slices = first..<min(first + slab.depth, shape.depth)
+            let start = resources.nowNanoseconds()
             predict(predictor, intensity, slices)
+            networkNanoseconds += resources.nowNanoseconds() - start
             add(plan, slices: slices, summed: summed.clamped(to: slices), plane: plane)
             let end = number + 1 < firsts.count ? firsts[number + 1] : slices.upperBound
             let finished = first..<end
@@ -58,10 +60,14 @@ package final class EnsembleInference {
     }
 
     /// The same as a whole volume; 0 in slices without lung.
-    package func healthyProbability(model: UNetModel, intensity: Volume<Float>, lung: Mask) throws -> [Float] {
+    package func healthyProbability(
+        model: UNetModel, intensity: Volume<Float>, lung: Mask, resources: RecipeResources
+    ) throws -> [Float] {
         let shape = intensity.shape
         var all = [Float](repeating: 0, count: shape.voxelCount)
-        try healthyProbability(model: model, intensity: intensity, lung: lung) { slices, probability in
+        try healthyProbability(
+            model: model, intensity: intensity, lung: lung, resources: resources
+        ) { slices, probability in
             all.replaceSubrange(
                 (slices.lowerBound * shape.sliceVoxelCount)..<(slices.upperBound * shape.sliceVoxelCount),
                 with: probability)
@@ -71,11 +77,13 @@ package final class EnsembleInference {
 
     /// The bits a replica votes with: healthy where the probability is above the threshold.
     package func votes(
-        model: UNetModel, intensity: Volume<Float>, lung: Mask, threshold: Double
+        model: UNetModel, intensity: Volume<Float>, lung: Mask, threshold: Double, resources: RecipeResources
     ) throws -> BitMask {
         var votes = BitMask(shape: intensity.shape)
-        try healthyProbability(model: model, intensity: intensity, lung: lung) { slices, probability in
-            votes.set(slices: slices, where: probability, above: Float(threshold), pool: resources.pool)
+        try healthyProbability(
+            model: model, intensity: intensity, lung: lung, resources: resources
+        ) { slices, probability in
+            votes.set(slices: slices, where: probability, above: Float(threshold), pool: pool)
         }
         return votes
     }
@@ -86,14 +94,13 @@ package final class EnsembleInference {
             return predictor
         }
         predictor = nil
-        let made = try UNetPredictor(model: model, shape: slab, pool: resources.pool)
+        let made = try UNetPredictor(model: model, shape: slab, pool: pool)
         predictor = made
         return made
     }
 
     private func predict(_ predictor: UNetPredictor, _ intensity: Volume<Float>, _ slices: Range<Int>) {
         let plane = intensity.shape.sliceVoxelCount
-        let start = resources.nowNanoseconds()
         answer.withUnsafeMutableBufferPointer { answer in
             intensity.voxels.withUnsafeBufferPointer { voxels in
                 let part = voxels[(slices.lowerBound * plane)..<(slices.upperBound * plane)]
@@ -105,7 +112,6 @@ package final class EnsembleInference {
                 }
             }
         }
-        networkSeconds += Double(resources.nowNanoseconds() - start) * 1e-9
     }
 
     /// Adds the answer, weighted; slices beyond `summed` have no sum yet.
@@ -113,7 +119,7 @@ package final class EnsembleInference {
         answer.withUnsafeBufferPointer { answer in
             sums.withUnsafeMutableBufferPointer { sums in
                 nonisolated(unsafe) let (answer, sums) = (answer, sums)
-                resources.pool.run(taskCount: slices.count) { offset in
+                pool.run(taskCount: slices.count) { offset in
                     let weight = plan.weight(offset), isFirst = offset >= summed.count
                     for index in (offset * plane)..<((offset + 1) * plane) {
                         sums[index] = isFirst ? weight * answer[index] : sums[index] + weight * answer[index]
@@ -127,7 +133,7 @@ package final class EnsembleInference {
     private func scale(_ plan: SlabPlan, _ slices: Range<Int>, plane: Int) {
         sums.withUnsafeMutableBufferPointer { sums in
             nonisolated(unsafe) let sums = sums
-            resources.pool.run(taskCount: slices.count) { number in
+            pool.run(taskCount: slices.count) { number in
                 let factor = 1 / plan.totalWeight(slices.lowerBound + number)
                 for index in (number * plane)..<((number + 1) * plane) { sums[index] *= factor }
             }

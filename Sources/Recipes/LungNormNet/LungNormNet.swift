@@ -13,6 +13,7 @@ import VotingAggregator
 public struct LungNormNet: Recipe {
     public static let name = "lung-normnet"
     private let prepared = PreparedCache()
+    private let inferences = InferenceCache()
 
     public init() {}
 
@@ -20,7 +21,8 @@ public struct LungNormNet: Recipe {
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
     ) throws -> any TrainingSession {
-        try LungTrainingSession(
+        inferences.empty()
+        return try LungTrainingSession(
             configuration: LungRunConfiguration(json: parameters), seed: seed, replica: replica, inputs: inputs,
             resume: resume, resources: resources)
     }
@@ -48,17 +50,20 @@ public struct LungNormNet: Recipe {
         let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
         let models = try EnsembleInference.loadReplicas(inputs)
         let start = resources.nowNanoseconds()
-        let inference = EnsembleInference(slab: configuration.slabShape, resources: resources)
+        let inference = inferences.take(slab: configuration.slabShape, pool: resources.pool)
+        defer { inferences.keep(inference) }
+        let networkStart = inference.networkNanoseconds
         var outputs: [RecipeOutput] = []
         for (number, model) in models.enumerated() {
             let votes = try inference.votes(
-                model: model, intensity: volume.intensity, lung: volume.lung, threshold: threshold)
+                model: model, intensity: volume.intensity, lung: volume.lung, threshold: threshold,
+                resources: resources)
             outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.bytes()))
             resources.reportProgress(Double(number + 1) / Double(models.count))
         }
         let milliseconds = (resources.nowNanoseconds() - start) / 1_000_000
         resources.log("\(volume.source.name): \(models.count) replicas in \(milliseconds) ms, of it "
-            + "\(Int(inference.networkSeconds * 1000)) ms in the networks")
+            + "\((inference.networkNanoseconds - networkStart) / 1_000_000) ms in the networks")
         return RecipeResult(outputs: outputs, reportJSON: "{}")
     }
 
@@ -118,5 +123,35 @@ private final class PreparedCache: @unchecked Sendable {
         last = (key, volume)
         lock.unlock()
         return volume
+    }
+}
+
+/// Keeps the networks' memory from one volume to the next, since a new block's pages are all cleared first. A training
+/// frees it.
+private final class InferenceCache: @unchecked Sendable {
+    // Unchecked: `last` is only touched under `lock`.
+    private let lock = NSLock()
+    private var last: EnsembleInference?
+
+    /// The caller's alone until it is kept again.
+    func take(slab: TensorShape3D, pool: ThreadPool) -> EnsembleInference {
+        lock.lock()
+        defer { lock.unlock() }
+        let found = last
+        last = nil
+        if let found, found.slab == slab, found.pool === pool { return found }
+        return EnsembleInference(slab: slab, pool: pool)
+    }
+
+    func keep(_ inference: EnsembleInference) {
+        lock.lock()
+        last = inference
+        lock.unlock()
+    }
+
+    func empty() {
+        lock.lock()
+        last = nil
+        lock.unlock()
     }
 }

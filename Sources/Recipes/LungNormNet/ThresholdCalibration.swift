@@ -23,7 +23,7 @@ struct ThresholdCalibration {
         let preset = configuration.preset
         let index = try SlabIndex(manifest: reader.manifest, slabDepth: preset.slabDepth)
         let models = try EnsembleInference.loadReplicas(inputs)
-        let inference = EnsembleInference(slab: configuration.slabShape, resources: resources)
+        let inference = EnsembleInference(slab: configuration.slabShape, pool: resources.pool)
         var counts = [Int: (both: Int, answer: Int, truth: Int)]()
         // Slabs spread evenly over all that training could draw from, the fuller half of them.
         let full = index.slabs.filter { $0.lungShare >= 0.5 }
@@ -34,7 +34,8 @@ struct ThresholdCalibration {
             let sample = try insert(slab: slab, number: number, reader: reader)
             let truth = BitMask(sample.lesion)
             let probabilities = try models.map {
-                try inference.healthyProbability(model: $0, intensity: sample.image, lung: sample.lung)
+                try inference.healthyProbability(
+                    model: $0, intensity: sample.image, lung: sample.lung, resources: resources)
             }
             for (candidate, threshold) in Self.candidates.enumerated() {
                 let votes = probabilities.map { probability in
