@@ -52,14 +52,16 @@ let package = Package(
         // Counts the allocations of the test program.
         .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
         tests("NumericsTests", ["Numerics", "CKernels"]),
-        tests("ProtocolTests", ["Protocol"]),
+        tests("ProtocolTests", ["Protocol"], resources: [.copy("Corpus")]),
         tests("PlatformTests", ["Platform"]),
-        tests("ImagingTests", ["Imaging", "Numerics"], resources: [.copy("Goldens")]),
+        tests("ImagingTests", ["Imaging", "Numerics"], resources: [.copy("Goldens"), .copy("Corpus")]),
         tests(
             "ModelCoreTests", ["ModelCore", "Numerics", "CKernels", "AllocationCount"],
-            resources: [.copy("Goldens")]),
+            resources: [.copy("Goldens"), .copy("Corpus")]),
         tests("SynthDataTests", ["SynthData", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
-        tests("VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
+        tests(
+            "VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"],
+            resources: [.copy("Goldens"), .copy("Corpus")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests(
             "WorkerTests", ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics"],
@@ -69,7 +71,7 @@ let package = Package(
             ["quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
-        tests("RoadTests", ["quintet", "Platform"]),
+        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator"]),
         tests("TidyTests", []),
     ]
 )

@@ -22,6 +22,13 @@ public final class UNetModel {
         } catch ModelError.invalidConfiguration(let reason) {
             throw ModelError.unsuitableFile(name: file.name, reason: reason)
         }
+        // A few bytes of description may claim a network that no memory holds.
+        let numberCount = file.tensors.values.reduce(0) { $0 + $1.count }
+        guard configuration.parameterCount <= numberCount else {
+            throw ModelError.unsuitableFile(
+                name: file.name, reason: "its metadata describes a network of \(configuration.parameterCount) numbers, "
+                    + "and it holds \(numberCount)")
+        }
         self.init(configuration: configuration)
         try load(file)
     }

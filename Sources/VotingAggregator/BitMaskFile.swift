@@ -119,11 +119,16 @@ private struct LittleEndianReader {
             guard zeros + literals > 0, zeros + literals <= words.count - index,
                 literals <= (bytes.count - offset) / 8
             else { throw VotingError.damagedMask("its words do not add up to its size") }
+            // The one form: as many zeros as there are, then as many others.
+            let isLongest = (zeros > 0 || index == 0) && (literals > 0 || index + zeros == words.count)
             index += zeros
+            var hasZero = false
             for _ in 0..<literals {
                 words[index] = try next()
+                hasZero = hasZero || words[index] == 0
                 index += 1
             }
+            guard isLongest, !hasZero else { throw VotingError.damagedMask("it is not packed as it should be") }
         }
         guard offset == bytes.count else { throw VotingError.damagedMask("bytes follow its end") }
     }

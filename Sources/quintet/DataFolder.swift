@@ -7,11 +7,14 @@ struct DataFolder {
     let path: String
     let manifest: DataSetManifest
 
+    /// Of `dataset.json`: 100,000 volumes have less.
+    private static let descriptionBytesMax = 256 << 20
+
     /// - Throws: `CommandError` when it is none.
     init(_ path: String) throws {
         self.path = path
         let file = "\(path)/\(DataSetManifest.fileName)"
-        guard let bytes = FileManager.default.contents(atPath: file) else {
+        guard let bytes = try? FileSystem.read(file, byteCountMax: Self.descriptionBytesMax) else {
             throw CommandError("\(file) can't be read; is \(path) a data set? quintet prepare CT... --out \(path) "
                 + "makes one")
         }

@@ -22,6 +22,8 @@ struct RunFolder {
     let path: String
     let description: Description
 
+    private static let descriptionBytesMax = 4 << 20
+
     static func descriptionPath(_ path: String) -> String { "\(path)/run.json" }
     static func replicaPath(_ path: String, _ replica: Int) -> String { "\(path)/replica-\(replica).safetensors" }
 
@@ -29,11 +31,12 @@ struct RunFolder {
     init(_ path: String) throws {
         self.path = path
         let file = Self.descriptionPath(path)
-        guard let bytes = FileManager.default.contents(atPath: file) else {
+        guard let bytes = try? FileSystem.read(file, byteCountMax: Self.descriptionBytesMax) else {
             throw CommandError("\(file) can't be read; is \(path) a finished run? quintet train --run \(path) "
                 + "makes one, and goes on with one that was interrupted")
         }
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
+        try description.configuration.validate()
         guard description.configuration.healthyThreshold != nil, (1...256).contains(description.replicaCount) else {
             throw CommandError("\(file) has no healthy threshold or no replicas; train the run again")
         }

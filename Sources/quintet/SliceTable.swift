@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Platform
 import Recipes
 
 /// `--leave-out [NAME=]FILE.csv`: slices with findings, which must not be learnt as normal.
@@ -13,14 +14,16 @@ struct SliceTable {
     private var slicesOfAny: Set<Int> = []
     private var hasNamelessTable = false
 
+    private static let byteCountMax = 16 << 20
+
     init(_ words: [String]) throws {
         for word in words {
             let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
             let path = parts.count == 2 ? parts[1] : word
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw UsageError("\(path) can't be read")
+            guard let bytes = try? FileSystem.read(path, byteCountMax: Self.byteCountMax) else {
+                throw UsageError("\(path) can't be read, or has more than \(Self.byteCountMax >> 20) MiB")
             }
-            try read(String(decoding: data, as: UTF8.self), path: path, name: parts.count == 2 ? parts[0] : nil)
+            try read(String(decoding: bytes, as: UTF8.self), path: path, name: parts.count == 2 ? parts[0] : nil)
         }
     }
 

@@ -221,7 +221,7 @@ public final class CoordinatorClient {
             let message = Message.metricsRequest(run, replica: UInt16(replica), firstIteration: first)
             guard case .metrics(let page, let moreFollow) = try request(message) else { throw unexpected }
             all += page
-            guard moreFollow, let last = page.last else { return all }
+            guard moreFollow, let last = page.last, last.iteration >= first, last.iteration < .max else { return all }
             first = last.iteration + 1
         }
     }

@@ -16,9 +16,11 @@ struct VoteCounter: Sendable {
 
     func count(_ votes: [BlobReference]) -> Outcome {
         var masks: [BitMask] = []
+        // Empty space compresses to nothing: a few bytes may claim a great mask. All of them together have a bound.
+        let voxelCountMax = min(1 << 31, Self.bitCountMax / max(1, votes.count))
         for vote in votes {
             do {
-                masks.append(try load(vote))
+                masks.append(try load(vote, voxelCountMax: voxelCountMax))
             } catch {
                 return .useless(Texts.bounded("votes '\(vote.name)': \(error)"))
             }
@@ -36,13 +38,17 @@ struct VoteCounter: Sendable {
 
     /// A vote whose bytes are those of its digest; a damaged file is set aside, so that it is not taken for the new
     /// one.
-    private func load(_ vote: BlobReference) throws -> BitMask {
+    private func load(_ vote: BlobReference, voxelCountMax: Int) throws -> BitMask {
         try blobs.verify(vote.digest.bytes)
         guard let byteCount = blobs.byteCount(of: vote.digest.bytes), byteCount <= UInt64(Self.voteBytesMax) else {
             throw BlobError.missing(digest: "\(vote.digest)")
         }
-        return try BitMask(bytes: try blobs.read(vote.digest.bytes, offset: 0, count: Int(byteCount)))
+        let bytes = try blobs.read(vote.digest.bytes, offset: 0, count: Int(byteCount))
+        return try BitMask(bytes: bytes, voxelCountMax: voxelCountMax)
     }
+
+    /// Of all masks of one vote: 2 GiB.
+    private static let bitCountMax = 1 << 34
 
     /// A vote on 2^31 voxels that compresses not at all has 256 MiB.
     private static let voteBytesMax = 512 << 20

@@ -17,7 +17,7 @@ package enum Migrations {
             throw StoreError(
                 kind: .notAllowed, code: 0, message: "is a database of another program", sql: "", path: database.path)
         }
-        guard version <= steps.count else {
+        guard version >= 0, version <= steps.count else {
             throw StoreError(
                 kind: .newerSchema, code: 0, message: "has schema \(version); this quintet knows \(steps.count)",
                 sql: "", path: database.path)

@@ -14,6 +14,7 @@ package final class Store {
     package init(path: String) throws {
         database = try Database(path: path)
         try Migrations.apply(to: database)
+        try Migrations.check(database)
         try database.run("UPDATE workers SET connected = 0 WHERE connected = 1")
         try database.run(
             "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(Self.eventsMax)))

@@ -7,15 +7,6 @@ package struct AuditEvent: Hashable, Sendable {
     package var message: String
 }
 
-extension RecoveredRun {
-    /// Whether its works are the ones that its request leads to.
-    var isWhole: Bool {
-        let made = Scheduler.makeWorks(run: id, request: request, firstWork: firstWork)
-        return made.count == works.count
-            && zip(made, works).allSatisfy { $0.id == $1.id && $0.stage == $1.stage && $0.index == $1.index }
-    }
-}
-
 extension Store {
     /// Everything a restarted scheduler needs, oldest run first.
     package func recover() throws -> [RecoveredRun] {
@@ -38,18 +29,16 @@ extension Store {
             let volumes = (names[id] ?? []).enumerated().map { index, name in
                 VolumeSubmission(name: name, inputs: shardInputs[Key(id.value, UInt64(index))] ?? [])
             }
+            guard let state = RunState(rawValue: row.text(10)) else { throw corrupt("\(id) is '\(row.text(10))'") }
             let request = RunRequest(
                 kind: row.text(2) == "train" ? .train : .segment, recipe: row.text(3), parameters: row.text(4),
                 seed: row.bits(5), replicaCount: row.int(6), iterationCount: row.uint32(7),
                 checkpointSeconds: row.uint32(8), inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [],
                 volumes: volumes, idempotencyKey: row.text(1))
             let run = RecoveredRun(
-                id: id, request: request, firstWork: WorkID(row.bits(9)), state: RunState(rawValue: row.text(10))!,
+                id: id, request: request, firstWork: WorkID(row.bits(9)), state: state,
                 works: own)
-            guard Scheduler.problem(of: request) == nil, run.isWhole else {
-                throw StoreError(
-                    kind: .corrupt, code: 0, message: "\(id) does not hold together", sql: "", path: database.path)
-            }
+            guard run.isWhole else { throw corrupt("\(id) does not hold together") }
             runs.append(run)
         }
         return runs
@@ -92,7 +81,7 @@ extension Store {
             LEFT JOIN leases l ON l.work = w.id AND l.epoch = w.epoch ORDER BY w.id
             """
         ) { row in
-            let stage = WorkStage.allCases.first { "\($0)" == row.text(2) }!
+            let stage = try stage(row.text(2))
             var work = WorkRecord(
                 id: WorkID(row.bits(0)), run: RunID(row.bits(1)), stage: stage, index: row.int(3),
                 state: Self.state(row.text(4), row.optionalText(8)))
@@ -114,10 +103,21 @@ extension Store {
             }
             work.outputs = outputs[Key(work.id.value, 0)] ?? []
             work.checkpoints = checkpoints[work.id] ?? []
-            if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(work.index))] }
+            if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(bitPattern: Int64(work.index)))] }
             works.append(work)
         }
         return works
+    }
+
+    private func corrupt(_ what: String) -> StoreError {
+        StoreError(kind: .corrupt, code: 0, message: what, sql: "", path: database.path)
+    }
+
+    private func stage(_ name: String) throws -> WorkStage {
+        guard let stage = WorkStage.allCases.first(where: { "\($0)" == name }) else {
+            throw corrupt("there is a work of stage '\(name)'")
+        }
+        return stage
     }
 
     private static func state(_ name: String, _ cause: String?) -> WorkState {
@@ -173,7 +173,7 @@ extension Store {
             WHERE w.run = ? AND sequence IS NOT NULL ORDER BY sequence LIMIT ? OFFSET ?
             """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
         ) { row in
-            let stage = WorkStage.allCases.first { "\($0)" == row.text(1) }!
+            let stage = try stage(row.text(1))
             let name: String
             switch stage {
             case .train: name = "replica-\(row.int(2))"

@@ -10,7 +10,8 @@ final class Inflater {
 
     init(_ input: ByteInput) {
         self.input = input
-        self.buffer = .allocate(byteCount: ImageLimits.pieceByteCount, alignment: 16)
+        let byteCount = min(ImageLimits.pieceByteCount, max(input.remainingByteCount, 1))
+        self.buffer = .allocate(byteCount: byteCount, alignment: 16)
         self.stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         // 15 bits of window + 32: gzip or zlib, by its first bytes.

@@ -10,6 +10,13 @@ public enum ImageFile {
         return try read(ByteInput(path: path, name: name), path: path)
     }
 
+    /// A file that stands by itself, such as a blob: it may name no other file beside it, since what lies there is
+    /// someone else's.
+    /// - Throws: `ImageFileError`.
+    public static func read(single path: String, name: String) throws(ImageFileError) -> LoadedImage {
+        try read(ByteInput(path: path, name: name), path: nil)
+    }
+
     /// A single file in memory (.nii, .nii.gz, .mha).
     public static func read(bytes: [UInt8], name: String) throws(ImageFileError) -> LoadedImage {
         try read(ByteInput(bytes: bytes, name: name), path: nil)

@@ -50,9 +50,9 @@ enum VoxelReader {
         _ target: UnsafeMutableBufferPointer<Float>, from stream: ByteStream, decoder: VoxelDecoder, shape: VolumeShape
     ) throws(ImageFileError) {
         let size = decoder.type.byteCount
-        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: ImageLimits.pieceByteCount, alignment: 16)
+        let total = shape.voxelCount, pieceVoxelCount = min(total, ImageLimits.pieceByteCount / size)
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceVoxelCount * size, alignment: 16)
         defer { piece.deallocate() }
-        let (total, pieceVoxelCount) = (shape.voxelCount, ImageLimits.pieceByteCount / size)
         var (done, badCount) = (0, 0)
         while done < total {
             let count = min(pieceVoxelCount, total - done)

@@ -23,8 +23,11 @@ public struct ResamplingPlan: Hashable, Sendable, Codable {
         (sourceShape, sourceGeometry, orientation) = (source.shape, source.geometry, source.orientation)
         let (shape, geometry) = AxisMoves(from: orientation, to: .canonical).apply(sourceShape, sourceGeometry)
         let from = geometry.spacing
-        // In Double first: a thin file and a fine grid may exceed what an Int holds.
-        let count = Double(shape.voxelCount) * from.voxelML / spacing.voxelML
+        // In Double first: a thin file and a fine grid may exceed what an Int holds. Each axis keeps one voxel, however
+        // thin it is.
+        let count = max(1, Double(shape.depth) * from.zMM / spacing.zMM)
+            * max(1, Double(shape.height) * from.yMM / spacing.yMM)
+            * max(1, Double(shape.width) * from.xMM / spacing.xMM)
         guard count < Double(ImageLimits.voxelCountMax) else {
             throw ImageFileError(
                 source.name, .limit, "would have \(Int(count.rounded())) voxels on the wanted grid",

@@ -114,8 +114,8 @@ private final class PreparedCache: @unchecked Sendable {
         if let hit { return hit }
         let volume = try Preparation.refusing {
             try Preparation.run(
-                ct: ImageFile.read(path: ct.path, name: ct.name),
-                lung: lung.map { try ImageFile.read(path: $0.path, name: $0.name) },
+                ct: ImageFile.read(single: ct.path, name: ct.name),
+                lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
                 preset: configuration.preset, planeHeight: configuration.planeHeight,
                 planeWidth: configuration.planeWidth, forTraining: false, pool: pool)
         }

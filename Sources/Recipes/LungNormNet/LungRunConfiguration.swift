@@ -36,6 +36,36 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
     /// - Throws: `RecipeError.inputRefused` when the text is no configuration of this recipe.
     public init(json: String) throws {
         self = try JSONText.decode(LungRunConfiguration.self, json, what: "the run's configuration")
+        try validate()
+    }
+
+    /// Every number within what can be computed at all: a run.json may come from anywhere, parameters over the wire.
+    /// - Throws: `RecipeError.inputRefused` naming the first one that is not.
+    public func validate() throws {
+        func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) throws {
+            guard !range.contains(value) else { return }
+            throw RecipeError.inputRefused("the run's configuration says \(name) = \(value), which is not within "
+                + "\(range.lowerBound) to \(range.upperBound); take a run.json that quintet train wrote")
+        }
+        for spacing in [preset.spacing.zMM, preset.spacing.yMM, preset.spacing.xMM] {
+            try check("spacing", spacing, 0.1...100)
+        }
+        try check("slabDepth", preset.slabDepth, 1...1024)
+        for side in [preset.planeHeight, preset.planeWidth, planeHeight, planeWidth] {
+            try check("planeHeight or planeWidth", side, 1...4096)
+        }
+        try check("batch", preset.batch, 1...256)
+        for count in [preset.iterations, iterations] { try check("iterations", count, 0...100_000_000) }
+        try check("learningRate", preset.learningRate, 0...1)
+        try check("tau", preset.tau, 0...1)
+        for threshold in [preset.healthyThreshold, healthyThreshold] {
+            try check("healthyThreshold", threshold ?? 0, 0...1)
+        }
+        do {
+            try check("the network's numbers", preset.networkConfiguration().parameterCount, 1...200_000_000)
+        } catch let error as ModelError {
+            throw RecipeError.inputRefused("the run's configuration: \(error)")
+        }
     }
 }
 

@@ -114,9 +114,15 @@ enum SegmentCommand: Command {
     private static func collect(
         _ output: RunOutput, item: Archive.Item, _ plan: SegmentationPlan, _ session: ClusterSession
     ) throws -> ResultRow {
+        // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
+        let answers = Set(["vote"] + (0..<plan.run.description.replicaCount).map { "replica-\($0)" })
         for blob in output.outputs {
             switch blob.role {
             case "mask", "core":
+                guard answers.contains(blob.name) else {
+                    throw CommandError("a worker answered for \(item.name) as '\(blob.name)', which is no voter; "
+                        + "find out which worker that is (quintet status --history)")
+                }
                 try session.download(
                     blob, to: plan.output.mask(item.name, answer: blob.name, isGrown: blob.role == "mask"))
             case "lung": try session.download(blob, to: plan.output.lungPath(item.name))

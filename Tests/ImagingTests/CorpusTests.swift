@@ -1,0 +1,24 @@
+import Foundation
+import Testing
+
+/// What cluster/fuzz.sh has found so far, once more: inputs that reach every part of the readers, and those that once
+/// brought one down.
+@Suite struct CorpusTests {
+    @Test func everyNIfTIFileOfEarlierFuzzingEndsWell() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Corpus/NIfTI/"
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(files.count >= 10, "the corpus is missing")
+        for file in files {
+            HostileImages.takeNIfTI([UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + file))))
+        }
+    }
+
+    @Test func everyMetaImageFileOfEarlierFuzzingEndsWell() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Corpus/MetaImage/"
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(files.count >= 10, "the corpus is missing")
+        for file in files {
+            HostileImages.takeMetaImage([UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + file))))
+        }
+    }
+}
