@@ -64,11 +64,12 @@ public enum FileSystem {
     }
 
     /// The folder and those above it, durable when this returns; no error when it is there already.
-    public static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+    /// - Parameter isPrivate: only its owner may look into it; those above it are as any folder.
+    public static func makeFolder(_ path: String, isPrivate: Bool = false) throws(FileError) {
         if path.isEmpty || isFolder(path) { return }
         let parent = folder(of: path)
-        try makeFolder(parent, mode: mode)
-        guard mkdir(path, mode) == 0 else {
+        try makeFolder(parent)
+        guard mkdir(path, isPrivate ? 0o700 : 0o755) == 0 else {
             // Another process may have made it at the same moment.
             if errno == EEXIST && isFolder(path) { return }
             throw FileError(operation: "make the folder", path: path, code: errno)

@@ -96,6 +96,16 @@ struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         return address.dropLast().allSatisfy { $0 == 0 } && address.last == 1 || address.starts(with: mapped)
     }
 
+    /// The address without the port; an IPv6 network of 64 bits counts as one machine, which has all of it.
+    var machine: [UInt8] {
+        if family == AF_INET { return Array(bytes[4..<8]) }
+        return Array(isMappedIPv4 ? bytes[20..<24] : bytes[8..<16])
+    }
+
+    private var isMappedIPv4: Bool {
+        bytes[8..<20].elementsEqual([UInt8](repeating: 0, count: 10) + [0xFF, 0xFF])
+    }
+
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         bytes.withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
     }

@@ -28,6 +28,12 @@ final class NetworkConnection {
     /// Something was queued since `drained` was last reported.
     var isDrainAwaited = false
     var isReadingPaused = false
+    /// Where the peer's connections come from (`SocketAddress.machine`); empty on the dialling side.
+    var machine: [UInt8] = []
+    /// When the kernel last took bytes, or had none to take.
+    private var movedMilliseconds: UInt64 = 0
+    /// Since when more waits than may.
+    private var overfullSince: UInt64?
 
     init(id: ConnectionID, isDialled: Bool, descriptor: Int32, peer: String, phase: Phase, tls: TLSSession?) {
         self.id = id
@@ -69,6 +75,22 @@ final class NetworkConnection {
     /// Whether a peer asks for more than it takes, so that it is not listened to for now. Never so on the dialling
     /// side: if both sides stopped reading, neither would go on.
     func isOverfull(queuedByteCountMax: Int) -> Bool { !isDialled && queuedByteCount > queuedByteCountMax }
+
+    /// Why a peer that has dialled us and does not take what it asked for has to go; nil while it may stay.
+    func sluggishness(at now: UInt64, _ limits: NetworkLimits) -> String? {
+        guard !isDialled else { return nil }
+        if !isOverfull(queuedByteCountMax: limits.queuedByteCountMax) {
+            overfullSince = nil
+        } else if overfullSince == nil {
+            overfullSince = now
+        }
+        if movedMilliseconds == 0 { movedMilliseconds = now }
+        if now > movedMilliseconds + limits.stalledMilliseconds { return "it takes nothing of what it asked for" }
+        if let since = overfullSince, now > since + limits.overfullMilliseconds {
+            return "it asks for more than it takes (\(queuedByteCount >> 20) MiB wait for it)"
+        }
+        return nil
+    }
 
     func pollEvents(queuedByteCountMax: Int) -> Int16 {
         let output = queuedByteCount > 0 ? Int16(POLLOUT) : 0
@@ -120,7 +142,9 @@ extension NetworkConnection {
     private func send(_ queue: inout ByteQueue) -> Flushing {
         while !queue.isEmpty {
             switch queue.withFront({ Socket.send(descriptor, $0) }) {
-            case .bytes(let count): queue.removeFirst(count)
+            case .bytes(let count):
+                queue.removeFirst(count)
+                movedMilliseconds = queue.isEmpty ? 0 : MonotonicClock.nowMilliseconds()
             case .later, .ended: return .later
             case .failed(let code): return .failed(String(cString: strerror(code)))
             }

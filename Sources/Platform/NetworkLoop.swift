@@ -22,8 +22,18 @@ public enum NetworkEvent: Hashable, Sendable {
 
 public struct NetworkLimits: Hashable, Sendable {
     public var connectionsMax = 1024
+    /// Of these, peers at one address that have dialled us.
+    public var connectionsPerAddressMax = 1024
+    /// Peers that have dialled us and have not shown a token yet. When one more comes, the oldest of them goes.
+    public var handshakesMax = 256
+    /// Of these, peers at one address.
+    public var handshakesPerAddressMax = 256
     /// While more than this waits for a peer that has dialled us, nothing is read from it.
     public var queuedByteCountMax = 8 << 20
+    /// How long more than that may wait for a peer that has dialled us.
+    public var overfullMilliseconds: UInt64 = 10_000
+    /// How long such a peer may take nothing at all of what waits for it.
+    public var stalledMilliseconds: UInt64 = 30_000
     /// For each of a host's addresses.
     public var connectMilliseconds: UInt64 = 5_000
     /// For TLS.
@@ -247,6 +257,9 @@ public final class NetworkLoop {
             case .open: break
             }
         }
+        for connection in connections.values where connection.isOpen && connection.queuedByteCount > 0 {
+            if let reason = connection.sluggishness(at: now, limits) { end(connection, reason) }
+        }
     }
 
     // MARK: - Beginning and end of connections
@@ -325,10 +338,11 @@ public final class NetworkLoop {
                 }
             }
             // Gone again already where it has no address.
-            let peer = Socket.peerAddress(descriptor)?.description ?? "unknown address"
-            guard connections.count < limits.connectionsMax else {
+            let address = Socket.peerAddress(descriptor)
+            let peer = address?.description ?? "unknown address"
+            if let reason = reasonToTurnAway(address) {
                 Glibc.close(descriptor)
-                events.append(.rejected(peer: peer, reason: "there are \(connections.count) connections already"))
+                events.append(.rejected(peer: peer, reason: reason))
                 continue
             }
             Socket.setNonblocking(descriptor)
@@ -336,9 +350,29 @@ public final class NetworkLoop {
             let connection = NetworkConnection(
                 id: nextID(), isDialled: false, descriptor: descriptor, peer: peer,
                 phase: .handshaking(deadline: 0), tls: listener.tls?.makeSession())
+            connection.machine = address?.machine ?? []
             connections[connection.id] = connection
             begin(connection)
         }
+    }
+
+    /// Makes room for a newcomer among those who have not shown a token; nil when there is room.
+    private func reasonToTurnAway(_ address: SocketAddress?) -> String? {
+        let machine = address?.machine ?? []
+        let strangers = connections.values.filter { !$0.isAnnounced }
+        let neighbours = strangers.filter { $0.machine == machine }
+        let isFull = connections.count >= limits.connectionsMax
+        let crowd = neighbours.count >= limits.handshakesPerAddressMax
+            ? neighbours : strangers.count >= limits.handshakesMax || isFull ? strangers : []
+        if let oldest = crowd.min(by: { $0.id.number < $1.id.number }) {
+            end(oldest, "it had not shown a token when its place was needed")
+        }
+        guard connections.count < limits.connectionsMax else {
+            return "there are \(connections.count) connections already"
+        }
+        let fromThere = connections.values.count { !$0.isDialled && $0.machine == machine }
+        return fromThere < limits.connectionsPerAddressMax
+            ? nil : "there are \(fromThere) connections from its address already"
     }
 
     /// The waiting peer would be reported by every poll; with the spare descriptor it is accepted and dropped.

@@ -21,12 +21,32 @@ public enum Limits {
 
     /// Peers that a coordinator serves at the same moment.
     public static let connectionsMax = 1024
-    /// Of these, peers that have not been welcomed yet.
+    /// Of these, peers at one address.
+    public static let connectionsPerAddressMax = 512
+    /// Peers that have not shown a token yet, and again those that have not been welcomed yet. When one more comes, the
+    /// oldest of them goes: an honest one needs milliseconds for both, so the newcomer is the more likely honest one.
     public static let connectionsBeforeWelcomeMax = 256
+    /// Of these, peers at one address.
+    public static let connectionsBeforeWelcomePerAddressMax = 64
     /// Bytes that may wait for a slow peer; above it nothing more is read from that peer.
     public static let queuedBytesMax = 8 << 20
-    /// Requests that one peer may have open.
+    /// How long more than `queuedBytesMax` may wait for a peer. An honest one never asks for a quarter of it at once.
+    public static let overfullMilliseconds: UInt64 = 10_000
+    /// How long a peer may take nothing at all of what waits for it.
+    public static let stalledMilliseconds: UInt64 = 30_000
+    /// How long a client may say nothing. (A worker has three leases' time.)
+    public static let clientSilenceMilliseconds: UInt64 = 600_000
+
+    // Requests.
+
+    /// Blob requests that one peer may have open.
     public static let openRequestsMax = 64
+    /// Submissions and questions whose answers a peer has not taken yet.
+    public static let openQuestionsMax = 8
+    /// Frames of one peer before the others have their turn.
+    public static let framesPerTurnMax = 256
+    /// Uploads that were not what they were said to be, before their peer is sent away.
+    public static let blobFaultsMax = 8
 
     // Blobs.
 

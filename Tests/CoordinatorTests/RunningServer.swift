@@ -55,13 +55,16 @@ final class FakeWorker {
 
     struct Silence: Error {}
 
-    init(_ server: RunningServer, name: String, held: [Lease] = [], version: UInt16 = 1, greets: Bool = true) throws {
+    init(
+        _ server: RunningServer, name: String, role: PeerRole = .worker, held: [Lease] = [], version: UInt16 = 1,
+        greets: Bool = true
+    ) throws {
         loop = try NetworkLoop()
         connection = try loop.connect(host: "127.0.0.1", port: server.server.port, security: .plaintext)
         loop.send(FrameEncoder.magic, on: connection)
         guard greets else { return }
         let hello = Hello(
-            role: .worker, versionMin: version, versionMax: version, build: "fake", name: name, threadCount: 1,
+            role: role, versionMin: version, versionMax: version, build: "fake", name: name, threadCount: 1,
             device: "cpu", held: held)
         greeting = try request(.hello(hello))
     }
@@ -98,7 +101,17 @@ final class FakeWorker {
         while true { if case .assignment(let assignment) = try nextPush() { return assignment } }
     }
 
-    func waitForEnd() throws { try wait(seconds: 10) { endReason != nil } }
+    /// Whether it takes what is sent to it.
+    func listens(_ isListening: Bool) { loop.setReading(isListening, on: connection) }
+
+    func hasAnswer(to requestID: UInt32) -> Bool { answers[requestID] != nil }
+
+    var answerCount: Int { answers.count }
+
+    func waitForEnd() throws {
+        listens(true)
+        try wait(seconds: 10) { endReason != nil }
+    }
 
     /// The connection ends without a word.
     func drop() throws {

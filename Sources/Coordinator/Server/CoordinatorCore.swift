@@ -9,6 +9,8 @@ final class CoordinatorCore {
     let store: Store
     private(set) var scheduler: Scheduler
     private(set) var peers: [ConnectionID: Peer] = [:]
+    /// Peers with frames left for the next turn; nothing more is to be read from them until then.
+    private(set) var unfinished: Set<ConnectionID> = []
     private var workerConnections: [WorkerName: ConnectionID] = [:]
     private var turn = Turn()
 
@@ -29,11 +31,17 @@ final class CoordinatorCore {
 
     func accepted(_ connection: ConnectionID, address: String, at now: UInt64) {
         peers[connection] = Peer(connection: connection, address: address, nowMilliseconds: now)
-        let strangers = peers.values.count { $0.role == .unknown }
-        if strangers > Limits.connectionsBeforeWelcomeMax { hangUp(connection, "too many peers that say nothing") }
+        let strangers = peers.values.filter { $0.role == .unknown && !$0.isClosing }
+        let neighbours = strangers.filter { $0.machine == peers[connection]!.machine }
+        let crowd = neighbours.count > Limits.connectionsBeforeWelcomePerAddressMax
+            ? neighbours : strangers.count > Limits.connectionsBeforeWelcomeMax ? strangers : []
+        if let oldest = crowd.min(by: { $0.acceptedMilliseconds < $1.acceptedMilliseconds }) {
+            drop(oldest.connection, "it had not said hello when its place was needed")
+        }
     }
 
     func closed(_ connection: ConnectionID, at now: UInt64) {
+        unfinished.remove(connection)
         guard let peer = peers.removeValue(forKey: connection), case .worker(let name) = peer.role else { return }
         workerConnections[name] = nil
         apply(.workerDisconnected(name), at: now)
@@ -43,23 +51,40 @@ final class CoordinatorCore {
         guard peers[connection] != nil, peers[connection]!.isClosing == false else { return }
         peers[connection]!.heardMilliseconds = now
         peers[connection]!.decoder.append(bytes)
+        takeFrames(of: connection, at: now)
+    }
+
+    /// Goes on with those who said more than one turn's share. Returns whom to read from again.
+    func goOn(at now: UInt64) -> [ConnectionID] {
+        let before = unfinished
+        unfinished = []
+        for connection in before where peers[connection]?.isClosing == false { takeFrames(of: connection, at: now) }
+        return before.filter { !unfinished.contains($0) }
+    }
+
+    /// As much as one peer may say before the others have their turn; what is slow to answer ends its turn.
+    private func takeFrames(of connection: ConnectionID, at now: UInt64) {
+        // A message that has begun before counts from this moment; good enough for a deadline.
+        let began = peers[connection]!.frameBeganMilliseconds
+        peers[connection]!.frameBeganMilliseconds = nil
+        var frameCount = 0
         do {
             while let frame = try peers[connection]?.decoder.next() {
-                // A message that has begun before counts from its own first byte; good enough for a deadline.
-                peers[connection]!.frameBeganMilliseconds = nil
+                frameCount += 1
                 let (requestID, message) = try MessageCoding.decode(frame)
                 receive(message, requestID, on: connection, at: now)
                 if peers[connection]?.isClosing != false { return }
+                if message.isQuestion || frameCount == Limits.framesPerTurnMax {
+                    unfinished.insert(connection)
+                    return
+                }
             }
         } catch {
             refuse(error.refusal, 0, connection)
             return hangUp(connection, "\(error)")
         }
-        if peers[connection]!.decoder.isInsideFrame {
-            if peers[connection]!.frameBeganMilliseconds == nil { peers[connection]!.frameBeganMilliseconds = now }
-        } else {
-            peers[connection]!.frameBeganMilliseconds = nil
-        }
+        guard peers[connection]!.decoder.isInsideFrame else { return }
+        peers[connection]!.frameBeganMilliseconds = frameCount == 0 ? began ?? now : now
     }
 
     private func hangUp(_ connection: ConnectionID, _ reason: String) {
@@ -68,7 +93,28 @@ final class CoordinatorCore {
         turn.outgoing.append(.close(connection, reason: reason))
     }
 
-    func answered(_ connection: ConnectionID) { peers[connection]?.openRequestCount -= 1 }
+    /// At once, without waiting for a peer that is not expected to listen.
+    private func drop(_ connection: ConnectionID, _ reason: String) {
+        guard peers[connection] != nil else { return }
+        peers[connection]!.isClosing = true
+        turn.outgoing.append(.abort(connection, reason: reason))
+    }
+
+    /// A blob request of this peer has been answered. One that uploads something else than it says, again and again,
+    /// is sent away.
+    func answered(_ connection: ConnectionID, _ answer: Message) {
+        peers[connection]?.openRequestCount -= 1
+        guard case .refusal(let refusal) = answer, refusal.code == .damaged || refusal.code == .malformed,
+            peers[connection]?.isClosing == false
+        else { return }
+        peers[connection]!.blobFaultCount += 1
+        if peers[connection]!.blobFaultCount > Limits.blobFaultsMax {
+            hangUp(connection, "its blobs are not what it says: \(refusal.message)")
+        }
+    }
+
+    /// Everything that was sent to this peer has left.
+    func drained(_ connection: ConnectionID) { peers[connection]?.openQuestionCount = 0 }
 
     // MARK: - Messages
 
@@ -114,6 +160,7 @@ final class CoordinatorCore {
         workerConnections[hello.name] = connection
         let facts = WorkerFacts(build: hello.build, device: hello.device, threadCount: Int(hello.threadCount))
         apply(.workerConnected(hello.name, facts, held: hello.held), at: now)
+        for lease in hello.held { peers[connection]!.leases.add(lease) }
     }
 
     private func receiveBlob(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) {
@@ -121,6 +168,12 @@ final class CoordinatorCore {
         if peers[connection]!.openRequestCount > Limits.openRequestsMax {
             refuse(.limit, "more than \(Limits.openRequestsMax) open requests", requestID, connection)
             return hangUp(connection, "too many open requests")
+        }
+        if case .worker(let name) = peers[connection]!.role,
+            let refusal = peers[connection]!.leases.refusal(of: message, from: name, by: scheduler)
+        {
+            peers[connection]!.openRequestCount -= 1
+            return refuse(refusal, requestID, connection)
         }
         turn.outgoing.append(.blob(message, requestID: requestID, from: connection))
     }
@@ -148,6 +201,13 @@ final class CoordinatorCore {
     private func receive(
         _ message: Message, _ requestID: UInt32, fromClient connection: ConnectionID, at now: UInt64
     ) {
+        if message.isQuestion {
+            peers[connection]!.openQuestionCount += 1
+            if peers[connection]!.openQuestionCount > Limits.openQuestionsMax {
+                refuse(.limit, "more than \(Limits.openQuestionsMax) questions at a time", requestID, connection)
+                return hangUp(connection, "it asks on and on without taking the answers")
+            }
+        }
         switch message {
         case .submit(let submission): submit(submission, requestID, connection, at: now)
         case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
@@ -242,7 +302,7 @@ final class CoordinatorCore {
         apply(.tick, at: now)
         let silence = UInt64(3 * configuration.leaseMilliseconds)
         for peer in peers.values where !peer.isClosing {
-            if let reason = peer.overdue(at: now, silenceMilliseconds: silence) { hangUp(peer.connection, reason) }
+            if let reason = peer.overdue(at: now, silenceMilliseconds: silence) { drop(peer.connection, reason) }
         }
     }
 
@@ -274,6 +334,7 @@ final class CoordinatorCore {
                     continue
                 }
                 guard let worker = workerConnections[name] else { continue }
+                if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
             }
@@ -358,6 +419,16 @@ final class CoordinatorCore {
     private func refusalOfUnknown(_ run: RunID) -> Message? {
         guard scheduler.runs[run] == nil else { return nil }
         return .refusal(Refusal(code: .unknown, message: "there is no \(run); `quintet status` lists the runs"))
+    }
+}
+
+extension Message {
+    /// Costs the coordinator more than a moment: reads the store or many files.
+    fileprivate var isQuestion: Bool {
+        switch self {
+        case .submit, .statusRequest, .outputsRequest, .metricsRequest: return true
+        default: return false
+        }
     }
 }
 

@@ -19,12 +19,13 @@ public final class CoordinatorServer: @unchecked Sendable {
     private let blobs: BlobDirectory
     private let blobQueue = DispatchQueue(label: "quintet.blobs")
     private let voteQueue = DispatchQueue(label: "quintet.votes")
-    private let inbox = Mutex<[Report]>([])
+    private let inbox = Guarded<[Report]>([])
     private let ending = Atomic<UInt8>(Ending.none.rawValue)
     private let waker: NetworkWaker
     // Only the caller of `init` and then that of `run` touch these: hence @unchecked.
     private let loop: NetworkLoop
     private let core: CoordinatorCore
+    private var rejections = RejectionLog()
     /// Let go of when `run` ends.
     private var lock: FolderLock?
 
@@ -51,7 +52,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     public init(configuration: CoordinatorConfiguration) throws {
         self.configuration = configuration
         try Self.checkSecurity(configuration)
-        try FileSystem.makeFolder(configuration.stateDirectory)
+        try FileSystem.makeFolder(configuration.stateDirectory, isPrivate: true)
         let lock = try FolderLock(folder: configuration.stateDirectory)
         blobs = try BlobDirectory(path: configuration.stateDirectory + "/blobs")
         let store = try Store(path: configuration.stateDirectory + "/state.sqlite")
@@ -68,8 +69,15 @@ public final class CoordinatorServer: @unchecked Sendable {
             nowMilliseconds: MonotonicClock.nowMilliseconds())
         var limits = NetworkLimits()
         limits.connectionsMax = Limits.connectionsMax
+        limits.connectionsPerAddressMax = Limits.connectionsPerAddressMax
+        limits.handshakesMax = Limits.connectionsBeforeWelcomeMax
+        limits.handshakesPerAddressMax = Limits.connectionsBeforeWelcomePerAddressMax
+        limits.overfullMilliseconds = Limits.overfullMilliseconds
+        limits.stalledMilliseconds = Limits.stalledMilliseconds
         limits.queuedByteCountMax = Limits.queuedBytesMax
         limits.handshakeMilliseconds = Limits.handshakeMilliseconds
+        // Connections, and the files of blobs and database beside them.
+        OpenFileLimit.raise(to: Limits.connectionsMax + 512)
         loop = try NetworkLoop(limits: limits)
         waker = loop.waker
         self.lock = lock
@@ -126,12 +134,13 @@ public final class CoordinatorServer: @unchecked Sendable {
         let unusedMilliseconds = UInt64(configuration.unusedBlobSeconds * 1_000)
         var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, unusedMilliseconds)
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
-            let events = try loop.wait(timeoutMilliseconds: Int(tick))
+            let events = try loop.wait(timeoutMilliseconds: core.unfinished.isEmpty ? Int(tick) : 0)
             let now = MonotonicClock.nowMilliseconds()
             if ending.load(ordering: .acquiring) == Ending.crash.rawValue { return vanish() }
             let away = Int64(now - lastMilliseconds) - tick
             lastMilliseconds = now
             takeReports(at: now)
+            for connection in core.goOn(at: now) { loop.setReading(true, on: connection) }
             for event in events { take(event, at: now) }
             core.tick(at: now, awayMilliseconds: away)
             carryOut(try core.endTurn(at: now))
@@ -139,6 +148,8 @@ public final class CoordinatorServer: @unchecked Sendable {
                 cleanAt = now + min(Self.cleaningMilliseconds, unusedMilliseconds)
                 removeUnusedBlobs()
             }
+            for connection in core.unfinished { loop.setReading(false, on: connection) }
+            for line in rejections.lines(at: now) { configuration.log(line) }
         }
         if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
     }
@@ -150,10 +161,11 @@ public final class CoordinatorServer: @unchecked Sendable {
         case .accepted(let connection, let peer):
             loop.send(FrameEncoder.magic, on: connection)
             core.accepted(connection, address: peer, at: now)
-        case .rejected(let peer, let reason): configuration.log("\(peer) was turned away: \(reason)")
+        case .rejected(let peer, let reason): rejections.note("\(peer) was turned away: \(reason)")
         case .received(let connection, let bytes): core.received(bytes, on: connection, at: now)
         case .closed(let connection, _): core.closed(connection, at: now)
-        case .connected, .drained: break
+        case .drained(let connection): core.drained(connection)
+        case .connected: break
         }
     }
 
@@ -170,7 +182,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         for report in reports {
             switch report {
             case .blobAnswered(let message, let requestID, let connection):
-                core.answered(connection)
+                core.answered(connection, message)
                 send(message, requestID, connection)
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
             case .damaged(let work, let digest): core.inputDamaged(work, digest, at: now)
@@ -187,8 +199,11 @@ public final class CoordinatorServer: @unchecked Sendable {
             switch one {
             case .send(let message, let requestID, let connection): send(message, requestID, connection)
             case .close(let connection, let reason):
-                configuration.log("\(loop.peer(of: connection) ?? "a peer"): connection closed: \(reason)")
+                note(connection, reason)
                 loop.close(connection)
+            case .abort(let connection, let reason):
+                note(connection, reason)
+                loop.abort(connection, reason: reason)
             case .read(let message, let requestID, let connection):
                 send(core.read(message, at: MonotonicClock.nowMilliseconds()), requestID, connection)
             case .blob(let message, let requestID, let connection):
@@ -200,6 +215,10 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .verify(let work, let suspects): verify(work, suspects)
             }
         }
+    }
+
+    private func note(_ connection: ConnectionID, _ reason: String) {
+        rejections.note("\(loop.peer(of: connection) ?? "a peer"): connection closed: \(reason)")
     }
 
     private func count(_ work: WorkID, _ votes: [BlobReference]) {

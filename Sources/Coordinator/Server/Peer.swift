@@ -13,15 +13,24 @@ struct Peer {
     }
 
     let connection: ConnectionID
+    /// "10.0.0.7:40112".
     let address: String
+    /// The address without the port.
+    var machine: Substring { address[..<(address.lastIndex(of: ":") ?? address.endIndex)] }
     let acceptedMilliseconds: UInt64
     var role = Role.unknown
+    /// What a worker may read and write.
+    var leases = LeaseAccess()
     var decoder = FrameDecoder()
     var heardMilliseconds: UInt64
     /// When the frame began that has not ended yet.
     var frameBeganMilliseconds: UInt64?
     /// Blob requests on the blob thread.
     var openRequestCount = 0
+    /// Questions and submissions since everything that was sent to it had left.
+    var openQuestionCount = 0
+    /// Uploads that were not what it had said.
+    var blobFaultCount = 0
     var isClosing = false
 
     init(connection: ConnectionID, address: String, nowMilliseconds: UInt64) {
@@ -40,6 +49,9 @@ struct Peer {
             return "it did not end a frame in time"
         }
         if case .worker = role, nowMilliseconds > heardMilliseconds + silenceMilliseconds {
+            return "it has been silent too long"
+        }
+        if role == .client, nowMilliseconds > heardMilliseconds + Limits.clientSilenceMilliseconds {
             return "it has been silent too long"
         }
         return nil

@@ -7,6 +7,8 @@ enum Outgoing: Sendable {
     case send(Message, requestID: UInt32, to: ConnectionID)
     /// After everything that was sent before.
     case close(ConnectionID, reason: String)
+    /// At once; what waits for the peer is lost.
+    case abort(ConnectionID, reason: String)
     /// To the blob thread.
     case blob(Message, requestID: UInt32, from: ConnectionID)
     /// To the vote thread.
@@ -29,7 +31,7 @@ struct Turn: Sendable {
             switch outgoing {
             case .send(_, let requestID, let connection):
                 return requestID == 0 ? nil : .send(.refusal(refusal), requestID: requestID, to: connection)
-            case .blob, .read, .close: return outgoing
+            case .blob, .read, .close, .abort: return outgoing
             case .vote, .verify: return nil
             }
         }

@@ -1,11 +1,10 @@
 import Platform
 import Protocol
-import Synchronization
 
 /// What the compute thread says, waiting for the network thread. Bounded: progress reports of one lease merge into one,
 /// and there is at most one checkpoint and one end, since the compute thread is asked for them one at a time.
 final class ComputeMailbox: Sendable {
-    private let reports = Mutex<[ComputeReport]>([])
+    private let reports = Guarded<[ComputeReport]>([])
     private let waker: NetworkWaker
 
     init(waker: NetworkWaker) { self.waker = waker }

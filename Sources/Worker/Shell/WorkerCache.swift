@@ -11,6 +11,7 @@ struct WorkerCache: Sendable {
 
     /// - Throws: `FileError`.
     init(path: String, byteCountMax: UInt64) throws {
+        try FileSystem.makeFolder(path, isPrivate: true)
         blobs = try BlobDirectory(path: path + "/blobs")
         preparedPath = path + "/prepared"
         try FileSystem.makeFolder(preparedPath)

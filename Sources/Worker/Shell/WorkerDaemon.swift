@@ -1,6 +1,5 @@
 import Platform
 import Recipes
-import Synchronization
 
 /// A worker: dials the coordinator, computes what it is given, comes back after every fault.
 ///
@@ -10,7 +9,7 @@ import Synchronization
 public final class WorkerDaemon: Sendable {
     private let configuration: WorkerConfiguration
     private let recipes: [String: any Recipe]
-    private let drain = Mutex(Drain())
+    private let drain = Guarded(Drain())
 
     private struct Drain {
         var isRequested = false

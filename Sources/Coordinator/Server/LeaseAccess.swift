@@ -1,0 +1,40 @@
+import Protocol
+
+/// What a worker may do with blobs: read what its leases name, upload while it has one. It never sees another run's
+/// images, and one that lost its lease cannot fill the disk.
+struct LeaseAccess {
+    /// The leases it was given, with what each one reads once that has been asked for.
+    private var readable: [Lease: Set<ContentDigest>?] = [:]
+
+    mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
+
+    /// Why this worker does not get what it asks for; nil when it may have it.
+    mutating func refusal(of message: Message, from name: WorkerName, by scheduler: Scheduler) -> Refusal? {
+        for lease in readable.keys where !scheduler.isHeld(lease, by: name) { readable[lease] = nil }
+        guard case .blobGet(let digest, _, _) = message else {
+            return readable.isEmpty
+                ? Refusal(code: .staleLease, message: "only a worker with a lease uploads; stop working on it") : nil
+        }
+        for lease in readable.keys {
+            if readable[lease]! == nil { readable[lease] = scheduler.digestsRead(under: lease) }
+            if readable[lease]!!.contains(digest) { return nil }
+        }
+        return Refusal(code: .notAllowed, message: "no lease of '\(name)' reads blob \(digest)")
+    }
+}
+
+extension Scheduler {
+    /// Whether a result under this lease would count.
+    fileprivate func isHeld(_ lease: Lease, by name: WorkerName) -> Bool {
+        switch standing(of: lease, of: name) {
+        case .running, .lapsed: return true
+        case .accepted, .stale: return false
+        }
+    }
+
+    /// - Parameter lease: one that is held.
+    fileprivate func digestsRead(under lease: Lease) -> Set<ContentDigest> {
+        let work = works[lease.work]!
+        return Set((describe(work).inputs + work.checkpoints.map(\.blob)).map(\.digest))
+    }
+}

@@ -1,0 +1,166 @@
+import Coordinator
+import Foundation
+import Platform
+import Protocol
+import Testing
+
+/// Members of the cluster, with its token, that do what they should not.
+@Suite struct HostilePeerTests {
+    let folder: TestFolder
+    let server: RunningServer
+    let client: CoordinatorClient
+
+    init() throws {
+        folder = try TestFolder()
+        server = try RunningServer(folder: folder.file("state"), leaseSeconds: 20)
+        client = try server.client()
+    }
+
+    /// A run of one replica with an input of its own.
+    private func submit(_ key: String) throws -> BlobReference {
+        let input = try client.upload(bytes: Array("patient \(key)".utf8), role: "volume", name: key)
+        _ = try client.submit(
+            Submission(
+                kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 9,
+                checkpointSeconds: 60, inputs: [input], volumeManifest: nil, idempotencyKey: key))
+        return input
+    }
+
+    private func leased(_ name: String) throws -> (worker: FakeWorker, assignment: Assignment) {
+        let worker = try FakeWorker(server, name: name)
+        try worker.idle()
+        return (worker, try worker.nextAssignment())
+    }
+
+    private func refusal(_ message: Message) -> RefusalCode? {
+        if case .refusal(let refusal) = message { refusal.code } else { nil }
+    }
+
+    private func get(_ blob: BlobReference) -> Message { .blobGet(blob.digest, offset: 0, byteCountMax: 100) }
+
+    @Test func aWorkerReadsWhatItsLeaseNamesAndNothingElse() throws {
+        defer { server.stop() }
+        let (a, b) = (try submit("a"), try submit("b"))
+        let (first, one) = try leased("first")
+        let (second, two) = try leased("second")
+        #expect(one.description.inputs == [a] && two.description.inputs == [b])
+        #expect(try first.fetch(a) == Array("patient a".utf8))
+        #expect(try second.fetch(b) == Array("patient b".utf8))
+        #expect(refusal(try first.request(get(b))) == .notAllowed)
+        #expect(refusal(try second.request(get(a))) == .notAllowed)
+        // Also not by claiming somebody else's lease.
+        let thief = try FakeWorker(server, name: "thief", held: [two.lease, Lease(work: two.lease.work, epoch: 7)])
+        #expect(refusal(try thief.request(get(b))) == .notAllowed)
+        // A lease that was lost on the way is worth something again, one that has ended is not.
+        let again = try FakeWorker(server, name: "second", held: [two.lease])
+        #expect(try again.fetch(b) == Array("patient b".utf8))
+        #expect(try again.finish(two, [try again.upload([1], role: "replica", name: "w")]) == .accepted)
+        #expect(refusal(try again.request(get(b))) == .notAllowed)
+    }
+
+    @Test func aWorkerWithoutALeaseUploadsNothing() throws {
+        defer { server.stop() }
+        let idle = try FakeWorker(server, name: "idle")
+        let digest = ContentDigest(bytes: SHA256.digest(of: [5]))
+        #expect(refusal(try idle.request(.blobOffer(digest, byteCount: 1))) == .staleLease)
+        #expect(refusal(try idle.request(.blobPut(digest, offset: 0, bytes: [5]))) == .staleLease)
+        #expect(try files().allSatisfy { !$0.contains("\(digest)") })
+    }
+
+    @Test func nobodyOverwritesABlob() throws {
+        defer { server.stop() }
+        let a = try submit("a")
+        let (worker, _) = try leased("worker")
+        #expect(try worker.request(.blobOffer(a.digest, byteCount: a.byteCount))
+            == .blobOffset(a.digest, offset: a.byteCount))
+        #expect(try worker.request(.blobPut(a.digest, offset: 0, bytes: [UInt8](repeating: 0, count: 9)))
+            == .blobOffset(a.digest, offset: a.byteCount))
+        #expect(refusal(try worker.request(.blobOffer(a.digest, byteCount: 5))) == .malformed)
+        #expect(try client.download(a) == Array("patient a".utf8))
+    }
+
+    @Test func noNameFromTheWireBecomesAPath() throws {
+        defer { server.stop() }
+        _ = try submit("../../escape")
+        let (worker, assignment) = try leased("../../worker")
+        let checkpoint = Checkpoint(
+            iteration: 1, blob: try worker.upload([1], role: "../../r", name: "../../../checkpoint"))
+        #expect(try worker.request(.checkpointSaved(assignment.lease, checkpoint, [])) == .accepted)
+        let weights = try worker.upload([2], role: "replica", name: "/tmp/../x")
+        #expect(try worker.finish(assignment, [weights]) == .accepted)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["state"])
+        #expect(try files().allSatisfy { !$0.contains("escape") && !$0.contains("checkpoint") && !$0.contains("..") })
+    }
+
+    @Test func whoeverUploadsSomethingElseThanAnnouncedIsSentAway() throws {
+        defer { server.stop() }
+        let liar = try FakeWorker(server, name: "", role: .client)
+        let digest = ContentDigest(bytes: SHA256.digest(of: [1, 2, 3]))
+        for _ in 0...Limits.blobFaultsMax {
+            _ = try liar.request(.blobOffer(digest, byteCount: 3))
+            let answer = try liar.request(.blobPut(digest, offset: 0, bytes: [9, 9, 9]))
+            #expect(refusal(answer) == .damaged)
+        }
+        try liar.waitForEnd()
+        let greedy = try FakeWorker(server, name: "", role: .client)
+        _ = try greedy.request(.blobOffer(digest, byteCount: 3))
+        #expect(refusal(try greedy.request(.blobPut(digest, offset: 0, bytes: [1, 2, 3, 4]))) == .malformed)
+        // And the honest one comes through.
+        #expect(try client.download(try client.upload(bytes: [1, 2, 3], role: "ct", name: "a")) == [1, 2, 3])
+    }
+
+    @Test func whoeverAsksOnWithoutTakingTheAnswersIsSentAway() throws {
+        defer { server.stop() }
+        // So that an answer has some length, and a socket's buffers fill.
+        for number in 0..<60 { _ = try submit("run \(number)") }
+        let deaf = try FakeWorker(server, name: "", role: .client)
+        deaf.listens(false)
+        var bytes: [UInt8] = []
+        for number in 1...3_000 {
+            bytes += try MessageCoding.encode(.statusRequest(nil, history: true), requestID: UInt32(number))
+        }
+        deaf.sendRaw(bytes)
+        try deaf.wait(seconds: 0.2) { false }
+        #expect(try client.status().runs.count == 60)
+        try deaf.waitForEnd()
+        #expect(deaf.answerCount < 3_000)
+    }
+
+    @Test func manyMessagesAtOnceAreAllAnswered() throws {
+        defer { server.stop() }
+        let worker = try FakeWorker(server, name: "w")
+        var last: UInt32 = 0
+        for _ in 0..<2_000 { last = try worker.send(.heartbeat([])) }
+        try worker.wait(seconds: 10) { worker.hasAnswer(to: last) }
+        #expect(worker.answerCount == 2_000)
+    }
+
+    @Test func thoseWhoSayNothingMakeRoom() throws {
+        defer { server.stop() }
+        let count = Limits.connectionsBeforeWelcomePerAddressMax + 6
+        let silent = try (0..<count).map { _ in try FakeWorker(server, name: "", greets: false) }
+        for one in silent { try? one.wait(seconds: 0.02) { false } }
+        // The newcomer is served although the address has its fill.
+        #expect(try server.client().status().runs.isEmpty)
+        try silent[0].waitForEnd()
+        #expect(silent.last?.endReason == nil)
+    }
+
+    @Test func aFrameThatIsNotWhatItSaysEndsTheConnection() throws {
+        defer { server.stop() }
+        let damaged = try FakeWorker(server, name: "w")
+        var bytes = try MessageCoding.encode(.heartbeat([]), requestID: 5)
+        bytes[12] ^= 1
+        damaged.sendRaw(bytes)
+        try damaged.waitForEnd()
+        let huge = try FakeWorker(server, name: "w")
+        huge.sendRaw([0xFF, 0xFF, 0xFF, 0x7F] + [UInt8](repeating: 0, count: 12))
+        try huge.waitForEnd()
+        // Before the welcome only little is taken.
+        let early = try FakeWorker(server, name: "w", greets: false)
+        early.sendRaw([0, 0x20, 0, 0] + [UInt8](repeating: 0, count: 12))
+        try early.waitForEnd()
+    }
+
+    private func files() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: folder.path) }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+/// A token is replaced while a run goes on.
+@Suite(.serialized) struct TokenRotationTests {
+    @Test func aTokenIsReplacedWithoutStoppingARun() throws {
+        let road = try Road()
+        defer { road.remove() }
+        try road.succeed(
+            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "6,5,5", "--quiet")
+        try road.succeed(
+            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
+            "--spacing", "8,7,7", "--plane", "32,48", "--quiet")
+        for name in ["old", "new"] { try road.succeed("token", "new", name) }
+
+        var port = "0"
+        func coordinator(_ tokens: String...) throws -> RunningProgram {
+            try? FileManager.default.removeItem(atPath: road.path("port"))
+            let words = ["coordinator", "--state", "state", "--listen", "127.0.0.1:\(port)", "--port-file", "port"]
+            let program = try road.start(words + tokens.flatMap { ["--token-file", $0] })
+            port = "\(try HostileCluster.port(in: road, program))"
+            return program
+        }
+        func worker(_ token: String) throws -> RunningProgram {
+            try road.start([
+                "worker", "--coordinator", "127.0.0.1:\(port)", "--cache", "cache", "--token-file", token,
+            ])
+        }
+        func stop(_ program: RunningProgram) -> Int32 {
+            program.signal(SIGTERM)
+            return program.wait().code
+        }
+
+        let first = try coordinator("old")
+        let oldWorker = try worker("old")
+        let run = try road.start([
+            "train", "--data", "data", "--run", "run", "--replicas", "2", "--iterations", "400", "--slab", "8",
+            "--channels", "4,8", "--strides", "2", "--batch", "1", "--checkpoint-seconds", "1", "--coordinator",
+            "127.0.0.1:\(port)", "--token-file", "old", "--quiet",
+        ])
+        for _ in 0..<200 where !isFetched(road) { Thread.sleep(forTimeInterval: 0.05) }
+        // Both are good now: the old worker and the client come back by themselves, a new worker comes in.
+        #expect(stop(first) == 0)
+        let second = try coordinator("new", "old")
+        let newWorker = try worker("new")
+        #expect(stop(oldWorker) == 0)
+        let outcome = run.wait()
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(road.bytes("run/replica-1.safetensors") != nil)
+        // And the old one is good no more.
+        #expect(stop(second) == 0)
+        let third = try coordinator("new")
+        let refused = try road.run("status", "--coordinator", "127.0.0.1:\(port)", "--token-file", "old")
+        #expect(refused.code != 0 && refused.errors.contains("token"), "\(refused.errors)")
+        try road.succeed("status", "--coordinator", "127.0.0.1:\(port)", "--token-file", "new")
+        #expect(stop(newWorker) == 0 && stop(third) == 0)
+    }
+
+    /// Whether the worker has a lease and its data.
+    private func isFetched(_ road: Road) -> Bool {
+        let files = FileManager.default.enumerator(atPath: road.path("cache/blobs"))
+        return files?.contains { ("\($0)".split(separator: "/").last?.count ?? 0) == 64 } == true
+    }
+}
