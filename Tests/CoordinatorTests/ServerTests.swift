@@ -292,12 +292,13 @@ import VotingAggregator
         }
     }
 
-    /// Comes back with a lease, a checkpoint and a result: told to stop, and both refused.
+    /// Comes back with a lease, bytes, a checkpoint and a result: told to stop, and all three refused.
     private func isTurnedDown(_ name: String, _ lease: Lease, _ server: RunningServer) throws -> Bool {
         let zombie = try FakeWorker(server, name: name, held: [lease])
         defer { try? zombie.drop() }
         guard try zombie.nextPush() == .revoke(lease) else { return false }
-        let wrong = try zombie.upload([9], role: "replica", name: "wrong")
+        #expect(throws: (any Error).self) { try zombie.upload([8], role: "replica", name: "late") }
+        let wrong = try server.client().upload(bytes: [9], role: "replica", name: "wrong")
         let result = WorkResult(lease: lease, outputs: [wrong], reportJSON: "{}", metrics: [])
         let checkpoint = Checkpoint(iteration: 99, blob: wrong)
         return try isStale(zombie.request(.checkpointSaved(lease, checkpoint, [])))

@@ -69,7 +69,9 @@ struct Promises {
     mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
         switch change {
         case .leaseGranted(let lease, let worker):
-            if lease.epoch <= epochMax[lease.work] ?? 0 { violate("\(lease) is not newer than \(epochMax[lease.work]!)") }
+            if lease.epoch <= epochMax[lease.work] ?? 0 {
+                violate("\(lease) is not newer than \(epochMax[lease.work]!)")
+            }
             if acceptedEpoch[lease.work] != nil { violate("\(lease) on work that is done") }
             if let other = live[lease.work]?.first { violate("\(lease) beside live epoch \(other.epoch)") }
             epochMax[lease.work] = lease.epoch

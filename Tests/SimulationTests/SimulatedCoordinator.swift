@@ -176,7 +176,9 @@ extension Simulation {
         coordinator.outgoing = []
         if bug == .acknowledgesBeforeCommit { carryOut(outgoing) }
         if !changes.isEmpty {
-            if fault(.coordinatorKilledBeforeCommit) { return endCoordinator(isPowerCut: random.happens(perMille: 500)) }
+            if fault(.coordinatorKilledBeforeCommit) {
+                return endCoordinator(isPowerCut: random.happens(perMille: 500))
+            }
             let isFull = fault(.commitDiskFull)
             if isFull || fault(.commitFails) { return startAgain(isFull: isFull, outgoing) }
             guard commit(changes) else { return startAgain(isFull: false, outgoing) }
@@ -315,7 +317,9 @@ extension Simulation {
             else { return }
             let isDuplicate = coordinator.changes.count == changeCount && answer == .accepted
             var isStale = false
-            if case .refusal = answer { isStale = coordinator.scheduler.works[result.lease.work]?.state.isFinal == false }
+            if case .refusal = answer {
+                isStale = coordinator.scheduler.works[result.lease.work]?.state.isFinal == false
+            }
             if bug == .countsDuplicatesTwice && isDuplicate || bug == .checksNoEpochs && isStale {
                 coordinator.changes.append(.resultAccepted(result, name))
             }
@@ -376,7 +380,9 @@ extension Simulation {
         do {
             switch message {
             case .blobGet(let digest, let offset, let countMax):
-                guard let byteCount = coordinator.blobs.byteCount(of: digest) else { throw SimulatedBlobs.Problem.missing }
+                guard let byteCount = coordinator.blobs.byteCount(of: digest) else {
+                    throw SimulatedBlobs.Problem.missing
+                }
                 let bytes = try coordinator.blobs.read(digest, offset: offset, count: Int(countMax))
                 return .blobChunk(digest, offset: offset, byteCount: byteCount, bytes: bytes)
             case .blobOffer(let digest, let byteCount):

@@ -263,7 +263,9 @@ extension Simulation {
             boxes[box].oldOutputs = nil
             return old
         }
-        if running.assignment.description.stage == .train { return [payload("replica", SimulatedWork.weights(state: running.state))] }
+        if running.assignment.description.stage == .train {
+            return [payload("replica", SimulatedWork.weights(state: running.state))]
+        }
         let voters = story.requests.first { $0.kind == .segment }!.replicaCount
         return SimulatedWork.outputs(running.read, voterCount: voters).map { payload($0.role, $0.bytes) }
     }

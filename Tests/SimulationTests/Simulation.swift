@@ -102,7 +102,9 @@ final class Simulation {
             promises.check(coordinator, at: now)
             if !hasFaults, everythingHasEnded { endedAt = now }
         }
-        if endedAt == nil { promises.violate("work is left \(livenessMilliseconds) ms after the last fault: \(situation)") }
+        if endedAt == nil {
+            promises.violate("work is left \(livenessMilliseconds) ms after the last fault: \(situation)")
+        }
         promises.checkEnd(coordinator)
     }
 
