@@ -112,7 +112,7 @@ import Testing
     @Test func whoeverAsksOnWithoutTakingTheAnswersIsSentAway() throws {
         defer { server.stop() }
         // So that an answer has some length, and a socket's buffers fill.
-        for number in 0..<60 { _ = try submit("run \(number)") }
+        for number in 0..<30 { _ = try submit("run \(number)") }
         let deaf = try FakeWorker(server, name: "", role: .client)
         deaf.listens(false)
         var bytes: [UInt8] = []
@@ -120,8 +120,8 @@ import Testing
             bytes += try MessageCoding.encode(.statusRequest(nil, history: true), requestID: UInt32(number))
         }
         deaf.sendRaw(bytes)
-        try deaf.wait(seconds: 0.2) { false }
-        #expect(try client.status().runs.count == 60)
+        try? deaf.wait(seconds: 0.2) { false }
+        #expect(try client.status().runs.count == 30)
         try deaf.waitForEnd()
         #expect(deaf.answerCount < 3_000)
     }

@@ -231,6 +231,7 @@ import Testing
         worker.signal(SIGTERM)
         #expect(worker.wait().code == 0)
         _ = cluster.stop()
+        try FileManager.default.removeItem(atPath: cluster.road.path("damaged"))
         try expectNoKey(in: cluster)
     }
 

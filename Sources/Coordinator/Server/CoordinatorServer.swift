@@ -151,6 +151,7 @@ public final class CoordinatorServer: @unchecked Sendable {
             for connection in core.unfinished { loop.setReading(false, on: connection) }
             for line in rejections.lines(at: now) { configuration.log(line) }
         }
+        for line in rejections.lines(at: .max) { configuration.log(line) }
         if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
     }
 

@@ -26,11 +26,15 @@ extension RecoveredRun {
     private func hasWhatItsStateNeeds(_ work: WorkRecord) -> Bool {
         let isGivenOut = work.state == .ready || work.state == .leased
         if work.state == .leased && work.lease?.hasLapsed != false { return false }
+        if work.state == .voting && work.stage != .finish { return false }
         switch work.stage {
         case .train: return work.state != .done || !work.outputs.isEmpty
         case .calibrate: return !isGivenOut || works.dropLast().allSatisfy { $0.state == .done }
         case .predict: return true
-        case .finish: return !isGivenOut || work.voted != nil
+        case .finish:
+            // Its predict comes right before it.
+            let votes = works[2 * work.index].votes
+            return (!isGivenOut || work.voted != nil) && (work.state != .voting || votes.count == request.replicaCount)
         }
     }
 }
