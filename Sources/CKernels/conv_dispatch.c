@@ -225,7 +225,8 @@ static void import_task(void *context, int index) {
         float *to = job->to + quintet_element(layout, c, d, h, 0);
         int count = d < job->depth && h < job->height ? job->width : 0;
         const float *from = job->from + (((long)c * job->depth + d) * job->height + h) * job->width;
-        for (int w = 0; w < count; w++) to[w * step] = from[w];
+        if (layout.planar && count > 0) memcpy(to, from, sizeof(float) * count);
+        else for (int w = 0; w < count; w++) to[w * step] = from[w];
         for (int w = count; w < layout.width; w++) to[w * step] = 0;
     }
 }

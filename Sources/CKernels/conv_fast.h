@@ -28,13 +28,14 @@ static void parity(quintet_pool *pool, const quintet_convolution *convolution, i
 static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                           const float *packed, const float *bias, float *y, int accumulate) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, x, packed, bias, y, accumulate};
+    planar_job planar = {convolution, x, packed, bias, y, accumulate, planar_rows_per_task(coarse)};
+    int planar_tasks = coarse.depth * planar_groups(coarse, planar.group);
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE: quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate); return;
     case PLAN_PLANAR_TO_BLOCKED:
-        quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * coarse.height, planar_to_blocked_task, &planar);
+        quintet_pool_run(pool, quintet_blocks(coarse) * planar_tasks, planar_to_blocked_task, &planar);
         return;
-    case PLAN_PLANAR: quintet_pool_run(pool, coarse.depth * coarse.height, planar_planar_task, &planar); return;
+    case PLAN_PLANAR: quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar); return;
     case PLAN_BLOCKED: break;
     }
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
@@ -52,18 +53,19 @@ static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolu
 static void fast_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
                                      const float *packed, const float *bias, float *x, int accumulate) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, y, packed, bias, x, accumulate};
+    planar_job planar = {convolution, y, packed, bias, x, accumulate, planar_rows_per_task(fine)};
+    int planar_tasks = fine.depth * planar_groups(fine, planar.group);
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE:
         quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
         return;
     case PLAN_PLANAR_TO_BLOCKED:
-        quintet_pool_run(pool, fine.depth * fine.height, blocked_to_planar_task, &planar);
+        quintet_pool_run(pool, planar_tasks, blocked_to_planar_task, &planar);
         return;
     case PLAN_PLANAR: {
         quintet_convolution turned = {coarse, fine, 3, 1};
         planar.convolution = &turned;
-        quintet_pool_run(pool, fine.depth * fine.height, planar_planar_task, &planar);
+        quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar);
         return;
     }
     case PLAN_BLOCKED: break;

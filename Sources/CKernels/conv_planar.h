@@ -6,7 +6,21 @@ typedef struct {
     const float *in, *w, *bias;
     float *out;
     int accumulate;
+    // Neighbouring rows of one task: what they read in common is read by one thread.
+    int group;
 } planar_job;
+
+// Rows [first, last) of plane `d` of block `block` that are one task's.
+typedef struct { int block, d, first, last; } planar_rows;
+
+// Enough rows that neighbouring tasks share little, few enough that there are many tasks.
+INLINE int planar_rows_per_task(quintet_layout layout) { return layout.height < 16 ? layout.height : 16; }
+INLINE int planar_groups(quintet_layout layout, int group) { return (layout.height + group - 1) / group; }
+INLINE planar_rows planar_rows_of(quintet_layout layout, int group, int index) {
+    int groups = planar_groups(layout, group), first = index % groups * group, plane = index / groups;
+    int last = first + group < layout.height ? first + group : layout.height;
+    return (planar_rows){plane / layout.depth, plane % layout.depth, first, last};
+}
 
 // `rows` voxels x 16 output channels; taps of all planar channels in one list. in_step: the stride.
 INLINE void planar_strip(const int rows, const int in_step, const float *x, const int32_t *x_offset, const float *w,
@@ -44,22 +58,23 @@ INLINE int planar_offsets(quintet_layout planar, int k, int32_t *offset) {
     return taps;
 }
 
-// Planar fine -> blocked coarse, one row of one block. w: [blocks][channels][taps][16].
+// Planar fine -> blocked coarse, some rows of one block. w: [blocks][channels][taps][16].
 static void planar_to_blocked_task(void *context, int index) {
     const planar_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
     const int s = job->convolution->stride;
-    int h = index % coarse.height, d = index / coarse.height % coarse.depth;
-    int block = index / coarse.height / coarse.depth;
+    planar_rows rows = planar_rows_of(coarse, job->group, index);
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
     int taps = planar_offsets(fine, job->convolution->kernel, offset);
     float start[16] __attribute__((aligned(64)));
-    load_bias(start, job->bias, block, coarse);
-    const float *x = job->in + quintet_row(fine, 0, d * s, h * s), *w = job->w + (long)block * taps * 16;
-    float *y = job->out + quintet_row(coarse, block, d, h);
-    const float *from = job->accumulate ? NULL : start;
-    if (s == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
-    else planar_row_2(coarse.width, x, offset, w, taps, y, from);
+    load_bias(start, job->bias, rows.block, coarse);
+    const float *w = job->w + (long)rows.block * taps * 16, *from = job->accumulate ? NULL : start;
+    for (int h = rows.first; h < rows.last; h++) {
+        const float *x = job->in + quintet_row(fine, 0, rows.d * s, h * s);
+        float *y = job->out + quintet_row(coarse, rows.block, rows.d, h);
+        if (s == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
+        else planar_row_2(coarse.width, x, offset, w, taps, y, from);
+    }
 }
 
 // Sums the lanes of each of 16 vectors into the lanes of one, in a fixed tree.
@@ -154,11 +169,9 @@ INLINE int planar_taps_meeting(int kernel, int stride, int f, int *tap, int *coa
 }
 
 // Blocked coarse -> planar fine, one fine row of every channel. w: [channels][blocks][taps][16 coarse].
-static void blocked_to_planar_task(void *context, int index) {
-    const planar_job *job = context;
+SEPARATE void blocked_to_planar_rows(const planar_job *job, int d, int h) {
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
     const int k = job->convolution->kernel, s = job->convolution->stride, blocks = quintet_blocks(coarse);
-    int h = index % fine.height, d = index / fine.height;
     int kd[3], cd[3], kh[3], ch[3];
     int nd = planar_taps_meeting(k, s, d, kd, cd), nh = planar_taps_meeting(k, s, h, kh, ch);
     int32_t x_offset[27 * PLANAR_BLOCKS_MAX], w_offset[27 * PLANAR_BLOCKS_MAX];
@@ -184,6 +197,12 @@ static void blocked_to_planar_task(void *context, int index) {
             blocked_to_planar_1(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, taps, out + c, s,
                                 start + c, job->accumulate);
     }
+}
+
+static void blocked_to_planar_task(void *context, int index) {
+    const planar_job *job = context;
+    planar_rows rows = planar_rows_of(job->convolution->fine, job->group, index);
+    for (int h = rows.first; h < rows.last; h++) blocked_to_planar_rows(job, rows.d, h);
 }
 
 // Weight gradient with a planar fine side: six taps x 16 coarse channels in registers along a row.
@@ -244,46 +263,63 @@ static void planar_gradient_sum_task(void *context, int block) {
     }
 }
 
-// Planar -> planar, 3x3x3 at stride 1: 16 voxels of a row in a register, all out channels beside each other.
-// w: [out][in][27], already turned round for the gradient.
-INLINE void planar_planar_row(const int outs, int width, int taps, const float *x, const int32_t *offset,
-                              const float *w, float *const *y, const float *start, int accumulate) {
-    for (int q = 0; q < width; q += 16) {
-        v16 sum[PLANAR_CHANNELS_MAX];
+// Planar -> planar, 3x3x3 at stride 1: `vectors` times 16 voxels of a row in registers, all out channels beside each
+// other; from voxel q on. w: [out][in][27], already turned round for the gradient.
+INLINE void planar_planar_strip(const int outs, const int vectors, int q, int width, int taps, const float *x,
+                                const int32_t *offset, const float *w, float *const *y, const float *start) {
+    v16 sum[PLANAR_CHANNELS_MAX][4];
 #pragma clang loop unroll(full)
-        for (int o = 0; o < outs; o++) sum[o] = accumulate ? LOAD_ANY(y[o] + q) : SPLAT(start[o]);
-        for (int t = 0; t < taps; t++) {
-            v16 v = LOAD_ANY(x + offset[t] + q);
+    for (int o = 0; o < outs; o++)
 #pragma clang loop unroll(full)
-            for (int o = 0; o < outs; o++) sum[o] = FMA(v, SPLAT(w[o * taps + t]), sum[o]);
-        }
-        int count = width - q < 16 ? width - q : 16;
+        for (int i = 0; i < vectors; i++) sum[o][i] = start ? SPLAT(start[o]) : LOAD_ANY(y[o] + q + i * 16);
+    for (int t = 0; t < taps; t++) {
+        const float *from = x + offset[t] + q;
+        v16 v[4];
 #pragma clang loop unroll(full)
-        for (int o = 0; o < outs; o++) {
-            if (count == 16) STORE_ANY(y[o] + q, sum[o]);
-            else for (int i = 0; i < count; i++) y[o][q + i] = sum[o][i];
-        }
+        for (int i = 0; i < vectors; i++) v[i] = LOAD_ANY(from + i * 16);
+#pragma clang loop unroll(full)
+        for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+            for (int i = 0; i < vectors; i++) sum[o][i] = FMA(v[i], SPLAT(w[o * taps + t]), sum[o][i]);
     }
+#pragma clang loop unroll(full)
+    for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) {
+            int count = width - q - i * 16;
+            if (count >= 16) STORE_ANY(y[o] + q + i * 16, sum[o][i]);
+            else for (int l = 0; l < count; l++) y[o][q + i * 16 + l] = sum[o][i][l];
+        }
+}
+// Enough sums at a time that an addition never waits for the last one.
+INLINE void planar_planar_row(const int outs, int width, int taps, const float *x, const int32_t *offset,
+                              const float *w, float *const *y, const float *start) {
+    const int vectors = ROWS_MAX > 6 ? 4 : outs > 1 ? 2 : 4;
+    int q = 0;
+    for (; q + 16 * vectors <= width; q += 16 * vectors)
+        planar_planar_strip(outs, vectors, q, width, taps, x, offset, w, y, start);
+    for (; q < width; q += 16) planar_planar_strip(outs, 1, q, width, taps, x, offset, w, y, start);
 }
 
 static void planar_planar_task(void *context, int index) {
     const planar_job *job = context;
     // Gradient and forward differ in their packing only: `fine` and `coarse` have one size at stride 1.
     quintet_layout in = job->convolution->fine, out = job->convolution->coarse;
-    int h = index % out.height, d = index / out.height;
+    planar_rows rows = planar_rows_of(out, job->group, index);
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
     int taps = planar_offsets(in, 3, offset);
-    float start[PLANAR_CHANNELS_MAX] = {0}, *y[PLANAR_CHANNELS_MAX];
-    for (int o = 0; o < out.channels; o++) {
-        y[o] = job->out + quintet_row(out, o, d, h);
-        if (job->bias) start[o] = job->bias[o];
-    }
-    const float *x = job->in + quintet_row(in, 0, d, h);
-    switch (out.channels) {
-    case 1: planar_planar_row(1, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
-    case 2: planar_planar_row(2, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
-    case 3: planar_planar_row(3, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
-    case 4: planar_planar_row(4, out.width, taps, x, offset, job->w, y, start, job->accumulate); break;
+    float bias[PLANAR_CHANNELS_MAX] = {0}, *y[PLANAR_CHANNELS_MAX];
+    for (int o = 0; o < out.channels && job->bias; o++) bias[o] = job->bias[o];
+    const float *start = job->accumulate ? NULL : bias;
+    for (int h = rows.first; h < rows.last; h++) {
+        for (int o = 0; o < out.channels; o++) y[o] = job->out + quintet_row(out, o, rows.d, h);
+        const float *x = job->in + quintet_row(in, 0, rows.d, h);
+        switch (out.channels) {
+        case 1: planar_planar_row(1, out.width, taps, x, offset, job->w, y, start); break;
+        case 2: planar_planar_row(2, out.width, taps, x, offset, job->w, y, start); break;
+        case 3: planar_planar_row(3, out.width, taps, x, offset, job->w, y, start); break;
+        case 4: planar_planar_row(4, out.width, taps, x, offset, job->w, y, start); break;
+        }
     }
 }
 
@@ -296,7 +332,7 @@ INLINE v16 load_some(const float *x, int count) {
 }
 
 // Three taps of `outs` (1 or 2) coarse channels along a row; sums [outs][taps of all][16], `step` floats apart.
-INLINE void planar_planar_strip(const int outs, const float *x, const float *const *dy, int width, float *sums,
+INLINE void planar_planar_gradient_strip(const int outs, const float *x, const float *const *dy, int width, float *sums,
                                 long step) {
     v16 a[2][3];
 #pragma clang loop unroll(full)
@@ -336,10 +372,10 @@ static void planar_planar_gradient_task(void *context, int slot) {
         for (int c = 0; c < coarse.channels; c++) dy[c] = job->dy + quintet_row(coarse, c, d, h);
         for (; o + 2 <= coarse.channels; o += 2)
             for (int t = 0; t < taps; t += 3)
-                planar_planar_strip(2, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
+                planar_planar_gradient_strip(2, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
         if (o < coarse.channels)
             for (int t = 0; t < taps; t += 3)
-                planar_planar_strip(1, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
+                planar_planar_gradient_strip(1, x + offset[t], dy + o, coarse.width, sums + o * step + t * 16, step);
     }
 }
 

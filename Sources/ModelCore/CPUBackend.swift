@@ -46,7 +46,10 @@ package final class CPUBackend: Backend {
     }
 
     package func fill(_ region: MemoryRegion, with value: Float) {
-        at(region).update(repeating: value, count: region.count)
+        let start = at(region), part = 1 << 16
+        pool.run(taskCount: (region.count + part - 1) / part) { index in
+            (start + index * part).update(repeating: value, count: min(part, region.count - index * part))
+        }
     }
 
     package func importTensor(_ plain: UnsafePointer<Float>, size: TensorShape3D, to tensor: Tensor) {

@@ -29,9 +29,10 @@ public enum NetworkBenchmark {
         /// The one block of memory the network works in.
         public var arenaByteCount: Int
         public var threadCount: Int
-        /// What a sample consists of, in the order of first use. What it has beside them (packing weights, Adam,
-        /// copies in and out) is the difference to the whole.
+        /// The network's operations of a sample, in the order of first use.
         public var operations: [OperationFigures]
+        /// What a sample has beside them, by name ("pack weights", "adam"): the median of the samples, in seconds.
+        public var sideSeconds: [String: Double]
         /// The instruction set that computed: "avx512", "avx2", "portable".
         public var kernels: String
 
@@ -74,7 +75,7 @@ public enum NetworkBenchmark {
         return Figures(
             preparationSeconds: preparation, firstSampleSeconds: first, sampleSeconds: times,
             arenaByteCount: runner.arenaByteCount, threadCount: pool.threadCount,
-            operations: watch.figures(runner.plan.program), kernels: "\(KernelVariant.current)")
+            operations: watch.figures(runner.plan.program), sideSeconds: watch.sideSeconds(), kernels: "\(KernelVariant.current)")
     }
 
     private static func sample(_ configuration: UNetConfiguration, _ shape: TensorShape3D) -> ([Float], [UInt8]) {
@@ -117,7 +118,7 @@ public enum NetworkBenchmark {
 private final class OperationWatch {
     private let now: () -> Double
     private let operationCount: Int
-    /// Seconds by sample and operation.
+    /// Seconds by sample and part: operations, then what stands beside them.
     private var seconds: [[Double]] = []
     private var current: (index: Int, start: Double)?
 
@@ -126,12 +127,28 @@ private final class OperationWatch {
         self.now = now
     }
 
-    func beginSample() { seconds.append([Double](repeating: 0, count: operationCount)) }
+    func beginSample() {
+        seconds.append([Double](repeating: 0, count: operationCount + SidePart.allCases.count))
+    }
 
-    func see(_ index: Int?) {
+    private func place(_ part: StepPart) -> Int {
+        switch part {
+        case .operation(let index): index
+        case .side(let part): operationCount + SidePart.allCases.firstIndex(of: part)!
+        }
+    }
+
+    func see(_ part: StepPart?) {
         let time = now()
-        if let current { seconds[seconds.count - 1][current.index] = time - current.start }
-        current = index.map { ($0, time) }
+        if let current { seconds[seconds.count - 1][current.index] += time - current.start }
+        current = part.map { (place($0), time) }
+    }
+
+    func sideSeconds() -> [String: Double] {
+        let pairs = SidePart.allCases.map { part in
+            (part.rawValue, seconds.map { $0[place(.side(part))] }.sorted()[seconds.count / 2])
+        }
+        return Dictionary(uniqueKeysWithValues: pairs.filter { $0.1 > 0 })
     }
 
     /// Operations that do the same at the same size are one.

@@ -1,12 +1,31 @@
 import CKernels
 import Numerics
 
+/// What a step has beside its program's operations.
+enum SidePart: String, CaseIterable {
+    case zeroGradients = "zero gradients", packWeights = "pack weights", uploadTarget = "upload target"
+    case importInput = "import input", softmax, adam
+}
+
+/// A part of a step: an operation by its place in the program, or one beside them.
+enum StepPart {
+    case operation(Int)
+    case side(SidePart)
+}
+
 /// A program with its memory on a backend: uploads weights, runs operations.
 final class NetworkRunner {
     let plan: MemoryPlan
     let backend: any Backend
-    /// For benchmarks: told each operation's place in the program before it runs, and nil after the last.
-    var observer: ((Int?) -> Void)?
+    /// For benchmarks: told each part of a step before it runs, and nil after the last of those that follow at once.
+    var observer: ((StepPart?) -> Void)?
+
+    /// Runs what is no operation of the program, under its name.
+    func observed(_ part: SidePart, _ body: () -> Void) {
+        observer?(.side(part))
+        body()
+        observer?(nil)
+    }
 
     init(_ configuration: UNetConfiguration, shape: TensorShape3D, training: Bool, pool: ThreadPool) throws {
         plan = try Self.plan(configuration, shape: shape, training: training)
@@ -35,9 +54,18 @@ final class NetworkRunner {
 
     /// Rearranges the weights for the kernels; needed after every change of theirs.
     func pack() {
-        for (layer, convolution) in zip(plan.program.layers, plan.convolutions) {
-            if layer.needsForwardWeights { backend.pack(convolution, direction: .forward) }
-            if layer.needsTransposedWeights { backend.pack(convolution, direction: .transposed) }
+        observed(.packWeights) {
+            for (layer, convolution) in zip(plan.program.layers, plan.convolutions) {
+                if layer.needsForwardWeights { backend.pack(convolution, direction: .forward) }
+                if layer.needsTransposedWeights { backend.pack(convolution, direction: .transposed) }
+            }
+        }
+    }
+
+    /// plain [C, D, H, W] of `size` into the program's input.
+    func importInput(_ plain: UnsafeBufferPointer<Float>, size: TensorShape3D) {
+        observed(.importInput) {
+            backend.importTensor(plain.baseAddress!, size: size, to: plan.tensor(plan.program.input))
         }
     }
 
@@ -48,7 +76,7 @@ final class NetworkRunner {
     func run(lossScale: Double = 1) -> quintet_loss_figures? {
         var figures: quintet_loss_figures?
         for (index, operation) in plan.program.operations.enumerated() {
-            observer?(index)
+            observer?(.operation(index))
             if let result = run(operation, lossScale: lossScale) { figures = result }
         }
         observer?(nil)

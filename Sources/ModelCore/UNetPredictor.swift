@@ -31,8 +31,7 @@ public final class UNetPredictor {
 
     private func forward(_ input: UnsafeBufferPointer<Float>) {
         precondition(input.count == configuration.inChannels * shape.voxelCount, "the input has another size")
-        runner.backend.importTensor(
-            input.baseAddress!, size: shape, to: runner.plan.tensor(runner.plan.program.input))
+        runner.importInput(input, size: shape)
         _ = runner.run()
     }
 
@@ -59,7 +58,10 @@ public final class UNetPredictor {
         precondition((0..<configuration.outChannels).contains(chosen), "the network has no class \(chosen)")
         precondition(probability.count == shape.voxelCount, "the probability has another size")
         forward(input)
-        runner.backend.softmax(
-            runner.plan.tensor(runner.plan.program.logits), size: shape, chosen: chosen, to: probability.baseAddress!)
+        runner.observed(.softmax) {
+            runner.backend.softmax(
+                runner.plan.tensor(runner.plan.program.logits), size: shape, chosen: chosen,
+                to: probability.baseAddress!)
+        }
     }
 }

@@ -74,7 +74,9 @@ public final class UNetTrainer {
         try NetworkRunner.plan(configuration, shape: shape, training: true).floatCount * MemoryLayout<Float>.stride
     }
 
-    public func zeroGradients() { runner.backend.fill(runner.plan.gradients, with: 0) }
+    public func zeroGradients() {
+        runner.observed(.zeroGradients) { runner.backend.fill(runner.plan.gradients, with: 0) }
+    }
 
     /// Forward, loss and backward of one sample; gradients add up.
     ///
@@ -88,12 +90,16 @@ public final class UNetTrainer {
         precondition(input.count == configuration.inChannels * shape.voxelCount, "the input has another size")
         precondition(target.count == shape.voxelCount, "the target has another size")
         precondition(batchCount >= 1)
-        precondition((target.max() ?? 0) < configuration.outChannels, "the target has a class the network has not")
         if !isPacked { runner.pack() }
         isPacked = true
-        runner.backend.upload(classes: target, to: runner.plan.target)
-        runner.backend.importTensor(
-            input.baseAddress!, size: shape, to: runner.plan.tensor(runner.plan.program.input))
+        runner.observed(.uploadTarget) {
+            // A plain loop: `max()` takes a closure's detour for each of the millions.
+            var largest: UInt8 = 0
+            for value in target { largest = max(largest, value) }
+            precondition(largest < configuration.outChannels, "the target has a class the network has not")
+            runner.backend.upload(classes: target, to: runner.plan.target)
+        }
+        runner.importInput(input, size: shape)
         let figures = runner.run(lossScale: 1 / Double(batchCount))!
         return SampleFigures(
             loss: figures.loss, intersection: Int(figures.intersection), predicted: Int(figures.predicted),
@@ -105,9 +111,11 @@ public final class UNetTrainer {
         stepCount += 1
         isPacked = false
         let plan = runner.plan
-        runner.backend.adam(
-            weights: plan.weights, gradient: plan.gradients, mean: plan.means, square: plan.squares,
-            learningRate: learningRate, step: stepCount)
+        runner.observed(.adam) {
+            runner.backend.adam(
+                weights: plan.weights, gradient: plan.gradients, mean: plan.means, square: plan.squares,
+                learningRate: learningRate, step: stepCount)
+        }
     }
 
     private func read(_ region: MemoryRegion) -> [Float] {

@@ -35,6 +35,9 @@ import Testing
             #expect(network["mode"] as? String == mode)
             let operations = network["operationSeconds"] as? [String: Double] ?? [:]
             #expect(operations.keys.contains { $0.hasPrefix("weight gradient") } == (mode == "train"))
+            for name in mode == "train" ? ["pack weights", "adam", "import input"] : ["softmax", "import input"] {
+                #expect(operations[name] ?? 0 > 0, "\(mode) says nothing of \(name)")
+            }
         }
         let lesions = try report("lesions", "--size", "8x64x64", "--samples", "2")
         summary(lesions, "lesions", size: "8x64x64", samples: 2)

@@ -11,6 +11,7 @@ enum NetworkBench {
         var preparationSeconds: Double
         var firstSampleSeconds: Double
         var arenaBytes: Int
+        /// The network's operations, and what a sample has beside them.
         var operationSeconds: [String: Double]
     }
 
@@ -25,7 +26,8 @@ enum NetworkBench {
             preparationSeconds: figures.preparationSeconds, firstSampleSeconds: figures.firstSampleSeconds,
             arenaBytes: figures.arenaByteCount,
             operationSeconds: Dictionary(
-                uniqueKeysWithValues: figures.operations.map { ($0.description.text, $0.secondsPerSample) }))
+                uniqueKeysWithValues: figures.operations.map { ($0.description.text, $0.secondsPerSample) })
+                .merging(figures.sideSeconds) { operation, _ in operation })
         BenchReport(summary: summary, details: details).show(options, more: text(details, summary))
     }
 
