@@ -78,11 +78,12 @@ static int winograd_suits(const quintet_convolution *convolution, int tiles_want
 }
 
 int quintet_uses_winograd(const quintet_convolution *convolution) {
-    return winograd_suits(convolution, quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse) / 16);
+    int pairs = quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse);
+    return winograd_suits(convolution, quintet_winograd_has_few_tiles(convolution) ? 2 : pairs / 16);
 }
 
 int quintet_uses_winograd_gradient(const quintet_convolution *convolution) {
-    return winograd_suits(convolution, 64);
+    return winograd_suits(convolution, quintet_winograd_has_few_tiles(convolution) ? 4 : 64);
 }
 
 int quintet_gradient_slots(const quintet_convolution *convolution) {
@@ -91,6 +92,7 @@ int quintet_gradient_slots(const quintet_convolution *convolution) {
     case PLAN_NAIVE: return 1;
     case PLAN_BLOCKED:
         if (quintet_uses_winograd_gradient(convolution)) {
+            if (quintet_winograd_has_few_tiles(convolution)) return 1;
             // The sums of a slot are 144 blocks for each pair: fewer slots where there are many pairs.
             int pairs = quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse);
             int tiles = quintet_winograd_tiles(convolution->coarse), most = pairs <= 2 ? 32 : pairs <= 8 ? 16 : 4;
@@ -114,6 +116,8 @@ size_t quintet_gradient_scratch(const quintet_convolution *convolution) {
     case PLAN_NAIVE: return 16;
     case PLAN_BLOCKED:
         unit = fine_blocks * coarse_blocks * 256;
+        if (quintet_uses_winograd_gradient(convolution) && quintet_winograd_has_few_tiles(convolution))
+            return (fine_blocks + coarse_blocks) * quintet_winograd_block(quintet_winograd_tiles(convolution->coarse));
         if (quintet_uses_winograd_gradient(convolution)) return unit * 144 * quintet_gradient_slots(convolution);
         break;
     case PLAN_PLANAR_TO_BLOCKED: unit = (long)convolution->fine.channels * coarse_blocks * 16; break;
@@ -132,7 +136,7 @@ size_t quintet_packed_floats(const quintet_convolution *convolution, int directi
     case PLAN_NAIVE: case PLAN_PLANAR: break;
     case PLAN_BLOCKED:
         packed = fine_blocks * coarse_blocks * taps * 256;
-        if (quintet_uses_winograd(convolution))
+        if (quintet_uses_winograd(convolution) && !quintet_winograd_has_few_tiles(convolution))
             packed = 144 * quintet_winograd_step((int)fine_blocks, (int)coarse_blocks);
         break;
     case PLAN_PLANAR_TO_BLOCKED: packed = convolution->fine.channels * coarse_blocks * taps * 16; break;
@@ -149,36 +153,43 @@ typedef struct {
     quintet_plan plan;
 } pack_job;
 
-// Place of weight (o, i, tap 0) among the packed ones, and the distance to the next tap.
-static long packed_place(const pack_job *job, int o, int i, long *step) {
+// One pair of blocks of a blocked convolution: [27][16 in][16 out], in and out by direction. Channels that pad a block
+// keep the zeros of the buffer's allocation: nothing else is ever written there.
+static void pack_pair_task(void *context, int pair) {
+    const pack_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, taps = k * k * k;
-    int out = quintet_padded(coarse, o), in = fine.planar ? i : quintet_padded(fine, i);
-    int forward = job->direction == QUINTET_FORWARD;
-    if (job->plan == PLAN_BLOCKED) {
-        *step = 256;
-        long blocks = forward ? (long)(out / 16) * quintet_blocks(fine) + in / 16
-                              : (long)(in / 16) * quintet_blocks(coarse) + out / 16;
-        return blocks * taps * 256 + (forward ? in % 16 * 16 + out % 16 : out % 16 * 16 + in % 16);
+    const int k = job->convolution->kernel, taps = k * k * k, forward = job->direction == QUINTET_FORWARD;
+    int fine_blocks = quintet_blocks(fine), coarse_blocks = quintet_blocks(coarse);
+    int fine_block = forward ? pair % fine_blocks : pair / coarse_blocks;
+    int coarse_block = forward ? pair / fine_blocks : pair % coarse_blocks;
+    for (int i = 0; i < 16; i++) {
+        int in = quintet_channel(fine, fine_block * 16 + i);
+        for (int o = 0; o < 16 && in >= 0; o++) {
+            int out = quintet_channel(coarse, coarse_block * 16 + o);
+            if (out < 0) continue;
+            const float *from = job->weights + ((long)out * fine.channels + in) * taps;
+            float *to = job->packed + (long)pair * taps * 256 + (forward ? i * 16 + o : o * 16 + i);
+            for (int t = 0; t < taps; t++) to[t * 256] = from[t];
+        }
     }
-    *step = 16;
-    long group = forward ? (long)(out / 16) * fine.channels + i : (long)i * quintet_blocks(coarse) + out / 16;
-    return group * taps * 16 + out % 16;
 }
 
 static void pack_task(void *context, int o) {
     const pack_job *job = context;
-    const int k = job->convolution->kernel, taps = k * k * k, ins = job->convolution->fine.channels;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int k = job->convolution->kernel, taps = k * k * k, ins = fine.channels;
+    int place = quintet_padded(coarse, o);
     for (int i = 0; i < ins; i++) {
         const float *from = job->weights + ((long)o * ins + i) * taps;
         if (job->plan == PLAN_PLANAR) {
             // The gradient is a convolution with the taps turned round and the channels exchanged.
-            long place = ((long)i * job->convolution->coarse.channels + o) * taps;
-            for (int t = 0; t < taps; t++) job->packed[place + t] = from[taps - 1 - t];
+            float *to = job->packed + ((long)i * coarse.channels + o) * taps;
+            for (int t = 0; t < taps; t++) to[t] = from[taps - 1 - t];
             continue;
         }
-        long step, place = packed_place(job, o, i, &step);
-        for (int t = 0; t < taps; t++) job->packed[place + t * step] = from[t];
+        int forward = job->direction == QUINTET_FORWARD;
+        long group = forward ? (long)(place / 16) * ins + i : (long)i * quintet_blocks(coarse) + place / 16;
+        for (int t = 0; t < taps; t++) job->packed[(group * taps + t) * 16 + place % 16] = from[t];
     }
 }
 
@@ -191,12 +202,15 @@ void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolu
         memcpy(packed, weights, sizeof(float) * k * k * k * outs * convolution->fine.channels);
         return;
     }
-    if (quintet_uses_winograd(convolution)) {
+    if (quintet_uses_winograd(convolution) && !quintet_winograd_has_few_tiles(convolution)) {
         kernels()->transform_weights(pool, convolution, direction, weights, packed);
         return;
     }
-    // Channels that pad a block keep the zeros of the buffer's allocation: nothing else is ever written there.
-    quintet_pool_run(pool, outs, pack_task, &job);
+    if (job.plan == PLAN_BLOCKED)
+        quintet_pool_run(pool, quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse), pack_pair_task,
+                         &job);
+    else
+        quintet_pool_run(pool, outs, pack_task, &job);
 }
 
 size_t quintet_statistics_floats(quintet_layout layout) {

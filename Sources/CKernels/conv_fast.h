@@ -7,6 +7,10 @@ INLINE int winograd_chunk(const quintet_convolution *convolution) {
 }
 
 static void winograd(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
+    if (quintet_winograd_has_few_tiles(convolution)) {
+        winograd_of_few_tiles(pool, job);
+        return;
+    }
     job->group = winograd_chunk(convolution);
     quintet_pool_run(pool, (quintet_winograd_tiles(job->out_layout) + job->group - 1) / job->group, winograd_task, job);
 }
@@ -100,6 +104,11 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         planar_planar_gradient_sum(&job);
         return;
     case PLAN_BLOCKED:
+        if (quintet_uses_winograd_gradient(convolution) && quintet_winograd_has_few_tiles(convolution)) {
+            quintet_pool_run(pool, quintet_blocks(convolution->fine) + coarse_blocks, few_tiles_points_task, &job);
+            quintet_pool_run(pool, pairs, few_tiles_gradient_task, &job);
+            return;
+        }
         if (quintet_uses_winograd_gradient(convolution)) {
             quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
             quintet_pool_run(pool, job.slots, task, &job);

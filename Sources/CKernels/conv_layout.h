@@ -51,13 +51,22 @@ static inline int quintet_winograd_tiles(quintet_layout layout) {
 static inline long quintet_winograd_step(int in_blocks, int out_blocks) {
     return (long)in_blocks * out_blocks * 256 + 16;
 }
-enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24 };
+enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24, WINOGRAD_FEW_TILES = 63 };
 /// Tiles of a task at stride 2, where a tile has three times the points.
 enum { PARITY_CHUNK = 8, PARITY_GRADIENT_CHUNK = 8 };
 int quintet_uses_winograd(const quintet_convolution *convolution);
 int quintet_uses_winograd_gradient(const quintet_convolution *convolution);
-/// Scratch of the calling thread, 64-byte aligned; the same memory at the next call.
+/// So few tiles that a point's weights would be read from memory to be used once: they are made where they are used,
+/// and every task has all tiles and some of the channels.
+static inline int quintet_winograd_has_few_tiles(const quintet_convolution *convolution) {
+    return convolution->stride == 1 && quintet_winograd_tiles(convolution->coarse) <= WINOGRAD_FEW_TILES;
+}
+/// Floats that the points of one block of few tiles take.
+static inline long quintet_winograd_block(int tiles) { return 144L * (tiles + 1) * 16; }
+/// Scratch of the calling thread, 64-byte aligned; the same memory at the next call. The first is for one task, the
+/// second for what all tasks of a call share.
 float *quintet_thread_scratch(size_t floats);
+float *quintet_call_scratch(size_t floats);
 
 typedef struct {
     void (*convolve)(quintet_pool *, const quintet_convolution *, const float *, const float *, const float *,

@@ -387,7 +387,7 @@ static void parity_gradient_task(void *context, int slot) {
                     tile_products_16(inputs + (meets[m][0] * ins + pair % ins) * block + place,
                                      gradients + (meets[m][1] * outs + pair / ins) * block + place,
                                      sums + ((long)(meets[m][2] * PARITY_WEIGHTS + k) * ins * outs + pair) * 256,
-                                     parity_count(k) * count);
+                                     parity_count(k) * count, 0);
                 }
     }
 }

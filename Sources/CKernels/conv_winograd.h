@@ -237,10 +237,10 @@ static void winograd_task(void *context, int index) {
 }
 
 // Sums over a chunk's tiles of input point x gradient point: `rows` input channels x 16 output channels.
-INLINE void tile_products(const int rows, const float *x, const float *dy, float *sums, int count) {
+INLINE void tile_products(const int rows, const float *x, const float *dy, float *sums, int count, int fresh) {
     v16 a[16];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) a[r] = LOAD(sums + r * 16);
+    for (int r = 0; r < rows; r++) a[r] = fresh ? SPLAT(0) : LOAD(sums + r * 16);
     for (int i = 0; i < count; i++) {
         v16 b = LOAD(dy + i * 16);
 #pragma clang loop unroll(full)
@@ -249,13 +249,13 @@ INLINE void tile_products(const int rows, const float *x, const float *dy, float
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) STORE(sums + r * 16, a[r]);
 }
-SEPARATE void tile_products_16(const float *x, const float *dy, float *sums, int count) {
+SEPARATE void tile_products_16(const float *x, const float *dy, float *sums, int count, int fresh) {
 #if ROWS_MAX > 6
-    tile_products(16, x, dy, sums, count);
+    tile_products(16, x, dy, sums, count, fresh);
 #else
-    tile_products(6, x, dy, sums, count);
-    tile_products(5, x + 6, dy, sums + 96, count);
-    tile_products(5, x + 11, dy, sums + 176, count);
+    tile_products(6, x, dy, sums, count, fresh);
+    tile_products(5, x + 6, dy, sums + 96, count, fresh);
+    tile_products(5, x + 11, dy, sums + 176, count, fresh);
 #endif
 }
 
@@ -264,12 +264,12 @@ static void winograd_gradient_task(void *context, int slot) {
     const gradient_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
     const int ins = quintet_blocks(fine), outs = quintet_blocks(coarse), chunk = WINOGRAD_GRADIENT_CHUNK;
-    long tiles = quintet_winograd_tiles(coarse), end = tiles * (slot + 1) / job->slots;
+    long tiles = quintet_winograd_tiles(coarse), begin = tiles * slot / job->slots;
+    long end = tiles * (slot + 1) / job->slots;
     long in_step = ((long)ins * chunk + 1) * 16, out_step = ((long)outs * chunk + 1) * 16;
     float *inputs = quintet_thread_scratch(POINTS * (in_step + out_step)), *gradients = inputs + POINTS * in_step;
     float *sums = job->scratch + (long)slot * POINTS * ins * outs * 256;
-    memset(sums, 0, sizeof(float) * POINTS * ins * outs * 256);
-    for (long first = tiles * slot / job->slots; first < end; first += chunk) {
+    for (long first = begin; first < end; first += chunk) {
         int count = end - first < chunk ? (int)(end - first) : chunk;
         inputs_of_chunk(fine, job->x, ins, (int)first, count, chunk, inputs, in_step);
         gradients_of_chunk(coarse, job->dy, outs, (int)first, count, chunk, gradients, out_step);
@@ -277,56 +277,62 @@ static void winograd_gradient_task(void *context, int slot) {
             for (int pair = 0; pair < ins * outs; pair++)
                 tile_products_16(inputs + k * in_step + (long)(pair % ins) * chunk * 16,
                                  gradients + k * out_step + (long)(pair / ins) * chunk * 16,
-                                 sums + ((long)k * ins * outs + pair) * 256, count);
+                                 sums + ((long)k * ins * outs + pair) * 256, count, first == begin);
     }
 }
 
-static const float G6[6][3] = {{1.0f / 4, 0, 0},           {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                               {-1.0f / 6, 1.0f / 6, -1.0f / 6}, {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                               {1.0f / 24, -1.0f / 12, 1.0f / 6}, {0, 0, 1}};
-static const float G4[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
-// At stride 2 (conv_parity.h): F(4,2) on taps 0 and 2, the middle tap as it is; in depth the sums w0 + w2 beside them.
-static const float P6[6][3] = {{1.0f / 2, 0, 0},         {-1.0f / 2, 0, -1.0f / 2}, {-1.0f / 6, 0, 1.0f / 6},
-                               {1.0f / 6, 0, 1.0f / 3}, {0, 0, 1},                 {0, 1, 0}};
-static const float P4[4][3] = {{1, 0, 0}, {0, 1, 0}, {1, 0, 1}, {0, 0, 1}};
+// At stride 2 (conv_parity.h) the weights' points are others: F(4,2) on taps 0 and 2, the middle tap as it is; in depth
+// the sums of taps 0 and 2 beside them.
+
+// G^T of F(4,3), or of stride 2: six points to three taps.
+INLINE void taps_of_six(const int stride, const v16 *u, v16 *g) {
+    v16 sixth = SPLAT(1.0f / 6);
+    if (stride == 1) {
+        v16 sum = u[1] + u[2], outer = u[3] + u[4];
+        g[0] = FMA(SPLAT(1.0f / 4), u[0], FMA(SPLAT(1.0f / 24), outer, SPLAT(-1.0f / 6) * sum));
+        g[1] = FMA(SPLAT(1.0f / 12), u[3] - u[4], sixth * (u[2] - u[1]));
+        g[2] = FMA(sixth, outer - sum, u[5]);
+    } else {
+        g[0] = FMA(SPLAT(0.5f), u[0] - u[1], sixth * (u[3] - u[2]));
+        g[1] = u[5];
+        g[2] = FMA(SPLAT(1.0f / 3), u[3], FMA(sixth, u[2], FMA(SPLAT(-0.5f), u[1], u[4])));
+    }
+}
+
+// G^T of F(2,3), or of stride 2: four points to three taps.
+INLINE void taps_of_four(const int stride, v16 a, v16 b, v16 c, v16 d, v16 *g, int step) {
+    g[0] = stride == 1 ? FMA(SPLAT(0.5f), b + c, a) : a + c;
+    g[step] = stride == 1 ? SPLAT(0.5f) * (b - c) : b;
+    g[2 * step] = stride == 1 ? FMA(SPLAT(0.5f), b + c, d) : c + d;
+}
 
 // G^T of the sums: 144 points to 27 taps, one input channel x 16 output channels.
-SEPARATE void taps_of_points(const float *points, long step, int stride, v16 *taps) {
-    const float (*depth)[3] = stride == 1 ? G4 : P4, (*plane)[3] = stride == 1 ? G6 : P6;
-    v16 t[72], u[36];
-    for (int j = 0; j < 24; j++)
-        for (int l = 0; l < 3; l++) {
-            v16 sum = SPLAT(0);
-            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(plane[k][l]), LOAD(points + (j * 6 + k) * step), sum);
-            t[j * 3 + l] = sum;
-        }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 9; j++) {
-            v16 sum = SPLAT(0);
-            for (int k = 0; k < 6; k++) sum = FMA(SPLAT(plane[k][j / 3]), t[(i * 6 + k) * 3 + j % 3], sum);
-            u[i * 9 + j] = sum;
-        }
-    for (int t = 0; t < 27; t++) {
-        v16 sum = SPLAT(0);
-        for (int k = 0; k < 4; k++) sum = FMA(SPLAT(depth[k][t / 9]), u[k * 9 + t % 9], sum);
-        taps[t] = sum;
+INLINE void taps_of_points(const int stride, const float *points, long step, v16 *taps) {
+    v16 t[72], u[36], r[6], g[3];
+    for (int j = 0; j < 24; j++) {
+        for (int k = 0; k < 6; k++) r[k] = LOAD(points + (j * 6 + k) * step);
+        taps_of_six(stride, r, t + j * 3);
     }
+    for (int i = 0; i < 4; i++)
+        for (int w = 0; w < 3; w++) {
+            for (int k = 0; k < 6; k++) r[k] = t[(i * 6 + k) * 3 + w];
+            taps_of_six(stride, r, g);
+            for (int h = 0; h < 3; h++) u[i * 9 + h * 3 + w] = g[h];
+        }
+    for (int i = 0; i < 9; i++) taps_of_four(stride, u[i], u[9 + i], u[18 + i], u[27 + i], taps + i, 9);
 }
+SEPARATE void taps_of_points_1(const float *points, long step, v16 *taps) { taps_of_points(1, points, step, taps); }
+SEPARATE void taps_of_points_2(const float *points, long step, v16 *taps) { taps_of_points(2, points, step, taps); }
 
-// One input channel of one pair of blocks; slots are added in their order first.
-static void winograd_gradient_sum_task(void *context, int index) {
-    const gradient_job *job = context;
+// Adds the points of one input channel of one pair of blocks to the gradient, as taps in PyTorch's layout.
+INLINE void add_taps(const gradient_job *job, int pair, int c, const float *points, long step) {
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int ins = quintet_blocks(fine), pairs = ins * quintet_blocks(coarse), pair = index / 16, c = index % 16;
+    const int ins = quintet_blocks(fine);
     int channel = quintet_channel(fine, pair % ins * 16 + c);
     if (channel < 0) return;
-    v16 points[POINTS], taps[27];
-    for (int k = 0; k < POINTS; k++) {
-        const float *from = job->scratch + ((long)k * pairs + pair) * 256 + c * 16;
-        points[k] = LOAD(from);
-        for (int slot = 1; slot < job->slots; slot++) points[k] += LOAD(from + (long)slot * POINTS * pairs * 256);
-    }
-    taps_of_points((const float *)points, 16, job->convolution->stride, taps);
+    v16 taps[27];
+    if (job->convolution->stride == 1) taps_of_points_1(points, step, taps);
+    else taps_of_points_2(points, step, taps);
     for (int l = 0; l < 16; l++) {
         int out = quintet_channel(coarse, pair / ins * 16 + l);
         if (out < 0) continue;
@@ -334,6 +340,63 @@ static void winograd_gradient_sum_task(void *context, int index) {
         for (int t = 0; t < 27; t++) gradient[t] += taps[t][l];
     }
 }
+
+// One input channel of one pair of blocks; slots are added in their order first.
+static void winograd_gradient_sum_task(void *context, int index) {
+    const gradient_job *job = context;
+    const int pairs = quintet_blocks(job->convolution->fine) * quintet_blocks(job->convolution->coarse);
+    int pair = index / 16, c = index % 16;
+    v16 points[POINTS];
+    for (int k = 0; k < POINTS; k++) {
+        const float *from = job->scratch + ((long)k * pairs + pair) * 256 + c * 16;
+        points[k] = LOAD(from);
+        for (int slot = 1; slot < job->slots; slot++) points[k] += LOAD(from + (long)slot * POINTS * pairs * 256);
+    }
+    add_taps(job, pair, c, (const float *)points, 16);
+}
+
+// G of F(4,3), or of stride 2: three taps to six points.
+INLINE void six_of_taps(const int stride, const v16 *g, v16 *u) {
+    if (stride == 1) {
+        v16 sum = g[0] + g[2], outer = FMA(SPLAT(4), g[2], g[0]) * SPLAT(1.0f / 24), middle = g[1] * SPLAT(1.0f / 12);
+        u[0] = g[0] * SPLAT(1.0f / 4);
+        u[1] = (sum + g[1]) * SPLAT(-1.0f / 6);
+        u[2] = (sum - g[1]) * SPLAT(-1.0f / 6);
+        u[3] = outer + middle;
+        u[4] = outer - middle;
+        u[5] = g[2];
+    } else {
+        u[0] = g[0] * SPLAT(0.5f);
+        u[1] = (g[0] + g[2]) * SPLAT(-0.5f);
+        u[2] = (g[2] - g[0]) * SPLAT(1.0f / 6);
+        u[3] = FMA(SPLAT(2), g[2], g[0]) * SPLAT(1.0f / 6);
+        u[4] = g[2];
+        u[5] = g[1];
+    }
+}
+
+// G: 27 taps of one input channel and 16 output channels to 144 points, `step` apart.
+INLINE void transform_taps(const int stride, const v16 *g, float *points, long step) {
+    v16 t[36], u[72], r[3], p[6];
+    for (int i = 0; i < 9; i++) {
+        v16 sum = g[i] + g[18 + i], half = sum * SPLAT(0.5f), middle = g[9 + i] * SPLAT(0.5f);
+        t[i] = g[i], t[27 + i] = g[18 + i];
+        t[9 + i] = stride == 1 ? half + middle : g[9 + i];
+        t[18 + i] = stride == 1 ? half - middle : sum;
+    }
+    for (int d = 0; d < 4; d++)
+        for (int w = 0; w < 3; w++) {
+            for (int h = 0; h < 3; h++) r[h] = t[d * 9 + h * 3 + w];
+            six_of_taps(stride, r, p);
+            for (int h = 0; h < 6; h++) u[d * 18 + h * 3 + w] = p[h];
+        }
+    for (int i = 0; i < 24; i++) {
+        six_of_taps(stride, u + i * 3, p);
+        for (int w = 0; w < 6; w++) STORE(points + (i * 6 + w) * step, p[w]);
+    }
+}
+SEPARATE void transform_taps_1(const v16 *g, float *points, long step) { transform_taps(1, g, points, step); }
+SEPARATE void transform_taps_2(const v16 *g, float *points, long step) { transform_taps(2, g, points, step); }
 
 typedef struct {
     const quintet_convolution *convolution;
@@ -345,14 +408,12 @@ typedef struct {
 // G: the 27 taps of one input channel and one block of 16 output channels ("in" and "out" by direction) to 144 points.
 static void transform_weights_task(void *context, int index) {
     const transform_job *job = context;
-    const int stride = job->convolution->stride;
-    const float (*depth)[3] = stride == 1 ? G4 : P4, (*plane)[3] = stride == 1 ? G6 : P6;
     int forward = job->direction == QUINTET_FORWARD;
     quintet_layout in = forward ? job->convolution->fine : job->convolution->coarse;
     quintet_layout out = forward ? job->convolution->coarse : job->convolution->fine;
     const int ins = quintet_blocks(in), outs = quintet_blocks(out), c = index % (ins * 16), o = index / (ins * 16);
     int channel = quintet_channel(in, c);
-    v16 g[27], t[36], u[72];
+    v16 g[27];
     memset(g, 0, sizeof g);
     for (int l = 0; channel >= 0 && l < 16; l++) {
         int other = quintet_channel(out, o * 16 + l);
@@ -360,22 +421,9 @@ static void transform_weights_task(void *context, int index) {
         long place = forward ? (long)other * in.channels + channel : (long)channel * out.channels + other;
         for (int tap = 0; tap < 27; tap++) g[tap][l] = job->weights[place * 27 + (forward ? tap : 26 - tap)];
     }
-    for (int i = 0; i < 36; i++) {
-        v16 sum = SPLAT(0);
-        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(depth[i / 9][k]), g[k * 9 + i % 9], sum);
-        t[i] = sum;
-    }
-    for (int i = 0; i < 72; i++) {
-        v16 sum = SPLAT(0);
-        for (int k = 0; k < 3; k++) sum = FMA(SPLAT(plane[i / 3 % 6][k]), t[i / 18 * 9 + k * 3 + i % 3], sum);
-        u[i] = sum;
-    }
     float *to = job->packed + ((long)o * ins * 16 + c) * 16;
-    for (int k = 0; k < POINTS; k++) {
-        v16 sum = SPLAT(0);
-        for (int l = 0; l < 3; l++) sum = FMA(SPLAT(plane[k % 6][l]), u[k / 6 * 3 + l], sum);
-        STORE(to + k * quintet_winograd_step(ins, outs), sum);
-    }
+    if (job->convolution->stride == 1) transform_taps_1(g, to, quintet_winograd_step(ins, outs));
+    else transform_taps_2(g, to, quintet_winograd_step(ins, outs));
 }
 
 static void fast_transform_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
@@ -383,4 +431,90 @@ static void fast_transform_weights(quintet_pool *pool, const quintet_convolution
     transform_job job = {convolution, direction, weights, packed};
     int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(convolution->coarse);
     quintet_pool_run(pool, fine * coarse * 16, transform_weights_task, &job);
+}
+
+// Few tiles: the points of all of them lie block by block, [block][POINTS][tile][16]; `step` is from point to point.
+typedef struct {
+    const direct_job *direct;
+    float *inputs;
+    int tiles;
+    long step;
+} few_tiles_job;
+
+static void few_tiles_input_task(void *context, int block) {
+    const few_tiles_job *job = context;
+    const direct_job *direct = job->direct;
+    const float *x = direct->in + block * quintet_steps_of(direct->in_layout).block;
+    inputs_of_chunk(direct->in_layout, x, 1, 0, job->tiles, job->tiles,
+                    job->inputs + block * quintet_winograd_block(job->tiles), job->step);
+}
+
+// Weights of one pair of blocks, as the direct kernels want them ([27][16 in][16 out]), to points `step` apart.
+SEPARATE void transform_pair(const float *w, int flipped, float *points, long step) {
+    for (int c = 0; c < 16; c++) {
+        v16 g[27];
+        for (int t = 0; t < 27; t++) g[t] = LOAD(w + (flipped ? 26 - t : t) * 256 + c * 16);
+        transform_taps_1(g, points + c * 16, step);
+    }
+}
+
+// One block of output channels of all tiles; input blocks two at a time where the second-level cache holds them.
+static void few_tiles_task(void *context, int block) {
+    const few_tiles_job *job = context;
+    const direct_job *direct = job->direct;
+    // An odd number of cache lines from point to point, so that they spread over the cache's sets.
+    const long w_step = 17 * 16, from_block = quintet_winograd_block(job->tiles);
+    float *weights = quintet_thread_scratch(2 * POINTS * w_step + from_block), *sums = weights + 2 * POINTS * w_step;
+    float start[16] __attribute__((aligned(64))) = {0};
+    const int32_t x_offset[2] = {0, (int32_t)from_block}, w_offset[2] = {0, (int32_t)(POINTS * w_step)};
+    const int together = job->tiles <= 32 ? 2 : 1;
+    for (int b = 0; b < direct->in_blocks; b += together) {
+        int count = direct->in_blocks - b < together ? 1 : together;
+        const float *inputs = job->inputs + b * from_block;
+        for (int i = 0; i < count; i++)
+            transform_pair(direct->w + ((long)block * direct->in_blocks + b + i) * 27 * 256, direct->flipped,
+                           weights + w_offset[i], w_step);
+        for (int k = 0; k < POINTS; k++)
+            strips_1_1(job->tiles, inputs + k * job->step, x_offset, weights + k * w_step, w_offset, count,
+                       sums + k * job->step, b == 0 ? start : NULL);
+    }
+    load_bias(start, direct->bias, block, direct->out_layout);
+    for (int i = 0; i < job->tiles; i++)
+        store_tile(direct, block, place_of_tile(direct->out_layout, i), sums + i * 16, job->step, start);
+}
+
+static void winograd_of_few_tiles(quintet_pool *pool, const direct_job *direct) {
+    int tiles = quintet_winograd_tiles(direct->out_layout);
+    few_tiles_job job = {direct, quintet_call_scratch(direct->in_blocks * quintet_winograd_block(tiles)), tiles,
+                         (tiles + 1) * 16};
+    quintet_pool_run(pool, direct->in_blocks, few_tiles_input_task, &job);
+    quintet_pool_run(pool, quintet_blocks(direct->out_layout), few_tiles_task, &job);
+}
+
+// Weight gradient of few tiles: first every block's points into the scratch, fine blocks before coarse ones:
+// [block][POINTS][tile][16].
+static void few_tiles_points_task(void *context, int block) {
+    const gradient_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    int tiles = quintet_winograd_tiles(coarse), ins = quintet_blocks(fine);
+    float *points = job->scratch + block * quintet_winograd_block(tiles);
+    if (block < ins)
+        inputs_of_chunk(fine, job->x + block * quintet_steps_of(fine).block, 1, 0, tiles, tiles, points,
+                        (tiles + 1) * 16);
+    else
+        gradients_of_chunk(coarse, job->dy + (block - ins) * quintet_steps_of(coarse).block, 1, 0, tiles, tiles, points,
+                           (tiles + 1) * 16);
+}
+
+// Then every pair's sums, which never leave the cache.
+static void few_tiles_gradient_task(void *context, int pair) {
+    const gradient_job *job = context;
+    int tiles = quintet_winograd_tiles(job->convolution->coarse), ins = quintet_blocks(job->convolution->fine);
+    const float *inputs = job->scratch + pair % ins * quintet_winograd_block(tiles);
+    const float *gradients = job->scratch + (ins + pair / ins) * quintet_winograd_block(tiles);
+    const long step = 17 * 16;
+    float *sums = quintet_thread_scratch(POINTS * step);
+    for (int k = 0; k < POINTS; k++)
+        tile_products_16(inputs + k * (tiles + 1) * 16, gradients + k * (tiles + 1) * 16, sums + k * step, tiles, 1);
+    for (int c = 0; c < 16; c++) add_taps(job, pair, c, sums + c * 16, step);
 }

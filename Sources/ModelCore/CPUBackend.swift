@@ -46,10 +46,7 @@ package final class CPUBackend: Backend {
     }
 
     package func fill(_ region: MemoryRegion, with value: Float) {
-        let start = at(region), part = 1 << 16
-        pool.run(taskCount: (region.count + part - 1) / part) { index in
-            (start + index * part).update(repeating: value, count: min(part, region.count - index * part))
-        }
+        quintet_fill(pool.handle, region.count, value, at(region))
     }
 
     package func importTensor(_ plain: UnsafePointer<Float>, size: TensorShape3D, to tensor: Tensor) {

@@ -90,6 +90,9 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (5, 15, 31)),
         ConvolutionCase(fine: 21, coarse: 24, stride: 1, size: (7, 14, 27), fineSplit: 5, coarseSplit: 8),
         ConvolutionCase(fine: 16, coarse: 35, stride: 1, size: (4, 20, 33)),
+        // Winograd with few tiles: an odd number of blocks, and more tiles than fit the cache beside two blocks.
+        ConvolutionCase(fine: 40, coarse: 70, stride: 1, size: (2, 15, 14), coarseSplit: 33),
+        ConvolutionCase(fine: 70, coarse: 40, stride: 1, size: (3, 16, 15)),
         ConvolutionCase(fine: 16, coarse: 32, stride: 2, size: (2, 3, 7)),
         ConvolutionCase(fine: 20, coarse: 5, stride: 2, size: (1, 2, 13)),
         ConvolutionCase(fine: 16, coarse: 38, stride: 2, size: (2, 3, 5), coarseSplit: 6),
@@ -105,6 +108,7 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 2, coarse: 33, stride: 2, size: (2, 3, 5), finePlanar: true, coarseSplit: 17),
         ConvolutionCase(fine: 4, coarse: 16, stride: 1, size: (2, 3, 19), finePlanar: true),
         ConvolutionCase(fine: 2, coarse: 2, stride: 1, size: (3, 4, 35), finePlanar: true, coarsePlanar: true),
+        ConvolutionCase(fine: 2, coarse: 3, stride: 1, size: (2, 18, 90), finePlanar: true, coarsePlanar: true),
         ConvolutionCase(fine: 3, coarse: 1, stride: 1, size: (1, 2, 16), finePlanar: true, coarsePlanar: true),
         ConvolutionCase(fine: 4, coarse: 3, stride: 1, size: (2, 2, 3), finePlanar: true, coarsePlanar: true),
         ConvolutionCase(fine: 6, coarse: 7, stride: 3, size: (2, 2, 3)),

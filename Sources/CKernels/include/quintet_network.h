@@ -34,6 +34,9 @@ void quintet_import(quintet_pool *pool, quintet_layout layout, int32_t depth, in
 void quintet_export(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
                     const float *tensor, float *plain);
 
+/// Writes `value` `count` times.
+void quintet_fill(quintet_pool *pool, size_t count, float value, float *to);
+
 /// y = conv(x): `fine` is x, `coarse` is y, fine size = coarse size * stride. A transposed convolution is the
 /// gradient of this one with respect to x, so its input is the coarse side. Weights: [coarse C, fine C, k, k, k], which
 /// is PyTorch's layout for both kinds. kernel is 1 or 3 (padding 0 or 1).
