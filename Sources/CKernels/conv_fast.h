@@ -64,6 +64,11 @@ static void fast_convolve_transposed(quintet_pool *pool, const quintet_convoluti
         quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
         return;
     case PLAN_PLANAR_TO_BLOCKED:
+        if (uses_turned_rows(convolution)) {
+            planar.group = (planar.group + 1) / 2;
+            quintet_pool_run(pool, turned_tasks(coarse, planar.group), turned_task, &planar);
+            return;
+        }
         quintet_pool_run(pool, planar_tasks, blocked_to_planar_task, &planar);
         return;
     case PLAN_PLANAR: {

@@ -205,6 +205,199 @@ static void blocked_to_planar_task(void *context, int index) {
     for (int h = rows.first; h < rows.last; h++) blocked_to_planar_rows(job, rows.d, h);
 }
 
+// The same at stride 2 with kernel 3, the network's last layer but one. Here the coarse rows are turned round first, so
+// that lanes are neighbouring voxels and no sum runs across lanes: the scratch holds [plane][row][channel][step] of the
+// two coarse planes that two fine planes need.
+#if ROWS_MAX > 6
+enum { TURNED_VECTORS = 4 };
+#else
+enum { TURNED_VECTORS = 1 };
+#endif
+enum { TURNED_BLOCKS_MAX = 8 };
+
+INLINE int uses_turned_rows(const quintet_convolution *convolution) {
+    return convolution->stride == 2 && convolution->kernel == 3
+           && quintet_blocks(convolution->coarse) <= TURNED_BLOCKS_MAX;
+}
+
+// One vector of each of 16 voxels becomes one vector of each of 16 channels.
+INLINE void transpose_16(v16 *a) {
+    v16 b[16];
+#pragma clang loop unroll(full)
+    for (int round = 0; round < 4; round++) {
+        v16 *from = round % 2 ? b : a, *to = round % 2 ? a : b;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 8; i++) {
+            to[2 * i] = __builtin_shufflevector(from[i], from[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                                7, 23);
+            to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                                    14, 30, 15, 31);
+        }
+    }
+}
+
+// Voxels 0 to `width`, the halo's first, of one row of one block: to [16][step].
+SEPARATE void turn_row(const float *x, int width, float *to, long step) {
+    for (int q = 0; q <= width; q += 16) {
+        v16 a[16];
+        int count = width + 1 - q;
+        if (count >= 16) {
+#pragma clang loop unroll(full)
+            for (int i = 0; i < 16; i++) a[i] = LOAD(x + (q + i) * 16);
+        } else {
+            for (int i = 0; i < 16; i++) a[i] = i < count ? LOAD(x + (q + i) * 16) : SPLAT(0);
+        }
+        transpose_16(a);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++) STORE(to + i * step + q, a[i]);
+    }
+}
+
+// Coarse rows that one fine row meets, turned round, each with its weights' first tap along the row.
+typedef struct {
+    const float *x[4], *w[4];
+    int count, blocks;
+    // Of x from channel to channel, of w from one planar channel to the next.
+    long x_step, w_step;
+} turned_taps;
+
+// `vectors` times 16 coarse voxels from q on: sums of the even fine voxels, then of the odd ones, of `outs` channels.
+INLINE void turned_sums(const int outs, const int vectors, const turned_taps *taps, int q, v16 (*result)[2][4]) {
+    v16 sum[2][2][4];
+#pragma clang loop unroll(full)
+    for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) sum[o][0][i] = sum[o][1][i] = SPLAT(0);
+    for (int p = 0; p < taps->count; p++)
+        for (int b = 0; b < taps->blocks; b++) {
+            const float *x = taps->x[p] + b * 16 * taps->x_step + q, *w = taps->w[p] + (long)b * 27 * 16;
+            for (int c = 0; c < 16; c++, x += taps->x_step, w++) {
+#pragma clang loop unroll(full)
+                for (int i = 0; i < vectors; i++) {
+                    v16 here = LOAD(x + i * 16), next = LOAD_ANY(x + i * 16 + 1);
+#pragma clang loop unroll(full)
+                    for (int o = 0; o < outs; o++) {
+                        const float *own = w + o * taps->w_step;
+                        sum[o][0][i] = FMA(here, SPLAT(own[16]), sum[o][0][i]);
+                        sum[o][1][i] = FMA(here, SPLAT(own[32]), sum[o][1][i]);
+                        sum[o][1][i] = FMA(next, SPLAT(own[0]), sum[o][1][i]);
+                    }
+                }
+            }
+        }
+#pragma clang loop unroll(full)
+    for (int o = 0; o < outs; o++)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < vectors; i++) result[o][0][i] = sum[o][0][i], result[o][1][i] = sum[o][1][i];
+}
+
+// 16 even and 16 odd voxels side by side, `count` of each.
+INLINE void store_turned(float *y, v16 even, v16 odd, int count, float start, int accumulate) {
+    v16 low = __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    v16 high = __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    if (count >= 16) {
+        STORE_ANY(y, low + (accumulate ? LOAD_ANY(y) : SPLAT(start)));
+        STORE_ANY(y + 16, high + (accumulate ? LOAD_ANY(y + 16) : SPLAT(start)));
+        return;
+    }
+    float lane[32];
+    STORE_ANY(lane, low);
+    STORE_ANY(lane + 16, high);
+    for (int i = 0; i < 2 * count; i++) y[i] = lane[i] + (accumulate ? y[i] : start);
+}
+
+INLINE void turned_row(const int outs, const turned_taps *taps, int width, float *const *y, const float *start,
+                       int accumulate) {
+    v16 sum[2][2][4];
+    for (int q = 0; q < width;) {
+        int whole = q + 16 * TURNED_VECTORS <= width, vectors = whole ? TURNED_VECTORS : 1;
+        if (whole) turned_sums(outs, TURNED_VECTORS, taps, q, sum);
+        else turned_sums(outs, 1, taps, q, sum);
+        for (int i = 0; i < vectors; i++, q += 16)
+            for (int o = 0; o < outs; o++)
+                store_turned(y[o] + 2 * q, sum[o][0][i], sum[o][1][i], width - q, start[o], accumulate);
+    }
+}
+SEPARATE void turned_row_1(const turned_taps *taps, int width, float *const *y, const float *start, int accumulate) {
+    turned_row(1, taps, width, y, start, accumulate);
+}
+SEPARATE void turned_row_2(const turned_taps *taps, int width, float *const *y, const float *start, int accumulate) {
+    turned_row(2, taps, width, y, start, accumulate);
+}
+
+// Coarse planes of one task: one more is turned round than is used up.
+enum { TURNED_PLANES = 4 };
+
+typedef struct {
+    const planar_job *job;
+    planar_rows rows;
+    turned_taps taps;
+    // Of the turned rows; a plane lies at its number's parity.
+    float *turned;
+    long row_step, plane_step;
+} turned_part;
+
+static void turn_plane(const turned_part *part, int d) {
+    quintet_layout coarse = part->job->convolution->coarse;
+    float *to = part->turned + d % 2 * part->plane_step;
+    for (int h = part->rows.first; h <= part->rows.last; h++, to += part->row_step)
+        for (int b = 0; b < part->taps.blocks; b++)
+            turn_row(part->job->in + quintet_row(coarse, b, d, h), coarse.width, to + b * 16 * part->taps.x_step,
+                     part->taps.x_step);
+}
+
+// All fine rows that begin at the part's coarse rows, of fine plane d.
+static void turned_fine_plane(turned_part *part, int d) {
+    const planar_job *job = part->job;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    turned_taps *taps = &part->taps;
+    for (int h = 2 * part->rows.first; h < 2 * part->rows.last; h++) {
+        int kd[2], cd[2], kh[2], ch[2], nd = taps_meeting(d, kd, cd), nh = taps_meeting(h, kh, ch);
+        taps->count = nd * nh;
+        for (int c = 0; c < fine.channels; c += 2) {
+            for (int p = 0; p < taps->count; p++) {
+                int i = p / nh, j = p % nh;
+                taps->x[p] = part->turned + cd[i] % 2 * part->plane_step + (ch[j] - part->rows.first) * part->row_step;
+                taps->w[p] = job->w + c * taps->w_step + (kd[i] * 3 + kh[j]) * 3 * 16;
+            }
+            int outs = fine.channels - c < 2 ? 1 : 2;
+            float start[2] = {0}, *y[2];
+            for (int o = 0; o < outs; o++) {
+                y[o] = job->out + quintet_row(fine, c + o, d, h);
+                if (job->bias) start[o] = job->bias[c + o];
+            }
+            if (outs == 2) turned_row_2(taps, coarse.width, y, start, job->accumulate);
+            else turned_row_1(taps, coarse.width, y, start, job->accumulate);
+        }
+    }
+}
+
+INLINE int turned_tasks(quintet_layout coarse, int group) {
+    return (coarse.depth + TURNED_PLANES - 1) / TURNED_PLANES * planar_groups(coarse, group);
+}
+
+// Some coarse planes' and rows' worth of fine ones.
+static void turned_task(void *context, int index) {
+    const planar_job *job = context;
+    quintet_layout coarse = job->convolution->coarse;
+    planar_rows rows = planar_rows_of(coarse, job->group, index);
+    const long blocks = quintet_blocks(coarse);
+    int first = rows.d * TURNED_PLANES, last = first + TURNED_PLANES;
+    if (last > coarse.depth) last = coarse.depth;
+    // An odd number of cache lines from channel to channel, so that they spread over the cache's sets.
+    long x_step = ((coarse.width + 16) / 16 | 1) * 16, row_step = blocks * 16 * x_step;
+    turned_part part = {.job = job, .rows = rows, .row_step = row_step,
+                        .plane_step = row_step * (rows.last - rows.first + 1),
+                        .taps = {.blocks = (int)blocks, .x_step = x_step, .w_step = blocks * 27 * 16}};
+    part.turned = quintet_thread_scratch(2 * part.plane_step + 16);
+    turn_plane(&part, first);
+    for (int d = first; d < last; d++) {
+        turn_plane(&part, d + 1);
+        turned_fine_plane(&part, 2 * d);
+        turned_fine_plane(&part, 2 * d + 1);
+    }
+}
+
 // Weight gradient with a planar fine side: six taps x 16 coarse channels in registers along a row.
 INLINE void planar_gradient_strip(const int taps, const int step, const float *x, const int32_t *x_offset,
                                   const float *dy, float *sums, int width) {

@@ -75,7 +75,8 @@ public enum NetworkBenchmark {
         return Figures(
             preparationSeconds: preparation, firstSampleSeconds: first, sampleSeconds: times,
             arenaByteCount: runner.arenaByteCount, threadCount: pool.threadCount,
-            operations: watch.figures(runner.plan.program), sideSeconds: watch.sideSeconds(), kernels: "\(KernelVariant.current)")
+            operations: watch.figures(runner.plan.program), sideSeconds: watch.sideSeconds(),
+            kernels: "\(KernelVariant.current)")
     }
 
     private static func sample(_ configuration: UNetConfiguration, _ shape: TensorShape3D) -> ([Float], [UInt8]) {

@@ -126,9 +126,11 @@ struct UNetProgram {
     }
 
     /// Convolution, instance norm, PReLU; plus `residual` when given.
+    ///
+    /// - Parameter isInPlace: nobody else asks for the gradient of the output: the norm's takes its place.
     private mutating func activated(
         _ name: String, _ input: ValueView, stride: Int, transposed: Bool = false, residual: ValueView? = nil,
-        to output: ValueView
+        isInPlace: Bool = false, to output: ValueView
     ) -> Backward {
         let raw = value(like: output)
         let convolution = convolution(
@@ -139,7 +141,7 @@ struct UNetProgram {
         program.operations.append(
             .normActivate(raw, statistics: statistics, slope: slope, residual: residual, to: output))
         return { builder, gradient, target in
-            let rawGradient = builder.value(like: raw)
+            let rawGradient = isInPlace ? gradient : builder.value(like: raw)
             builder.program.operations.append(
                 .normActivateGradient(raw, statistics: statistics, slope: slope, from: gradient, to: rawGradient))
             return convolution(&builder, rawGradient, target)
@@ -156,7 +158,8 @@ struct UNetProgram {
         for unit in 0..<(units - 1) {
             let next = value(like: output)
             chain.append(
-                activated("\(name).conv.unit\(unit)", current, stride: unit == 0 ? stride : 1, to: next))
+                activated(
+                    "\(name).conv.unit\(unit)", current, stride: unit == 0 ? stride : 1, isInPlace: true, to: next))
             current = next
         }
         let isIdentity = stride == 1 && input.layout.channels == output.layout.channels
@@ -209,7 +212,7 @@ struct UNetProgram {
                 : activated(name, input, stride: stride, transposed: true, to: output)
         }
         let middle = value(like: output)
-        let first = activated(name + ".0", input, stride: stride, transposed: true, to: middle)
+        let first = activated(name + ".0", input, stride: stride, transposed: true, isInPlace: true, to: middle)
         let second = isTop
             ? bareResidualUnit(name + ".1", middle, to: output)
             : residualUnit(name + ".1", middle, stride: 1, units: 1, to: output)
