@@ -268,6 +268,24 @@ void quintet_export(quintet_pool *pool, quintet_layout layout, int32_t depth, in
     quintet_pool_run(pool, layout.channels * depth, export_task, &job);
 }
 
+typedef struct {
+    size_t count;
+    float value, *to;
+} fill_job;
+enum { FILL_TASK = 1 << 16 };
+
+static void fill_task(void *context, int index) {
+    const fill_job *job = context;
+    size_t end = (size_t)(index + 1) * FILL_TASK;
+    if (end > job->count) end = job->count;
+    for (size_t i = (size_t)index * FILL_TASK; i < end; i++) job->to[i] = job->value;
+}
+
+void quintet_fill(quintet_pool *pool, size_t count, float value, float *to) {
+    fill_job job = {count, value, to};
+    quintet_pool_run(pool, (int)((count + FILL_TASK - 1) / FILL_TASK), fill_task, &job);
+}
+
 void quintet_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                       const float *packed, const float *bias, float *y, int accumulate) {
     kernels()->convolve(pool, convolution, x, packed, bias, y, accumulate);

@@ -106,6 +106,7 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 1, coarse: 16, stride: 2, size: (2, 3, 17), finePlanar: true),
         ConvolutionCase(fine: 1, coarse: 20, stride: 1, size: (2, 5, 7), finePlanar: true),
         ConvolutionCase(fine: 2, coarse: 33, stride: 2, size: (2, 3, 5), finePlanar: true, coarseSplit: 17),
+        ConvolutionCase(fine: 3, coarse: 20, stride: 2, size: (5, 9, 70), finePlanar: true),
         ConvolutionCase(fine: 4, coarse: 16, stride: 1, size: (2, 3, 19), finePlanar: true),
         ConvolutionCase(fine: 2, coarse: 2, stride: 1, size: (3, 4, 35), finePlanar: true, coarsePlanar: true),
         ConvolutionCase(fine: 2, coarse: 3, stride: 1, size: (2, 18, 90), finePlanar: true, coarsePlanar: true),
