@@ -19,7 +19,10 @@ double quintet_multiplications(const quintet_convolution *convolution, int direc
     switch (quintet_plan_of(convolution)) {
     case PLAN_BLOCKED: {
         double pairs = 256.0 * quintet_blocks(fine) * quintet_blocks(coarse);
-        return winograd ? 144.0 * quintet_winograd_tiles(coarse) * pairs : voxels(coarse) * taps(convolution) * pairs;
+        // A tile's products: conv_winograd.h and, at stride 2, conv_parity.h.
+        double products = convolution->stride == 2 ? 405 : 144;
+        if (winograd) return products * quintet_winograd_tiles(coarse) * pairs;
+        return voxels(coarse) * taps(convolution) * pairs;
     }
     case PLAN_PLANAR_TO_BLOCKED:
         return voxels(coarse) * taps(convolution) * fine.channels * 16 * quintet_blocks(coarse);
