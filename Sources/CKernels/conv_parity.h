@@ -143,22 +143,6 @@ SEPARATE void parity_gradient_plane(const float *dy, const float *more, long row
     for (int l = 0; l < 16; l += LANES) parity_gradient(dy + l, more + l, row, points + l, step);
 }
 
-typedef struct { int d, h, w; } box_size;
-
-// Copies a box of voxels between a tensor and memory of its own; what lies outside the tensor reads as zeros.
-static void copy_box(quintet_layout layout, int block, box_size at, box_size size, float *box, float *tensor,
-                     int to_box) {
-    for (int d = 0; d < size.d; d++)
-        for (int h = 0; h < size.h; h++)
-            for (int w = 0; w < size.w; w++, box += 16) {
-                int z = at.d + d, y = at.h + h, x = at.w + w;
-                int inside = z >= 0 && z < layout.depth && y >= 0 && y < layout.height && x >= 0 && x < layout.width;
-                float *place = tensor + quintet_row(layout, block, z, y) + (long)x * 16;
-                if (inside) memcpy(to_box ? box : place, to_box ? place : box, 64);
-                else if (to_box) memset(box, 0, 64);
-            }
-}
-
 typedef struct {
     const float *in, *w, *bias;
     float *out;
@@ -180,14 +164,9 @@ static void parity_fine_inputs(quintet_layout fine, quintet_layout coarse, const
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < count; i++) {
             tile_place at = place_of_tile(coarse, first + i);
-            quintet_steps steps = quintet_steps_of(fine);
-            const float *from = x + quintet_row(fine, b, 2 * at.d - 1, 2 * at.h - 1) + (2 * at.w - 1) * 16;
-            if (!is_whole(coarse, at)) {
-                box_size corner = {2 * at.d - 1, 2 * at.h - 1, 2 * at.w - 1}, size = {5, 9, 9};
-                copy_box(fine, b, corner, size, part, (float *)x, 1);
-                from = part;
-                steps.row = 9 * 16, steps.plane = 81 * 16;
-            }
+            tile_place corner = {2 * at.d - 1, 2 * at.h - 1, 2 * at.w - 1}, size = {5, 9, 9};
+            quintet_steps steps;
+            const float *from = box_of(fine, x, b, corner, size, is_whole(coarse, at), part, &steps);
             float *to = points + b * PARITY_SLOTS * step + i * 16;
             const float *middle = from + 2 * steps.plane;
             parity_fine_difference(from, middle, steps.row, to, step);
@@ -204,14 +183,9 @@ static void parity_coarse_inputs(quintet_layout coarse, const float *y, int firs
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < count; i++) {
             tile_place at = place_of_tile(coarse, first + i);
-            quintet_steps steps = quintet_steps_of(coarse);
-            const float *from = y + quintet_row(coarse, b, at.d, at.h) + at.w * 16;
-            if (!is_whole(coarse, at)) {
-                box_size corner = {at.d, at.h, at.w}, size = {3, 5, 5};
-                copy_box(coarse, b, corner, size, part, (float *)y, 1);
-                from = part;
-                steps.row = 5 * 16, steps.plane = 25 * 16;
-            }
+            tile_place size = {3, 5, 5};
+            quintet_steps steps;
+            const float *from = box_of(coarse, y, b, at, size, is_whole(coarse, at), part, &steps);
             float *to = points + b * PARITY_SLOTS * step + i * 16;
             const float *middle = from + steps.plane;
             parity_coarse_plane(from, steps.row, to, step);
@@ -229,14 +203,8 @@ static void parity_gradients(quintet_layout coarse, const float *dy, int first, 
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < count; i++) {
             tile_place at = place_of_tile(coarse, first + i);
-            quintet_steps steps = quintet_steps_of(coarse);
-            const float *from = dy + quintet_row(coarse, b, at.d, at.h) + at.w * 16;
-            if (!is_whole(coarse, at)) {
-                box_size corner = {at.d, at.h, at.w}, size = {TILE_D, TILE_H, TILE_W};
-                copy_box(coarse, b, corner, size, part, (float *)dy, 1);
-                from = part;
-                steps.row = 4 * 16, steps.plane = 16 * 16;
-            }
+            quintet_steps steps;
+            const float *from = box_of(coarse, dy, b, at, tile_size, is_whole(coarse, at), part, &steps);
             float *to = points + b * PARITY_SLOTS * step + i * 16;
             const float *next = from + steps.plane;
             parity_gradient_plane(from, from, steps.row, to, step);
@@ -316,8 +284,8 @@ static void parity_store_tile(const parity_job *job, int fine, int block, tile_p
     quintet_layout layout = fine ? job->fine : job->coarse;
     const int scale = fine ? 2 : 1, whole = is_whole(job->coarse, at);
     float part[PARITY_BOX] __attribute__((aligned(64)));
-    box_size corner = {at.d * scale, at.h * scale, at.w * scale};
-    box_size size = {TILE_D * scale, TILE_H * scale, TILE_W * scale};
+    tile_place corner = {at.d * scale, at.h * scale, at.w * scale};
+    tile_place size = {TILE_D * scale, TILE_H * scale, TILE_W * scale};
     quintet_steps steps = quintet_steps_of(layout);
     float *y = job->out + quintet_row(layout, block, corner.d, corner.h) + (long)corner.w * 16;
     if (!whole) {

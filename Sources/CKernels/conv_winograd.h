@@ -130,6 +130,8 @@ SEPARATE void transform_gradient_16(const float *y, quintet_steps at, float *poi
 }
 
 typedef struct { int d, h, w; } tile_place;
+enum { TILE_VOXELS = TILE_D * TILE_H * TILE_W };
+static const tile_place tile_size = {TILE_D, TILE_H, TILE_W};
 
 INLINE tile_place place_of_tile(quintet_layout layout, int tile) {
     int across = (layout.width + TILE_W - 1) / TILE_W, down = (layout.height + TILE_H - 1) / TILE_H;
@@ -137,25 +139,32 @@ INLINE tile_place place_of_tile(quintet_layout layout, int tile) {
     return place;
 }
 
-static const quintet_steps tile_steps = {6 * 16, 36 * 16, 0};
-
-// Copies voxels [from, size) of a tile that reaches over the tensor's end, between the tensor and a tile of 4x6x6.
-// reach: 1 when the halo counts.
-INLINE void copy_part(quintet_layout layout, int block, tile_place at, int reach, int d_count, int hw_count,
-                      float *tile, float *tensor, int to_tile) {
-    for (int d = 0; d < d_count; d++)
-        for (int h = 0; h < hw_count; h++)
-            for (int w = 0; w < hw_count; w++) {
-                int z = at.d + d - reach, y = at.h + h - reach, x = at.w + w - reach;
-                float *in_tile = tile + d * tile_steps.plane + h * tile_steps.row + w * 16;
-                if (z >= layout.depth + reach || y >= layout.height + reach || x >= layout.width + reach) {
-                    if (to_tile) memset(in_tile, 0, 64);
-                    continue;
-                }
-                float *in_tensor = tensor + quintet_row(layout, block, z, y) + (long)x * 16;
-                if (to_tile) memcpy(in_tile, in_tensor, 64);
-                else memcpy(in_tensor, in_tile, 64);
+// Copies a box of voxels between a tensor and memory of its own; what lies outside the tensor reads as zeros.
+static void copy_box(quintet_layout layout, int block, tile_place at, tile_place size, float *box, float *tensor,
+                     int to_box) {
+    for (int d = 0; d < size.d; d++)
+        for (int h = 0; h < size.h; h++)
+            for (int w = 0; w < size.w; w++, box += 16) {
+                int z = at.d + d, y = at.h + h, x = at.w + w;
+                int inside = z >= 0 && z < layout.depth && y >= 0 && y < layout.height && x >= 0 && x < layout.width;
+                float *place = tensor + quintet_row(layout, block, z, y) + (long)x * 16;
+                if (inside) memcpy(to_box ? box : place, to_box ? place : box, 64);
+                else if (to_box) memset(box, 0, 64);
             }
+}
+
+INLINE quintet_steps steps_of_box(tile_place size) {
+    quintet_steps steps = {size.w * 16, size.h * size.w * 16, 0};
+    return steps;
+}
+
+// A box of voxels to read: where it lies when its tile is whole, else copied to `box`.
+INLINE const float *box_of(quintet_layout layout, const float *x, int block, tile_place at, tile_place size, int whole,
+                           float *box, quintet_steps *steps) {
+    *steps = whole ? quintet_steps_of(layout) : steps_of_box(size);
+    if (whole) return x + quintet_row(layout, block, at.d, at.h) + (long)at.w * 16;
+    copy_box(layout, block, at, size, box, (float *)x, 1);
+    return box;
 }
 
 INLINE int is_whole(quintet_layout layout, tile_place at) {
@@ -166,34 +175,25 @@ INLINE int is_whole(quintet_layout layout, tile_place at) {
 static void inputs_of_chunk(quintet_layout layout, const float *x, int blocks, int first, int count, int chunk,
                             float *points, long step) {
     float part[4 * 36 * 16] __attribute__((aligned(64)));
-    quintet_steps steps = quintet_steps_of(layout);
+    quintet_steps steps;
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < count; i++) {
             tile_place at = place_of_tile(layout, first + i);
-            float *to = points + ((long)b * chunk + i) * 16;
-            if (is_whole(layout, at)) {
-                transform_input_16(x + quintet_row(layout, b, at.d - 1, at.h - 1) + (at.w - 1) * 16, steps, to, step);
-            } else {
-                copy_part(layout, b, at, 1, 4, 6, part, (float *)x, 1);
-                transform_input_16(part, tile_steps, to, step);
-            }
+            tile_place corner = {at.d - 1, at.h - 1, at.w - 1}, size = {4, 6, 6};
+            const float *from = box_of(layout, x, b, corner, size, is_whole(layout, at), part, &steps);
+            transform_input_16(from, steps, points + ((long)b * chunk + i) * 16, step);
         }
 }
 
 static void gradients_of_chunk(quintet_layout layout, const float *dy, int blocks, int first, int count, int chunk,
                                float *points, long step) {
-    float part[4 * 36 * 16] __attribute__((aligned(64)));
-    quintet_steps steps = quintet_steps_of(layout);
+    float part[TILE_VOXELS * 16] __attribute__((aligned(64)));
+    quintet_steps steps;
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < count; i++) {
             tile_place at = place_of_tile(layout, first + i);
-            float *to = points + ((long)b * chunk + i) * 16;
-            if (is_whole(layout, at)) {
-                transform_gradient_16(dy + quintet_row(layout, b, at.d, at.h) + at.w * 16, steps, to, step);
-            } else {
-                copy_part(layout, b, at, 0, 2, 4, part, (float *)dy, 1);
-                transform_gradient_16(part, tile_steps, to, step);
-            }
+            const float *from = box_of(layout, dy, b, at, tile_size, is_whole(layout, at), part, &steps);
+            transform_gradient_16(from, steps, points + ((long)b * chunk + i) * 16, step);
         }
 }
 
@@ -204,10 +204,10 @@ static void store_tile(const direct_job *job, int block, tile_place at, const fl
         transform_output_16(points, step, y, quintet_steps_of(job->out_layout), job->accumulate ? NULL : start);
         return;
     }
-    float part[4 * 36 * 16] __attribute__((aligned(64)));
-    if (job->accumulate) copy_part(job->out_layout, block, at, 0, 2, 4, part, job->out, 1);
-    transform_output_16(points, step, part, tile_steps, job->accumulate ? NULL : start);
-    copy_part(job->out_layout, block, at, 0, 2, 4, part, job->out, 0);
+    float part[TILE_VOXELS * 16] __attribute__((aligned(64)));
+    if (job->accumulate) copy_box(job->out_layout, block, at, tile_size, part, job->out, 1);
+    transform_output_16(points, step, part, steps_of_box(tile_size), job->accumulate ? NULL : start);
+    copy_box(job->out_layout, block, at, tile_size, part, job->out, 0);
 }
 
 // One chunk of tiles, all output channels. `group` is the chunk's size; w: [POINTS][out][in * 16][16], padded.
