@@ -49,6 +49,9 @@ final class CoordinatorProcess {
         }
     }
 
+    /// A test that throws leaves none behind.
+    deinit { state.withLock { $0.isStopping = true } }
+
     private static func start(
         _ folder: String, port: UInt16, _ failpoints: String, _ leaseSeconds: Int, _ more: String...
     ) throws -> ChildProcess {

@@ -8,8 +8,8 @@ import Testing
 
     /// Members of gzip one after the other are one stream: 2 GiB in the time that it takes to pack one.
     private static func bomb(_ front: [UInt8], fill: UInt8 = 0) throws -> [UInt8] {
-        let packed = try gzip([UInt8](repeating: fill, count: 1 << 20))
-        return try gzip(front) + [[UInt8]](repeating: packed, count: wanted >> 20).joined()
+        let packed = try ImageSamples.gzipped([UInt8](repeating: fill, count: 1 << 20))
+        return try ImageSamples.gzipped(front) + [[UInt8]](repeating: packed, count: wanted >> 20).joined()
     }
 
     private static func header(x: Int16, y: Int16, z: Int16, voxelType: Int16, bits: Int16) -> [UInt8] {
@@ -72,18 +72,5 @@ import Testing
             #expect("\(try #require(error))".hasPrefix("\(file): "))
         }
         #expect(ImageSamples.peakMemoryByteCount() - before < 64 << 20)
-    }
-
-    private static func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
-        guard !bytes.isEmpty else { return [] }
-        return try ImageSamples.withFolder { folder in
-            try ImageSamples.write(bytes, folder + "/x")
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/gzip")
-            process.arguments = ["-n", folder + "/x"]
-            try process.run()
-            process.waitUntilExit()
-            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/x.gz")))
-        }
     }
 }

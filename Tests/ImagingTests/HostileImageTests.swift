@@ -67,7 +67,7 @@ import Testing
     @Test(arguments: forgeries) func everyForgedFieldIsRefusedByName(forgery: Forgery) throws {
         for compressed in [false, true] {
             let forged = ImageSamples.patched(Self.good, at: forgery.offset, forgery.bytes)
-            let bytes = compressed ? try gzipped(forged) : forged
+            let bytes = compressed ? try ImageSamples.gzipped(forged) : forged
             let error = try #require(ImageSamples.refusal(bytes, name: "patient-7.nii"), "\(forgery.what) was accepted")
             #expect(error.kind == forgery.kind, "\(error)")
             #expect("\(error)".hasPrefix("patient-7.nii: ") && "\(error)".contains("; "), "\(error)")
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func everyTruncationIsRefused() throws {
-        let packed = try gzipped(Self.good)
+        let packed = try ImageSamples.gzipped(Self.good)
         for count in stride(from: 0, to: Self.good.count, by: 3) {
             #expect(ImageSamples.refusal(Array(Self.good[..<count])) != nil, "\(count) bytes")
         }
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test func aFlippedByteInACompressedFileIsFoundByItsChecksum() throws {
-        let packed = try gzipped(Self.good)
+        let packed = try ImageSamples.gzipped(Self.good)
         // Up to 10: the gzip header, whose time, flags and system mean nothing to the voxels.
         for index in 10 ..< packed.count {
             let flipped = ImageSamples.patched(packed, at: index, [packed[index] ^ 0x10])
@@ -114,7 +114,7 @@ import Testing
 
     @Test func aBombIsStoppedEarlyWithLittleMemory() throws {
         // Claims 140 voxels of int16; inflates to 64 MiB.
-        let bomb = try gzipped(Self.good + [UInt8](repeating: 0, count: 64 << 20))
+        let bomb = try ImageSamples.gzipped(Self.good + [UInt8](repeating: 0, count: 64 << 20))
         #expect(bomb.count < 1 << 20)
         let before = ImageSamples.peakMemoryByteCount()
         let error = try #require(ImageSamples.refusal(bomb, name: "bomb.nii.gz"))
@@ -122,7 +122,8 @@ import Testing
         #expect(ImageSamples.peakMemoryByteCount() - before < 16 << 20)
         // Claims what it inflates to: 1 GiB from 1 MiB.
         let claim = ImageSamples.patched(Self.good, at: 42, Self.short(1024) + Self.short(1024) + Self.short(512))
-        let error2 = try #require(ImageSamples.refusal(try gzipped(claim) + [UInt8](repeating: 7, count: 1 << 20)))
+        let claimed = try ImageSamples.gzipped(claim) + [UInt8](repeating: 7, count: 1 << 20)
+        let error2 = try #require(ImageSamples.refusal(claimed))
         #expect(error2.kind == .limit)
         #expect(ImageSamples.peakMemoryByteCount() - before < 16 << 20)
     }
@@ -159,19 +160,6 @@ import Testing
             try ImageSamples.write([1, 2, 3], folder + "/alone.img")
             let short = #expect(throws: ImageFileError.self) { try ImageFile.read(path: folder + "/alone.hdr") }
             #expect("\(short!)".contains("alone.img") && "\(short!)".contains("cut short"))
-        }
-    }
-
-    /// Through gzip itself: an independent writer.
-    private func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
-        try ImageSamples.withFolder { folder in
-            try ImageSamples.write(bytes, folder + "/x")
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/gzip")
-            process.arguments = ["-n", folder + "/x"]
-            try process.run()
-            process.waitUntilExit()
-            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/x.gz")))
         }
     }
 }

@@ -27,6 +27,20 @@ enum ImageSamples {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 
+    /// Through gzip itself: an independent writer.
+    static func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
+        guard !bytes.isEmpty else { return [] }
+        return try withFolder { folder in
+            try write(bytes, folder + "/x")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/gzip")
+            process.arguments = ["-n", folder + "/x"]
+            try process.run()
+            process.waitUntilExit()
+            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/x.gz")))
+        }
+    }
+
     /// Oblique and anisotropic, so that no two axes can be mistaken for each other.
     static let geometry = Geometry(affine: [
         -0.69, 0.02, 0.1, 120.5, -0.03, -0.71, 0.05, 99.25, 0.01, 0.06, 2.5, -350,
