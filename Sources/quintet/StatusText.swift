@@ -33,7 +33,10 @@ enum StatusText {
         }
         lines += ["", status.workers.isEmpty ? "no workers" : workerTable(status.workers).text()]
         if let events = status.events {
-            lines += [""] + events.map { "\($0.time)  \($0.run.map { "run \($0)  " } ?? "")\($0.message)" }
+            lines += [""] + events.map { event in
+                let about = [event.run.map { "run \($0)" }, event.piece].compactMap { $0 }.joined(separator: " ")
+                return "\(event.time)  \(about.isEmpty ? "" : about + "  ")\(event.message)"
+            }
         }
         return lines.joined(separator: "\n")
     }

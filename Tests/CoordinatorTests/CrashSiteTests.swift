@@ -133,12 +133,14 @@ import Worker
             defer { database.close() }
             try database.query(
                 """
-                SELECT count(*), count(DISTINCT l.work), sum(l.epoch = w.epoch), (SELECT count(*) FROM works
-                    WHERE state = 'done') FROM leases l JOIN works w ON w.id = l.work WHERE l.outcome = 'done'
+                SELECT id, state = 'done', (SELECT count(*) FROM leases WHERE work = id AND outcome = 'done'),
+                    (SELECT count(*) FROM leases WHERE work = id AND outcome IS NULL) FROM works
                 """
             ) { row in
-                expect((1...3).allSatisfy { row.int($0) == row.int(0) }, "done \((0...3).map { row.int(Int32($0)) })")
+                expect(row.int(1) == row.int(2), "work \(row.int(0)) was done \(row.int(2)) times")
+                expect(row.int(3) == 0, "work \(row.int(0)) has ended with \(row.int(3)) leases running")
             }
+            problems += try LeaseBook.problems(in: database)
         }
     }
 

@@ -26,9 +26,9 @@ import Testing
             [
                 .workerConnected("a", testFacts),
                 .runAdded(RunID(1), trainRequest(key: "k", replicas: 2), firstWork: WorkID(1)),
-                .leaseGranted(lease, "a"), .checkpointAccepted(lease, "a", checkpoint, []),
+                .leaseGranted(lease, "a", from: 0), .checkpointAccepted(lease, "a", checkpoint, []),
                 .runAdded(RunID(2), segmentRequest(key: "s", voters: 3, volumes: ["v"]), firstWork: WorkID(4)),
-                .leaseGranted(vote, "a"),
+                .leaseGranted(vote, "a", from: nil),
             ], wallMilliseconds: 5)
         store.close()
         return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))

@@ -34,7 +34,8 @@ import Testing
         _ = try store.commit(
             [
                 .runAdded(RunID(1), trainRequest(key: "k", replicas: 2), firstWork: WorkID(1)),
-                .workerConnected("a", testFacts), .workerConnected("b", testFacts), .leaseGranted(lease(1, 1), "a"),
+                .workerConnected("a", testFacts), .workerConnected("b", testFacts),
+                .leaseGranted(lease(1, 1), "a", from: 0),
             ], wallMilliseconds: 5)
         return store
     }
@@ -71,12 +72,12 @@ import Testing
     @Test func aLateResultIsRefusedInsideTheTransaction() throws {
         let store = try storeWithALease()
         _ = try store.commit(
-            [.leaseEnded(lease(1, 1), "a", .lapsed), .leaseGranted(lease(1, 2), "b")], wallMilliseconds: 6)
+            [.leaseEnded(lease(1, 1), "a", .lapsed), .leaseGranted(lease(1, 2), "b", from: 0)], wallMilliseconds: 6)
         expectStale(store, .resultAccepted(result(lease(1, 1)), "a"))
         expectStale(store, .resultAccepted(result(lease(1, 2)), "a"))
         expectStale(store, .checkpointAccepted(lease(1, 1), "a", checkpoint(50), []))
         expectStale(store, .leaseRevived(lease(1, 1), "a"))
-        expectStale(store, .leaseGranted(lease(1, 2), "a"))
+        expectStale(store, .leaseGranted(lease(1, 2), "a", from: 0))
         // Nothing of those transactions was kept, what came before the bad change neither.
         #expect(try store.recover()[0].works[2].state == .waiting)
         _ = try store.commit([.resultAccepted(result(lease(1, 2)), "b")], wallMilliseconds: 7)

@@ -44,6 +44,22 @@ struct Coverage {
         }
     }
 
+    /// How backups come and go.
+    mutating func committed(_ change: StoreChange, _ store: SimulatedStore) {
+        switch change {
+        case .backupGranted: workEvents["backup: granted", default: 0] += 1
+        case .leaseEnded(let lease, _, let end):
+            // The store as it was before this turn; of a run that is new in it, there is nothing to count yet.
+            guard store.works.count >= lease.work.value,
+                store[lease.work].leases.count(where: { $0.outcome == nil }) > 1
+            else { return }
+            workEvents["one of two: \(end.word)", default: 0] += 1
+            if end.message.contains("overtaken") { workEvents["one of two: overtaken", default: 0] += 1 }
+            if end.message.contains("quicker") { workEvents["one of two: beaten", default: 0] += 1 }
+        default: break
+        }
+    }
+
     mutating func workerHears(
         _ event: WorkerEvent, from: (connection: String, work: String), to: (connection: String, work: String)
     ) {

@@ -68,17 +68,23 @@ struct Promises {
 
     mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
         switch change {
-        case .leaseGranted(let lease, let worker):
+        case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _):
             if lease.epoch <= epochMax[lease.work] ?? 0 {
                 violate("\(lease) is not newer than \(epochMax[lease.work]!)")
             }
             if acceptedEpoch[lease.work] != nil { violate("\(lease) on work that is done") }
-            if let other = live[lease.work]?.first { violate("\(lease) beside live epoch \(other.epoch)") }
+            var beside = 0
+            if case .backupGranted = change { beside = 1 }
+            let others = live[lease.work] ?? []
+            if others.count != beside || others.contains(where: { $0.worker == worker }) {
+                violate("\(lease) of \(worker) beside live \(others)")
+            }
             epochMax[lease.work] = lease.epoch
             grantees[lease] = worker
             live[lease.work, default: []].append(Held(epoch: lease.epoch, worker: worker))
         case .leaseRevived(let lease, let worker):
             if lease.epoch != epochMax[lease.work] { violate("\(lease) was revived after a newer one") }
+            if live[lease.work]?.isEmpty == false { violate("\(lease) was revived beside a live one") }
             if acceptedEpoch[lease.work] != nil { violate("\(lease) was revived on work that is done") }
             live[lease.work] = [Held(epoch: lease.epoch, worker: worker)]
         case .leaseEnded(let lease, _, _): live[lease.work]?.removeAll { $0.epoch == lease.epoch }
@@ -244,8 +250,12 @@ struct Promises {
                 if work.state == .leased {
                     leasedCount += 1
                     if !scheduler.leased.contains(work.id) { violate("\(work.id) is leased and not listed") }
+                    if work.backup?.hasLapsed == true || work.backup.map({ $0.epoch <= work.lease!.epoch }) == true {
+                        violate("\(work.id) has a backup that is none")
+                    }
                     if work.lease?.hasLapsed != false { violate("\(work.id) is leased without a live lease") }
                 }
+                if work.state != .leased, work.backup != nil { violate("\(work.id) has a backup of nothing") }
                 if work.state.isFinal, work.lease != nil { violate("\(work.id) is final with a lease") }
                 if !work.state.isFinal { remaining += 1 }
             }
@@ -289,8 +299,10 @@ struct Promises {
                 runs.flatMap { run in
                     ["\(run.id) \(run.state) \(run.firstWork) \(run.request.idempotencyKey)"] + run.works.map { work in
                         let lease = work.lease.map { "\($0.worker) \($0.epoch) \($0.hasLapsed)" } ?? "none"
-                        return "\(work.id) \(work.stage) \(Self.brief(work)) by \(work.doneBy ?? "nobody"), lease "
-                            + "\(lease), outputs \(work.outputs.map(\.digest))"
+                        let backup = work.backup.map { "\($0.worker) \($0.epoch)" } ?? "none"
+                        return "\(work.id) \(work.stage) \(Self.brief(work)) by \(work.doneBy ?? "nobody") under "
+                            + "\(work.doneEpoch ?? 0), lease \(lease), backup \(backup), outputs "
+                            + "\(work.outputs.map(\.digest))"
                     }
                 }
             }

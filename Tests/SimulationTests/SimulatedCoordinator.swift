@@ -21,6 +21,7 @@ struct CoordinatorMachine {
 
     struct Peer {
         var name: WorkerName?
+        var access = LeaseAccess()
         var isReplaced = false
         var isClosing = false
         var heard: Int64
@@ -194,6 +195,7 @@ extension Simulation {
                 fold(change)
                 say("commit: \(change)")
                 promises.committing(change, coordinator)
+                coverage.committed(change, coordinator.store)
             }
             let released = try coordinator.store.commit(changes)
             if bug != .forgetsToSync || random.happens(perMille: 500) { coordinator.syncedStore = coordinator.store }
@@ -300,7 +302,13 @@ extension Simulation {
             return greet(hello, requestID, wire)
         }
         switch message {
-        case .blobGet, .blobOffer, .blobPut: coordinator.outgoing.append(.blob(message, requestID, wire: wire))
+        case .blobGet, .blobOffer, .blobPut:
+            let scheduler = coordinator.scheduler
+            if let refusal = coordinator.peers[wire]!.access.refusal(of: message, from: name, by: scheduler) {
+                coordinator.outgoing.append(.send(.refusal(refusal), requestID, wire: wire, nil))
+            } else {
+                coordinator.outgoing.append(.blob(message, requestID, wire: wire))
+            }
         case .idle: applyToScheduler(.idle(name), wire, requestID)
         case .heartbeat(let progress): applyToScheduler(.heartbeat(name, progress), wire, requestID)
         case .checkpointSaved(let lease, let checkpoint, let metrics):
@@ -346,6 +354,7 @@ extension Simulation {
         coordinator.workerWires[hello.name] = wire
         let facts = WorkerFacts(build: hello.build, device: hello.device, threadCount: Int(hello.threadCount))
         applyToScheduler(.workerConnected(hello.name, facts, held: hello.held), wire, requestID)
+        for lease in hello.held { coordinator.peers[wire]!.access.add(lease) }
     }
 
     private func hangUp(_ wire: Int) {
@@ -450,6 +459,7 @@ extension Simulation {
             }
         }
         guard let wire = coordinator.workerWires[name] else { return }
+        if case .assignment(let assignment) = message { coordinator.peers[wire]?.access.add(assignment.lease) }
         coordinator.outgoing.append(.send(message, 0, wire: wire, nil))
     }
 }

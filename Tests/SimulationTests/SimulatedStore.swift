@@ -70,7 +70,8 @@ struct SimulatedStore {
             }
         case .runEnded(let run, _): update(run) { $0.state = .ended }
         case .runCancelled(let run): cancel(run)
-        case .leaseGranted(let lease, let worker): try grant(lease, worker)
+        case .leaseGranted(let lease, let worker, _): try grant(lease, worker, beside: 0)
+        case .backupGranted(let lease, let worker, _, _): try grant(lease, worker, beside: 1)
         case .leaseEnded(let lease, let worker, let end): try endLease(lease, worker, end)
         case .leaseRevived(let lease, let worker):
             try requireCurrent(lease, worker, outcome: nil)
@@ -124,9 +125,11 @@ struct SimulatedStore {
         }
     }
 
-    private mutating func grant(_ lease: Lease, _ worker: WorkerName) throws {
+    private mutating func grant(_ lease: Lease, _ worker: WorkerName, beside runningCount: Int) throws {
         let row = self[lease.work]
-        if checksEpochs, row.record.state != .ready || row.record.epoch >= lease.epoch {
+        let state: WorkState = runningCount == 0 ? .ready : .leased
+        let isFitting = row.record.state == state && row.leases.count { $0.outcome == nil } == runningCount
+        if checksEpochs, !isFitting || row.record.epoch >= lease.epoch {
             throw Refused(message: "a lease under \(lease)")
         }
         self[lease.work].record.state = .leased
@@ -137,10 +140,12 @@ struct SimulatedStore {
     private mutating func endLease(_ lease: Lease, _ worker: WorkerName, _ end: LeaseEnd) throws {
         let row = self[lease.work]
         let index = row.leases.lastIndex { $0.epoch == lease.epoch && $0.worker == worker }
-        guard let index, row.record.epoch == lease.epoch, row.record.state == .leased || row.record.state == .ready
+        guard let index, row.leases[index].outcome == nil || row.leases[index].canRevive,
+            row.record.state == .leased || row.record.state == .ready
         else { throw Refused(message: "an end under \(lease)") }
         self[lease.work].leases[index].outcome = end.word
-        self[lease.work].record.state = .ready
+        let isLeased = self[lease.work].leases.contains { $0.outcome == nil }
+        self[lease.work].record.state = isLeased ? .leased : .ready
         if case .failed = end { self[lease.work].record.failureCount += 1 }
         if end == .lapsed { self[lease.work].record.lossCount += 1 }
     }
@@ -150,8 +155,8 @@ struct SimulatedStore {
         let row = self[lease.work]
         let index = row.leases.lastIndex { $0.epoch == lease.epoch && $0.worker == worker }
         guard let index else { throw Refused(message: "there never was \(lease) of \(worker)") }
-        let isCurrent = row.record.epoch == lease.epoch
-            && (row.leases[index].outcome == nil || row.leases[index].canRevive)
+        let isLatest = row.record.epoch == lease.epoch
+        let isCurrent = (row.leases[index].outcome == nil || row.leases[index].canRevive && isLatest)
             && (row.record.state == .leased || row.record.state == .ready)
         if checksEpochs, !isCurrent { throw Refused(message: "\(lease) does not count") }
         self[lease.work].leases[index].outcome = outcome
@@ -179,6 +184,7 @@ struct SimulatedStore {
         try requireCurrent(result.lease, worker, outcome: "done")
         self[work].record.state = .done
         self[work].record.doneBy = worker
+        self[work].record.doneEpoch = result.lease.epoch
         self[work].record.outputs = result.outputs
         self[work].metrics.formUnion(result.metrics.map(\.iteration))
         giveSequence(work)
@@ -241,14 +247,21 @@ struct SimulatedStore {
     private func recovered(_ row: WorkRow) -> WorkRecord {
         var work = row.record
         if work.stage != .train && work.stage != .predict { work.outputs = [] }
-        if let lease = row.leases.last(where: { $0.epoch == work.epoch }),
-            lease.outcome == nil || lease.canRevive, work.state == .leased || work.state == .ready
-        {
-            work.lease = LeaseRecord(
-                worker: lease.worker, epoch: lease.epoch, grantedMilliseconds: 0, expiresMilliseconds: 0)
-            work.lease!.hasLapsed = lease.outcome != nil
+        let running = row.leases.filter { $0.outcome == nil }
+        work.lease = running.first.map(Self.record)
+        work.backup = running.count > 1 ? Self.record(running[1]) : nil
+        if let lease = row.leases.last(where: { $0.epoch == work.epoch }), lease.canRevive, work.state == .ready {
+            work.lease = Self.record(lease)
         }
+        if work.state != .done { work.doneEpoch = nil }
         return work
+    }
+
+    private static func record(_ lease: LeaseRow) -> LeaseRecord {
+        var record = LeaseRecord(
+            worker: lease.worker, epoch: lease.epoch, grantedMilliseconds: 0, expiresMilliseconds: 0)
+        record.hasLapsed = lease.outcome != nil
+        return record
     }
 
     /// The epoch under which a piece of work was done.

@@ -266,7 +266,7 @@ extension Simulation {
         if running.assignment.description.stage == .train {
             return [payload("replica", SimulatedWork.weights(state: running.state))]
         }
-        let voters = story.requests.first { $0.kind == .segment }!.replicaCount
+        let voters = story.requests.first { $0.kind == .segment }?.replicaCount ?? 0
         return SimulatedWork.outputs(running.read, voterCount: voters).map { payload($0.role, $0.bytes) }
     }
 

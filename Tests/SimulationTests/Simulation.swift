@@ -40,8 +40,12 @@ final class Simulation {
     /// When everything had ended; nil while something is left.
     private(set) var endedAt: Int64?
 
-    init(seed: UInt64, bug: PlantedBug? = nil, isTraced: Bool = false) throws {
-        story = Story(seed: seed)
+    convenience init(seed: UInt64, bug: PlantedBug? = nil, isTraced: Bool = false) throws {
+        try self.init(Story(seed: seed), seed: seed, bug: bug, isTraced: isTraced)
+    }
+
+    init(_ story: Story, seed: UInt64, bug: PlantedBug? = nil, isTraced: Bool = false) throws {
+        self.story = story
         self.bug = bug
         random = SimulationRandom(seed: seed)
         trace = isTraced ? [] : nil
@@ -52,6 +56,7 @@ final class Simulation {
         coordinator.lastLocal = coordinator.clock.local(0)
         for index in 0..<story.workerCount {
             boxes.append(Box(worker: Self.newborn(index, life: 0), clock: makeClock()))
+            boxes[index].slowness = story.slowness(of: index)
             queue.add(.workerStarts(box: index), at: random.below(3_000))
         }
         queue.add(.coordinatorStarts, at: random.below(1_000))
@@ -208,7 +213,7 @@ final class Simulation {
         if coordinator.isRunning { queue.add(.coordinatorTurn(life: coordinator.life), at: now) }
         for box in boxes.indices {
             boxes[box].suspendedUntil = 0
-            boxes[box].slowness = 1
+            boxes[box].slowness = story.slowness(of: box)
             boxes[box].partitionedUntil = 0
             if !boxes[box].isUp { queue.add(.workerStarts(box: box), at: now + 100) }
         }

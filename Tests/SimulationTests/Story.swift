@@ -45,6 +45,8 @@ struct Story {
     let refusedVolume: String?
     /// Whether the SQLite store goes along and must agree.
     let hasDatabase: Bool
+    /// A worker that computes at a tenth of the speed of the others, from the beginning to the end.
+    var slowBox: Int?
 
     static let leaseMilliseconds: Int64 = 30_000
     static let heartbeatMilliseconds: Int64 = 5_000
@@ -75,6 +77,22 @@ struct Story {
         self.requests = requests
     }
 
+    /// Nothing goes wrong; at most one worker is slow.
+    init(request: RunRequest, workerCount: Int, slowBox: Int?) {
+        self.workerCount = workerCount
+        self.slowBox = slowBox
+        requests = [request]
+        faultsEnd = 0
+        perMille = FaultKind.allCases.map { _ in 0 }
+        episodes = []
+        episodePauseMilliseconds = 1
+        hasProductLimits = true
+        refusedVolume = nil
+        hasDatabase = true
+    }
+
+    func slowness(of box: Int) -> Int64 { box == slowBox ? 10 : 1 }
+
     /// Chosen so that a seed has many faults and still gets somewhere.
     private static func perMilleMax(_ kind: FaultKind) -> Int64 {
         switch kind {
@@ -91,19 +109,29 @@ struct Story {
     }
 
     private static func train(seed: UInt64, _ random: inout SimulationRandom) -> RunRequest {
+        train(
+            seed: seed, replicaCount: Int(random.between(1, 3)), iterationCount: UInt32(random.between(20, 60)),
+            checkpointSeconds: UInt32(random.between(4, 12)))
+    }
+
+    static func train(
+        seed: UInt64, replicaCount: Int, iterationCount: UInt32, checkpointSeconds: UInt32
+    ) -> RunRequest {
         RunRequest(
-            kind: .train, recipe: SimulatedWork.recipe, parameters: "{}", seed: seed,
-            replicaCount: Int(random.between(1, 3)), iterationCount: UInt32(random.between(20, 60)),
-            checkpointSeconds: UInt32(random.between(4, 12)),
+            kind: .train, recipe: SimulatedWork.recipe, parameters: "{}", seed: seed, replicaCount: replicaCount,
+            iterationCount: iterationCount, checkpointSeconds: checkpointSeconds,
             inputs: [BlobReference(role: "volume", name: "data", bytes: input("data"))], volumes: [],
             idempotencyKey: "train")
     }
 
     private static func segment(_ random: inout SimulationRandom, hasBroken: Bool) -> RunRequest {
-        let voters = random.happens(perMille: 500) ? 1 : 3
         var names = (0..<random.between(1, 4)).map { "volume-\($0)" }
         if hasBroken { names.append(brokenName) }
-        return RunRequest(
+        return segment(voters: random.happens(perMille: 500) ? 1 : 3, names: names)
+    }
+
+    static func segment(voters: Int, names: [String]) -> RunRequest {
+        RunRequest(
             kind: .segment, recipe: SimulatedWork.recipe, parameters: "{}", seed: 1, replicaCount: voters,
             iterationCount: 0, checkpointSeconds: 60,
             inputs: (0..<voters).map {

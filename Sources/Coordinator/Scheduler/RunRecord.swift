@@ -72,6 +72,8 @@ package struct RunRecord: Sendable {
     /// When its first lease was granted, and how many works of stage finish have ended since, for the rate.
     package var begunMilliseconds: Int64?
     package var concludedCount = 0
+    /// Milliseconds that the latest works took, by stage; of training each iteration.
+    package var paces: [WorkStage: [Double]] = [:]
 
     package init(id: RunID, request: RunRequest, firstWork: WorkID) {
         self.id = id

@@ -20,6 +20,10 @@ import Protocol
 /// between (work that kills its workers), it is refused with the last message, and everything else goes on. Submitting
 /// the same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
 ///
+/// **Stragglers.** An idle worker for whom nothing is ready gets a second lease, a backup, on work whose worker is far
+/// slower than usual (SchedulerBackups.swift). The first result wins; a training that has overtaken the other wins at
+/// its next checkpoint.
+///
 /// **Restart.** `init(recovering:)` rebuilds it from the store. Leases that were running get a full lease time, in
 /// which their workers reconnect and say that they still hold them.
 package struct Scheduler: Sendable {
@@ -34,6 +38,8 @@ package struct Scheduler: Sendable {
         package var retryMilliseconds: Int64 = 10_000
         package var failuresMax = 3
         package var lossesMax = 20
+        /// A backup is worth it where it would end in a share of the time that the first one still needs.
+        package var backupShare = 0.5
 
         package init(leaseMilliseconds: Int64) {
             self.leaseMilliseconds = leaseMilliseconds
@@ -88,6 +94,7 @@ package struct Scheduler: Sendable {
         }
         if let name = event.workerName { workers[name]?.lastSeenMilliseconds = nowMilliseconds }
         assignReadyWork(at: nowMilliseconds)
+        if case .tick = event { assignBackups(at: nowMilliseconds) }
         defer { actions = [] }
         return actions
     }
@@ -99,6 +106,7 @@ package struct Scheduler: Sendable {
         leave(id)
         works[id]!.state = state
         works[id]!.lease = nil
+        works[id]!.backup = nil
         runs[works[id]!.run]!.remainingCount -= 1
         if works[id]!.stage == .finish { runs[works[id]!.run]!.concludedCount += 1 }
     }
@@ -160,10 +168,11 @@ package struct Scheduler: Sendable {
 
     mutating func tick(at nowMilliseconds: Int64) {
         for id in leased {
-            let lease = works[id]!.lease!
-            if lease.expiresMilliseconds <= nowMilliseconds { loseLease(id, .lapsed, at: nowMilliseconds) }
+            for lease in works[id]!.liveLeases.reversed() where lease.expiresMilliseconds <= nowMilliseconds {
+                loseLease(id, lease, .lapsed, at: nowMilliseconds)
+            }
         }
-        let holders = Set(leased.map { works[$0]!.lease!.worker })
+        let holders = Set(leased.flatMap { works[$0]!.liveLeases.map(\.worker) })
         workers = workers.filter { name, worker in
             worker.isConnected || holders.contains(name)
                 || worker.lastSeenMilliseconds + Self.forgetMilliseconds > nowMilliseconds
@@ -174,6 +183,6 @@ package struct Scheduler: Sendable {
     /// time. Not more, however long it was: some leases may be new, and some workers dead.
     mutating func extendLeases(at nowMilliseconds: Int64) {
         let full = nowMilliseconds + configuration.leaseMilliseconds
-        for id in leased { works[id]!.lease!.expiresMilliseconds = max(works[id]!.lease!.expiresMilliseconds, full) }
+        for id in leased { changeLeases(of: id) { $0.expiresMilliseconds = max($0.expiresMilliseconds, full) } }
     }
 }

@@ -11,6 +11,14 @@ extension Scheduler {
         }
     }
 
+    /// What is ready goes first; the others may help where somebody is slow.
+    mutating func assignBackups(at nowMilliseconds: Int64) {
+        for name in idle {
+            guard let (work, why) = chooseBackup(for: name, at: nowMilliseconds) else { continue }
+            grantBackup(work, to: name, why, at: nowMilliseconds)
+        }
+    }
+
     /// The next piece of work for an idle worker, in the order that the scheduler's comment states.
     private func choose(for name: WorkerName, at nowMilliseconds: Int64) -> WorkID? {
         for run in activeRuns {
@@ -40,31 +48,41 @@ extension Scheduler {
         return nowMilliseconds < works[finish]!.readySinceMilliseconds + configuration.preferenceMilliseconds
     }
 
-    private func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {
+    func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {
         guard let until = works[work]!.avoided[name] else { return false }
         return nowMilliseconds < until
     }
 
     private mutating func grant(_ id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) {
         leave(id)
-        let epoch = works[id]!.epoch + 1
         works[id]!.state = .leased
-        works[id]!.epoch = epoch
-        works[id]!.lease = LeaseRecord(
-            worker: name, epoch: epoch, grantedMilliseconds: nowMilliseconds,
-            expiresMilliseconds: nowMilliseconds + configuration.leaseMilliseconds)
+        works[id]!.lease = newLease(on: id, to: name, at: nowMilliseconds)
         leased.insertSorted(id)
-        workers[name]!.isIdle = false
-        idle.removeAll { $0 == name }
         let run = works[id]!.run
         if runs[run]!.begunMilliseconds == nil { runs[run]!.begunMilliseconds = nowMilliseconds }
-        actions.append(.persist(.leaseGranted(Lease(work: id, epoch: epoch), name)))
-        sendAssignment(id, to: name)
+        let lease = Lease(work: id, epoch: works[id]!.epoch)
+        actions.append(.persist(.leaseGranted(lease, name, from: works[id]!.startIteration)))
+        sendAssignment(lease, to: name)
     }
 
-    mutating func sendAssignment(_ id: WorkID, to name: WorkerName) {
-        let work = works[id]!
-        let lease = Lease(work: id, epoch: work.epoch)
+    private mutating func grantBackup(_ id: WorkID, to name: WorkerName, _ why: String, at nowMilliseconds: Int64) {
+        works[id]!.backup = newLease(on: id, to: name, at: nowMilliseconds)
+        let lease = Lease(work: id, epoch: works[id]!.epoch)
+        actions.append(.persist(.backupGranted(lease, name, from: works[id]!.startIteration, why: why)))
+        sendAssignment(lease, to: name)
+    }
+
+    private mutating func newLease(on id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) -> LeaseRecord {
+        works[id]!.epoch += 1
+        workers[name]!.isIdle = false
+        idle.removeAll { $0 == name }
+        return LeaseRecord(
+            worker: name, epoch: works[id]!.epoch, grantedMilliseconds: nowMilliseconds,
+            expiresMilliseconds: nowMilliseconds + configuration.leaseMilliseconds)
+    }
+
+    mutating func sendAssignment(_ lease: Lease, to name: WorkerName) {
+        let work = works[lease.work]!
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,
             checkpointSeconds: runs[work.run]!.request.checkpointSeconds)
@@ -98,6 +116,9 @@ extension Scheduler {
 }
 
 extension WorkRecord {
+    /// Where a new lease begins; nil outside training.
+    var startIteration: UInt32? { stage == .train ? checkpoint?.iteration ?? 0 : nil }
+
     /// A trained replica's file.
     var weights: BlobReference { outputs.first { $0.role == "replica" } ?? outputs[0] }
 

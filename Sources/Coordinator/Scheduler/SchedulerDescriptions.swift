@@ -24,7 +24,10 @@ extension StoreChange: CustomStringConvertible {
             return "\(run) reopened: works \(list.joined(separator: ", "))"
         case .runEnded(let run, let refused): return "\(run) ended, \(refused) refused"
         case .runCancelled(let run): return "\(run) cancelled"
-        case .leaseGranted(let lease, let worker): return "\(lease) leased to \(worker)"
+        case .leaseGranted(let lease, let worker, let iteration):
+            return "\(lease) leased to \(worker)\(Self.from(iteration))"
+        case .backupGranted(let lease, let worker, let iteration, let why):
+            return "\(lease) leased to \(worker) as a backup\(Self.from(iteration)): \(why)"
         case .leaseEnded(let lease, let worker, let end): return "\(lease) of \(worker) \(end.word): \(end.message)"
         case .leaseRevived(let lease, let worker): return "\(lease) of \(worker) revived"
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
@@ -47,6 +50,10 @@ extension StoreChange: CustomStringConvertible {
         case .workerDisconnected(let worker): return "worker \(worker) disconnected"
         }
     }
+}
+
+extension StoreChange {
+    private static func from(_ iteration: UInt32?) -> String { iteration.map { ", from iteration \($0)" } ?? "" }
 }
 
 extension Message {

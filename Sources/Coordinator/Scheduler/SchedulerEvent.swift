@@ -90,7 +90,10 @@ package enum StoreChange: Hashable, Sendable {
     case runReopened(RunID, [ReopenedWork])
     case runEnded(RunID, refusedCount: Int)
     case runCancelled(RunID)
-    case leaseGranted(Lease, WorkerName)
+    /// With the iteration that training goes on from; nil for other stages.
+    case leaseGranted(Lease, WorkerName, from: UInt32?)
+    /// A second lease beside one that runs; why, for people.
+    case backupGranted(Lease, WorkerName, from: UInt32?, why: String)
     case leaseEnded(Lease, WorkerName, LeaseEnd)
     case leaseRevived(Lease, WorkerName)
     case checkpointAccepted(Lease, WorkerName, Checkpoint, [TrainingMetric])

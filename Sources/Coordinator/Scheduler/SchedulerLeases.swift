@@ -18,10 +18,11 @@ extension Scheduler {
     package func standing(of lease: Lease, of name: WorkerName) -> Standing {
         guard let work = works[lease.work] else { return .stale("there is no \(lease.work)") }
         if work.state == .done {
-            if lease.epoch == work.epoch && work.doneBy == name { return .accepted }
-            return .stale("\(lease.work) was done under epoch \(work.epoch)")
+            if lease.epoch == work.doneEpoch && work.doneBy == name { return .accepted }
+            return .stale("\(lease.work) was done under epoch \(work.doneEpoch ?? work.epoch)")
         }
         if work.state.isFinal { return .stale("\(lease.work) is \(work.state.name)") }
+        if let backup = work.backup, backup.epoch == lease.epoch, backup.worker == name { return .running }
         guard let latest = work.lease, latest.epoch == lease.epoch, latest.worker == name else {
             return .stale("\(lease) does not count any more; the latest epoch is \(work.epoch)")
         }
@@ -29,14 +30,17 @@ extension Scheduler {
     }
 
     mutating func connect(_ name: WorkerName, _ facts: WorkerFacts, held: [Lease], at nowMilliseconds: Int64) {
+        let slowness = workers[name]?.slowness ?? 1
         workers[name] = WorkerRecord(
             name: name, facts: facts, isConnected: true, lastSeenMilliseconds: nowMilliseconds)
+        workers[name]!.slowness = slowness
         idle.removeAll { $0 == name }
         actions.append(.persist(.workerConnected(name, facts)))
         for lease in held { renewOrRevoke(lease, of: name, at: nowMilliseconds) }
-        for work in leased where works[work]!.lease!.worker == name {
-            if !held.contains(Lease(work: work, epoch: works[work]!.epoch)) {
-                loseLease(work, .notHeld, at: nowMilliseconds)
+        for id in leased {
+            let work = works[id]!
+            for lease in work.liveLeases where lease.worker == name && !held.contains(work.id(of: lease)) {
+                loseLease(id, lease, .notHeld, at: nowMilliseconds)
             }
         }
     }
@@ -48,8 +52,10 @@ extension Scheduler {
         idle.removeAll { $0 == name }
         actions.append(.persist(.workerDisconnected(name)))
         let latest = nowMilliseconds + configuration.graceMilliseconds
-        for work in leased where works[work]!.lease!.worker == name {
-            works[work]!.lease!.expiresMilliseconds = min(works[work]!.lease!.expiresMilliseconds, latest)
+        for id in leased {
+            changeLeases(of: id) {
+                if $0.worker == name { $0.expiresMilliseconds = min($0.expiresMilliseconds, latest) }
+            }
         }
     }
 
@@ -62,11 +68,24 @@ extension Scheduler {
     mutating func heartbeat(_ name: WorkerName, _ progress: [LeaseProgress], at nowMilliseconds: Int64) {
         for one in progress {
             renewOrRevoke(one.lease, of: name, at: nowMilliseconds)
-            if works[one.lease.work]?.state == .leased, works[one.lease.work]!.epoch == one.lease.epoch {
-                works[one.lease.work]!.lease!.note(one, at: nowMilliseconds)
+            guard works[one.lease.work]?.state == .leased else { continue }
+            changeLeases(of: one.lease.work) {
+                if $0.epoch == one.lease.epoch, $0.worker == name { $0.note(one, at: nowMilliseconds) }
             }
         }
         actions.append(.answer(.heartbeatAnswer))
+    }
+
+    /// Both of a work that is leased, where there are two.
+    mutating func changeLeases(of id: WorkID, _ change: (inout LeaseRecord) -> Void) {
+        if var lease = works[id]!.lease {
+            change(&lease)
+            works[id]!.lease = lease
+        }
+        if var backup = works[id]!.backup {
+            change(&backup)
+            works[id]!.backup = backup
+        }
     }
 
     private mutating func renewOrRevoke(_ lease: Lease, of name: WorkerName, at nowMilliseconds: Int64) {
@@ -88,14 +107,21 @@ extension Scheduler {
             leased.insertSorted(id)
             actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
         }
-        works[id]!.lease!.expiresMilliseconds = nowMilliseconds + configuration.leaseMilliseconds
+        let full = nowMilliseconds + configuration.leaseMilliseconds
+        changeLeases(of: id) { if $0.epoch == lease.epoch { $0.expiresMilliseconds = full } }
     }
 
     /// A running lease ends without its worker's word.
-    mutating func loseLease(_ id: WorkID, _ end: LeaseEnd, at nowMilliseconds: Int64) {
-        let lease = works[id]!.lease!
-        actions.append(.persist(.leaseEnded(Lease(work: id, epoch: lease.epoch), lease.worker, end)))
-        works[id]!.lease!.hasLapsed = true
+    mutating func loseLease(_ id: WorkID, _ lease: LeaseRecord, _ end: LeaseEnd, at nowMilliseconds: Int64) {
+        let ended = Lease(work: id, epoch: lease.epoch)
+        if let other = works[id]!.liveLeases.first(where: { $0.epoch != lease.epoch }) {
+            let why = LeaseEnd.revoked("\(end.message); epoch \(other.epoch) of \(other.worker) goes on")
+            actions.append(.persist(.leaseEnded(ended, lease.worker, why)))
+            return dropOne(ended)
+        }
+        actions.append(.persist(.leaseEnded(ended, lease.worker, end)))
+        // Only the latest can be revived.
+        if lease.epoch == works[id]!.epoch { works[id]!.lease!.hasLapsed = true } else { works[id]!.lease = nil }
         if end == .lapsed { works[id]!.lossCount += 1 }  // an assignment lost on the way is not the work's fault
         if works[id]!.lossCount >= configuration.lossesMax {
             let count = works[id]!.lossCount
@@ -133,6 +159,7 @@ extension Scheduler {
             works[lease.work]!.lossCount = 0
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
+            endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
         } else if !metrics.isEmpty {
             actions.append(.persist(.metricsAccepted(lease, name, metrics)))
         }
@@ -145,10 +172,8 @@ extension Scheduler {
         let iteration = works[id]!.checkpoints[index].iteration
         works[id]!.checkpoints.remove(at: index)
         actions.append(.persist(.checkpointDropped(id, iteration: iteration)))
-        guard let unsent, let lease = works[id]!.lease, lease.epoch == unsent.epoch, works[id]!.state == .leased else {
-            return
-        }
-        sendAssignment(id, to: lease.worker)
+        guard let unsent, let lease = works[id]!.liveLeases.first(where: { $0.epoch == unsent.epoch }) else { return }
+        sendAssignment(unsent, to: lease.worker)
     }
 
     mutating func finish(_ name: WorkerName, _ result: WorkResult, at nowMilliseconds: Int64) {
@@ -163,8 +188,11 @@ extension Scheduler {
             fail(lease, name, problem, at: nowMilliseconds)
             return answerRefusal(.malformed, problem)
         }
+        notePace(of: lease, at: nowMilliseconds)
+        endOthers(than: lease, because: "epoch \(lease.epoch) of \(name) was quicker", at: nowMilliseconds)
         conclude(lease.work, .done)
         works[lease.work]!.doneBy = name
+        works[lease.work]!.doneEpoch = lease.epoch
         works[lease.work]!.outputs = result.outputs
         // As in the store: what led to a result is needed no more.
         works[lease.work]!.checkpoints = []
@@ -223,9 +251,12 @@ extension Scheduler {
         switch reason {
         case .drained:
             actions.append(.persist(.leaseEnded(lease, name, .drained)))
+            if works[lease.work]!.backup != nil { return dropOne(lease) }
             works[lease.work]!.lease = nil
             makeReady(lease.work, at: nowMilliseconds)
-        case .inputRefused: refuse(lease.work, .input, message)
+        case .inputRefused:
+            endOthers(than: lease, because: "the input is at fault", at: nowMilliseconds)
+            refuse(lease.work, .input, message)
         case .failed: fail(lease, name, message, at: nowMilliseconds)
         }
     }
@@ -233,10 +264,17 @@ extension Scheduler {
     /// It failed on one worker: elsewhere, a bounded number of times.
     private mutating func fail(_ lease: Lease, _ name: WorkerName, _ message: String, at nowMilliseconds: Int64) {
         let id = lease.work
-        actions.append(.persist(.leaseEnded(lease, name, .failed(message))))
-        works[id]!.lease = nil
-        works[id]!.failureCount += 1
         works[id]!.avoided[name] = nowMilliseconds + configuration.retryMilliseconds
+        if let backup = works[id]!.backup {
+            // Not the work's fault, as far as one can tell: the other one may well end it.
+            let other = backup.epoch == lease.epoch ? works[id]!.lease! : backup
+            let end = LeaseEnd.revoked("it failed: \(message); epoch \(other.epoch) of \(other.worker) goes on")
+            actions.append(.persist(.leaseEnded(lease, name, end)))
+            return dropOne(lease)
+        }
+        actions.append(.persist(.leaseEnded(lease, name, .failed(message))))
+        works[id]!.failureCount += 1
+        works[id]!.lease = nil
         if works[id]!.failureCount >= configuration.failuresMax {
             refuse(id, .failed, "failed \(works[id]!.failureCount) times, the last time on '\(name)': \(message)")
         } else {

@@ -18,6 +18,17 @@ package struct RecoveredRun: Sendable {
     }
 }
 
+extension LeaseRecord {
+    /// As after a restart: nothing is known of its past.
+    fileprivate func renewed(at nowMilliseconds: Int64, until expiresMilliseconds: Int64) -> LeaseRecord {
+        var lease = LeaseRecord(
+            worker: worker, epoch: epoch, grantedMilliseconds: nowMilliseconds,
+            expiresMilliseconds: expiresMilliseconds)
+        lease.hasLapsed = hasLapsed
+        return lease
+    }
+}
+
 extension Scheduler {
     /// Goes on from what the store remembers. Nobody is connected yet; running leases get a full lease time.
     /// - Parameter runs: oldest first.
@@ -29,12 +40,9 @@ extension Scheduler {
             run.remainingCount = recovered.works.count { !$0.state.isFinal }
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
-                if let lease = work.lease {
-                    work.lease = LeaseRecord(
-                        worker: lease.worker, epoch: lease.epoch, grantedMilliseconds: nowMilliseconds,
-                        expiresMilliseconds: nowMilliseconds + configuration.leaseMilliseconds)
-                    work.lease!.hasLapsed = lease.hasLapsed
-                }
+                let full = nowMilliseconds + configuration.leaseMilliseconds
+                work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full) }
+                work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full) }
                 works[work.id] = work
                 if work.state == .ready { run.insertReady(work.id, stage: work.stage) }
                 if work.state == .leased { leased.insertSorted(work.id) }

@@ -131,11 +131,10 @@ extension Scheduler {
         defer { actions.append(.answer(.accepted)) }
         guard run.state == .running else { return }
         actions.append(.persist(.runCancelled(id)))
-        for work in run.works where !works[work]!.state.isFinal {
-            let lease = works[work]!.lease
-            let wasLeased = works[work]!.state == .leased
-            conclude(work, .cancelled)
-            if wasLeased, let lease { revoke(Lease(work: work, epoch: lease.epoch), of: lease.worker) }
+        for id in run.works where !works[id]!.state.isFinal {
+            let work = works[id]!
+            conclude(id, .cancelled)
+            for lease in work.liveLeases { revoke(work.id(of: lease), of: lease.worker) }
         }
         runs[id]!.state = .cancelled
         activeRuns.removeSorted(id)

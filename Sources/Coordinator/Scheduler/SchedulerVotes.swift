@@ -26,13 +26,15 @@ extension Scheduler {
     /// Counting reads every vote, and finds out which of them have to be made again.
     private mutating func countAgain(_ finish: WorkID) {
         guard works[finish]!.voted != nil else { return }  // is being counted
-        if let lease = works[finish]!.lease {
+        let work = works[finish]!
+        for lease in work.state == .leased ? work.liveLeases : work.lease.map({ [$0] }) ?? [] {
             let end = LeaseEnd.revoked("its votes were damaged on the coordinator's disk")
-            actions.append(.persist(.leaseEnded(Lease(work: finish, epoch: lease.epoch), lease.worker, end)))
-            if !lease.hasLapsed { revoke(Lease(work: finish, epoch: lease.epoch), of: lease.worker) }
+            actions.append(.persist(.leaseEnded(work.id(of: lease), lease.worker, end)))
+            if !lease.hasLapsed { revoke(work.id(of: lease), of: lease.worker) }
         }
         leave(finish)
         works[finish]!.lease = nil
+        works[finish]!.backup = nil
         works[finish]!.state = .voting
         works[finish]!.voted = nil
         actions.append(.persist(.workVoting(finish)))

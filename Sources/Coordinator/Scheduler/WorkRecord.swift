@@ -19,7 +19,7 @@ package enum RefusalCause: String, Hashable, Sendable {
 ///     ready, leased -> voting       (finish) its votes were found damaged; they are counted, if need be made, again
 ///     ready   -> leased             a worker has it
 ///     leased  -> ready              the lease ran out, was given back, or the work failed there
-///     leased, ready -> done         a result under the latest epoch was accepted
+///     leased, ready -> done         a result was accepted, under a lease that runs or has lapsed as the latest
 ///     leased, ready -> refused      its input is at fault, or it failed too often
 ///     waiting -> refused            what it needs was refused
 ///     anything but done and refused -> cancelled
@@ -33,7 +33,7 @@ package enum WorkState: Hashable, Sendable {
     case ready
     /// A worker has a lease that has not run out.
     case leased
-    /// A result was accepted, under the work's latest epoch.
+    /// A result was accepted.
     case done
     /// Ended without a result; the message is in the store.
     case refused(RefusalCause)
@@ -63,8 +63,11 @@ package enum WorkState: Hashable, Sendable {
 ///
 /// It *runs* until `expiresMilliseconds`; each sign of life of its worker moves that on. When it runs out it has
 /// *lapsed*: the work is ready for anyone, and whoever is quicker has it: another worker, by a new epoch, or the old
-/// one, by a sign of life that revives the lease. So a laptop that slept goes on with what it has, and no work is ever
-/// under two epochs that both count. A lease that its worker gave back is forgotten and cannot be revived.
+/// one, by a sign of life that revives the lease. So a laptop that slept goes on with what it has. A lease that its
+/// worker gave back is forgotten and cannot be revived; nor can one that is not the latest on its work.
+///
+/// While it runs, a *backup* may run beside it (SchedulerBackups.swift): a lease with an epoch of its own, the only
+/// case in which two count. The first result ends the other.
 package struct LeaseRecord: Sendable {
     package let worker: WorkerName
     package let epoch: UInt64
@@ -85,8 +88,9 @@ package struct LeaseRecord: Sendable {
         self.expiresMilliseconds = expiresMilliseconds
     }
 
+    /// The rate counts from the last word before the first step: preparing takes as long as it takes.
     mutating func note(_ progress: LeaseProgress, at nowMilliseconds: Int64) {
-        if self.progress == nil {
+        if self.progress == nil || progress.iteration <= firstIteration && progress.fraction <= firstFraction {
             firstIteration = progress.iteration
             firstFraction = progress.fraction
             firstMilliseconds = nowMilliseconds
@@ -111,6 +115,8 @@ package struct WorkRecord: Sendable {
     package var epoch: UInt64 = 0
     /// The latest lease while it runs or has lapsed; nil when it was given back, or the work is final.
     package var lease: LeaseRecord?
+    /// A second lease, only while the first one runs.
+    package var backup: LeaseRecord?
     /// How often it failed.
     package var failureCount = 0
     /// How often in a row a lease ran out without a checkpoint in between.
@@ -129,6 +135,8 @@ package struct WorkRecord: Sendable {
     package var voted: BlobReference?
     /// Who holds the prepared volume, because it made the votes (predict only).
     package var doneBy: WorkerName?
+    /// The epoch under which the result was accepted.
+    package var doneEpoch: UInt64?
 
     package init(id: WorkID, run: RunID, stage: WorkStage, index: Int, state: WorkState) {
         self.id = id
@@ -139,6 +147,14 @@ package struct WorkRecord: Sendable {
     }
 
     package static let checkpointsMax = 3
+
+    /// The leases under which something would be accepted now.
+    package var liveLeases: [LeaseRecord] {
+        guard state == .leased, let lease else { return [] }
+        return [lease] + (backup.map { [$0] } ?? [])
+    }
+
+    func id(of lease: LeaseRecord) -> Lease { Lease(work: id, epoch: lease.epoch) }
 
     /// Where training goes on.
     package var checkpoint: Checkpoint? { checkpoints.last }
@@ -171,6 +187,8 @@ package struct WorkerRecord: Sendable {
     package var isConnected: Bool
     package var isIdle = false
     package var lastSeenMilliseconds: Int64
+    /// How many times as long as usual its latest work took.
+    package var slowness = 1.0
 
     package init(name: WorkerName, facts: WorkerFacts, isConnected: Bool, lastSeenMilliseconds: Int64) {
         self.name = name

@@ -2,14 +2,16 @@ import Protocol
 
 /// What a worker may do with blobs: read what its leases name, upload while it has one. It never sees another run's
 /// images, and one that lost its lease cannot fill the disk.
-struct LeaseAccess {
+package struct LeaseAccess {
+    package init() {}
+
     /// The leases it was given, with what each one reads once that has been asked for.
     private var readable: [Lease: Set<ContentDigest>?] = [:]
 
-    mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
+    package mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
 
     /// Why this worker does not get what it asks for; nil when it may have it.
-    mutating func refusal(of message: Message, from name: WorkerName, by scheduler: Scheduler) -> Refusal? {
+    package mutating func refusal(of message: Message, from name: WorkerName, by scheduler: Scheduler) -> Refusal? {
         for lease in readable.keys where !scheduler.isHeld(lease, by: name) { readable[lease] = nil }
         guard case .blobGet(let digest, _, _) = message else {
             return readable.isEmpty

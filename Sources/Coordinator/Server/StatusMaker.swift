@@ -43,7 +43,7 @@ struct StatusMaker {
             events: events?.map {
                 StatusReport.Event(
                     time: WallClock.text(ofSeconds: Double($0.wallMilliseconds) / 1000), run: $0.run?.value,
-                    message: $0.message)
+                    piece: $0.piece, message: $0.message)
             })
     }
 
@@ -111,24 +111,26 @@ struct StatusMaker {
     // MARK: - Workers
 
     private func describe(_ worker: WorkerRecord) -> StatusReport.Worker {
-        let held = scheduler.leased.first { scheduler.works[$0]!.lease!.worker == worker.name }
+        let held = scheduler.leased.lazy.compactMap { id -> (WorkRecord, LeaseRecord)? in
+            let work = scheduler.works[id]!
+            return work.liveLeases.first { $0.worker == worker.name }.map { (work, $0) }
+        }.first
         return StatusReport.Worker(
             name: worker.name, build: worker.facts.build, device: worker.facts.device,
             threadCount: worker.facts.threadCount, isConnected: worker.isConnected,
-            silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000, work: held.map(task))
+            silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000,
+            work: held.map { task($0, under: $1) })
     }
 
-    private func task(_ id: WorkID) -> StatusReport.WorkerTask {
-        let work = scheduler.works[id]!
+    private func task(_ work: WorkRecord, under lease: LeaseRecord) -> StatusReport.WorkerTask {
         let name: String
         switch work.stage {
         case .train: name = "replica-\(work.index)"
         case .calibrate: name = "calibration"
         case .predict, .finish: name = scheduler.runs[work.run]!.request.volumes[work.index].name
         }
-        let lease = work.lease!
         return StatusReport.WorkerTask(
-            run: work.run.value, stage: "\(work.stage)", name: name, epoch: work.epoch,
+            run: work.run.value, stage: "\(work.stage)", name: name, epoch: lease.epoch,
             fraction: finite(lease.progress?.fraction) ?? 0,
             seconds: Double(nowMilliseconds - lease.grantedMilliseconds) / 1000, note: lease.progress?.note)
     }

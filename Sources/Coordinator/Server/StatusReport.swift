@@ -94,6 +94,9 @@ public struct StatusReport: Codable, Sendable {
     public struct Event: Codable, Sendable {
         public var time: String
         public var run: UInt64?
+        /// "replica-3", "calibration", a volume's name; absent where it is about no piece of work.
+        public var piece: String?
+        /// Under which lease, who, what and why: "work 4 epoch 2 leased to lab7:311, from iteration 400".
         public var message: String
     }
 }

@@ -80,7 +80,10 @@ package final class Store {
             try database.run(
                 "UPDATE runs SET state = 'ended', ended_ms = ? WHERE id = ?", .integer(wallMilliseconds), id(run))
         case .runCancelled(let run): try cancel(run, wallMilliseconds)
-        case .leaseGranted(let lease, let worker): try insertLease(lease, worker, wallMilliseconds)
+        case .leaseGranted(let lease, let worker, _):
+            try insertLease(lease, worker, beside: 0, wallMilliseconds)
+        case .backupGranted(let lease, let worker, _, _):
+            try insertLease(lease, worker, beside: 1, wallMilliseconds)
         case .leaseEnded(let lease, let worker, let end): try endLease(lease, worker, end, wallMilliseconds)
         case .leaseRevived(let lease, let worker): try reviveLease(lease, worker, wallMilliseconds)
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
@@ -180,7 +183,7 @@ extension StoreChange {
         case .runReopened: return "reopen"
         case .runEnded: return "finish"
         case .runCancelled: return "cancel"
-        case .leaseGranted: return "lease"
+        case .leaseGranted, .backupGranted: return "lease"
         case .leaseEnded: return "release"
         case .leaseRevived: return "revive"
         case .checkpointAccepted: return "checkpoint"
@@ -203,8 +206,9 @@ extension StoreChange {
         switch self {
         case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run):
             return (run, nil, nil, nil)
-        case .leaseGranted(let lease, let worker), .leaseEnded(let lease, let worker, _),
-            .leaseRevived(let lease, let worker), .checkpointAccepted(let lease, let worker, _, _),
+        case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
+            .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
+            .checkpointAccepted(let lease, let worker, _, _),
             .metricsAccepted(let lease, let worker, _), .messageRefused(let lease, let worker, _):
             return (nil, lease.work, lease.epoch, worker)
         case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)

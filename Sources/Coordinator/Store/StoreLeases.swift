@@ -3,10 +3,16 @@ import Protocol
 // Leases, and what comes in under them.
 
 extension Store {
-    func insertLease(_ lease: Lease, _ worker: WorkerName, _ wallMilliseconds: Int64) throws {
+    /// - Parameter runningCount: how many leases run on the work already: none, or for a backup one.
+    func insertLease(
+        _ lease: Lease, _ worker: WorkerName, beside runningCount: Int64, _ wallMilliseconds: Int64
+    ) throws {
         let changed = try database.run(
-            "UPDATE works SET state = 'leased', epoch = ?1, changed_ms = ?2 WHERE id = ?3 AND epoch < ?1 "
-                + "AND state = 'ready'", .bits(lease.epoch), .integer(wallMilliseconds), id(lease.work))
+            """
+            UPDATE works SET state = 'leased', epoch = ?1, changed_ms = ?2 WHERE id = ?3 AND epoch < ?1
+                AND state = CASE ?4 WHEN 0 THEN 'ready' ELSE 'leased' END
+                AND (SELECT count(*) FROM leases WHERE work = ?3 AND outcome IS NULL) = ?4
+            """, .bits(lease.epoch), .integer(wallMilliseconds), id(lease.work), .integer(runningCount))
         try require(changed, lease, "a lease")
         try database.run(
             "INSERT INTO leases(work, epoch, worker, granted_ms) VALUES(?, ?, ?, ?)", id(lease.work),
@@ -14,17 +20,22 @@ extension Store {
     }
 
     func endLease(_ lease: Lease, _ worker: WorkerName, _ end: LeaseEnd, _ wallMilliseconds: Int64) throws {
-        try database.run(
-            "UPDATE leases SET outcome = ?, ended_ms = ? WHERE work = ? AND epoch = ? AND worker = ?",
-            .text(end.word), .integer(wallMilliseconds), id(lease.work), .bits(lease.epoch), .text(worker))
+        let ended = try database.run(
+            """
+            UPDATE leases SET outcome = ?, ended_ms = ? WHERE work = ? AND epoch = ? AND worker = ?
+                AND (outcome IS NULL OR outcome IN ('lapsed', 'not held'))
+            """, .text(end.word), .integer(wallMilliseconds), id(lease.work), .bits(lease.epoch), .text(worker))
+        try require(ended, lease, "an end")
         var failed: Int64 = 0
         if case .failed = end { failed = 1 }
+        // With another lease running, the work stays leased.
         let changed = try database.run(
             """
-            UPDATE works SET state = 'ready', failures = failures + ?1, losses = losses + ?2, changed_ms = ?3
-            WHERE id = ?4 AND epoch = ?5 AND state IN ('leased', 'ready')
-            """, .integer(failed), .integer(end == .lapsed ? 1 : 0), .integer(wallMilliseconds), id(lease.work),
-            .bits(lease.epoch))
+            UPDATE works SET failures = failures + ?1, losses = losses + ?2, changed_ms = ?3,
+                state = CASE WHEN EXISTS(SELECT 1 FROM leases WHERE work = ?4 AND outcome IS NULL)
+                    THEN 'leased' ELSE 'ready' END
+            WHERE id = ?4 AND state IN ('leased', 'ready')
+            """, .integer(failed), .integer(end == .lapsed ? 1 : 0), .integer(wallMilliseconds), id(lease.work))
         try require(changed, lease, "an end")
     }
 
@@ -35,8 +46,8 @@ extension Store {
             .integer(wallMilliseconds), id(lease.work))
     }
 
-    /// The epoch check inside the transaction: the lease is the latest on its work, the work is not final, and the
-    /// lease was not given back.
+    /// The epoch check inside the transaction: the work is not final, and the lease runs, or is the latest on its work
+    /// and has lapsed.
     private func requireCurrent(
         _ lease: Lease, _ worker: WorkerName, _ what: String, outcome: String?, _ wallMilliseconds: Int64
     ) throws {
@@ -44,8 +55,8 @@ extension Store {
             """
             UPDATE leases SET outcome = ?1, ended_ms = CASE WHEN ?1 IS NULL THEN NULL ELSE ?2 END
             WHERE work = ?3 AND epoch = ?4 AND worker = ?5
-                AND (outcome IS NULL OR outcome IN ('lapsed', 'not held'))
-                AND EXISTS(SELECT 1 FROM works WHERE id = ?3 AND epoch = ?4 AND state IN ('leased', 'ready'))
+                AND EXISTS(SELECT 1 FROM works WHERE id = ?3 AND state IN ('leased', 'ready')
+                    AND (leases.outcome IS NULL OR leases.outcome IN ('lapsed', 'not held') AND works.epoch = ?4))
             """, .optional(outcome), .integer(wallMilliseconds), id(lease.work), .bits(lease.epoch), .text(worker))
         try require(changed, lease, what)
     }

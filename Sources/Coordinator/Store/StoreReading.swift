@@ -4,6 +4,8 @@ import Protocol
 package struct AuditEvent: Hashable, Sendable {
     package var wallMilliseconds: Int64
     package var run: RunID?
+    /// "replica-3", "calibration", a volume's name; nil where it is about no piece of work.
+    package var piece: String?
     package var message: String
 }
 
@@ -72,6 +74,7 @@ extension Store {
             where: "JOIN works w ON w.id = work AND w.stage IN ('train', 'predict')")
         let checkpoints = try recoverCheckpoints()
         let metrics = try recoverMetrics()
+        let (running, doneEpochs) = try recoverLeases()
         try database.query(
             """
             SELECT w.id, w.run, w.stage, w.position, w.state, w.epoch, failures, losses, cause, done_by,
@@ -94,13 +97,17 @@ extension Store {
                     role: "voted", name: row.text(12), digest: digest, byteCount: row.bits(11))
             }
             let outcome = row.optionalText(14)
-            if let worker = row.optionalText(13), work.state == .leased || work.state == .ready,
-                outcome == nil || outcome == "lapsed" || outcome == "not held"
+            if work.state == .leased, let leases = running[work.id] {
+                work.lease = leases.first
+                work.backup = leases.count > 1 ? leases.last : nil
+            } else if let worker = row.optionalText(13), work.state == .ready,
+                outcome == "lapsed" || outcome == "not held"
             {
                 work.lease = LeaseRecord(
                     worker: worker, epoch: work.epoch, grantedMilliseconds: 0, expiresMilliseconds: 0)
-                work.lease!.hasLapsed = outcome != nil
+                work.lease!.hasLapsed = true
             }
+            work.doneEpoch = doneEpochs[work.id]
             work.outputs = outputs[Key(work.id.value, 0)] ?? []
             work.checkpoints = checkpoints[work.id] ?? []
             if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(bitPattern: Int64(work.index)))] }
@@ -130,6 +137,28 @@ extension Store {
         case "cancelled": return .cancelled
         default: return .refused(cause.flatMap(RefusalCause.init(rawValue:)) ?? .failed)
         }
+    }
+
+    /// The leases that run, in order of their epochs, and the epochs under which works were done.
+    private func recoverLeases() throws -> (running: [WorkID: [LeaseRecord]], doneEpochs: [WorkID: UInt64]) {
+        var running: [WorkID: [LeaseRecord]] = [:]
+        var doneEpochs: [WorkID: UInt64] = [:]
+        try database.query(
+            """
+            SELECT l.work, l.epoch, worker, outcome IS NULL FROM leases l JOIN works w ON w.id = l.work
+            WHERE outcome IS NULL OR outcome = 'done' AND w.state = 'done' ORDER BY l.work, l.epoch
+            """
+        ) {
+            let (work, epoch) = (WorkID($0.bits(0)), $0.bits(1))
+            if $0.integer(3) == 0 {
+                doneEpochs[work] = epoch
+            } else {
+                running[work, default: []].append(
+                    LeaseRecord(
+                        worker: $0.text(2), epoch: epoch, grantedMilliseconds: 0, expiresMilliseconds: 0))
+            }
+        }
+        return (running, doneEpochs)
     }
 
     private func recoverCheckpoints() throws -> [WorkID: [Checkpoint]] {
@@ -174,14 +203,9 @@ extension Store {
             """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
         ) { row in
             let stage = try stage(row.text(1))
-            let name: String
-            switch stage {
-            case .train: name = "replica-\(row.int(2))"
-            case .calibrate: name = "calibration"
-            case .predict, .finish: name = row.text(5)
-            }
             let output = RunOutput(
-                stage: stage, name: name, state: row.text(3) == "done" ? .done : .refused, outputs: [],
+                stage: stage, name: Self.pieceName(stage, row, position: 2, shard: 5),
+                state: row.text(3) == "done" ? .done : .refused, outputs: [],
                 report: row.text(4))
             found.append((WorkID(row.bits(0)), output))
         }
@@ -226,15 +250,28 @@ extension Store {
         var found: [AuditEvent] = []
         try database.query(
             """
-            SELECT time_ms, run, message FROM events WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT ?2
+            SELECT time_ms, e.run, message, stage, w.position, s.name
+            FROM events e LEFT JOIN works w ON w.id = e.work
+            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            WHERE ?1 IS NULL OR e.run = ?1 ORDER BY e.id DESC LIMIT ?2
             """, run.map(id) ?? .null, .integer(Int64(countMax))
-        ) {
+        ) { row in
+            let stage = try row.optionalText(3).map { try self.stage($0) }
             found.append(
                 AuditEvent(
-                    wallMilliseconds: $0.integer(0),
-                    run: $0.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) }, message: $0.text(2)))
+                    wallMilliseconds: row.integer(0),
+                    run: row.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) },
+                    piece: stage.map { Self.pieceName($0, row, position: 4, shard: 5) }, message: row.text(2)))
         }
         return found.reversed()
+    }
+
+    private static func pieceName(_ stage: WorkStage, _ row: SQLRow, position: Int32, shard: Int32) -> String {
+        switch stage {
+        case .train: return "replica-\(row.int(position))"
+        case .calibrate: return "calibration"
+        case .predict, .finish: return row.text(shard)
+        }
     }
 
     /// Every blob that a run needs.

@@ -1,0 +1,134 @@
+import Protocol
+
+// Stragglers: one slow worker must not hold up a run. An idle worker for whom nothing is ready may do the slow one's
+// work a second time, under a lease of its own, the backup. Both are right to work: a piece of work gives the same
+// bytes whoever does it. Whichever result is committed first is the result; in the same turn the other lease ends,
+// and what comes under it afterwards is refused like everything stale. A training's backup goes on from the last
+// checkpoint; as soon as it has saved one beyond what the other has reached, the replica has moved and the other lease
+// ends. When the first lease is lost, the backup takes its place. A work has at most one backup.
+
+extension Scheduler {
+    /// Works of other stages than training count as one step.
+    private struct Pace {
+        /// Milliseconds for a step, judged by what has been done so far.
+        var stepMilliseconds: Double
+        /// Milliseconds to the end, at this pace.
+        var leftMilliseconds: Double
+    }
+
+    /// Samples of how long works take, kept for each stage of a run.
+    private static let pacesMax = 31
+
+    /// The work on which an idle worker helps most; nil where nobody is slow enough, or little is known yet.
+    func chooseBackup(for name: WorkerName, at nowMilliseconds: Int64) -> (WorkID, why: String)? {
+        var best: (work: WorkID, why: String, gain: Double)?
+        for id in leased {
+            let work = works[id]!
+            guard work.backup == nil, let lease = work.lease, lease.worker != name,
+                !isAvoided(id, by: name, at: nowMilliseconds),
+                let pace = pace(of: lease, on: work, at: nowMilliseconds),
+                let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
+            else { continue }
+            let steps = work.stage == .train ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
+            let afresh = steps * usual * workers[name]!.slowness
+            let gain = pace.leftMilliseconds * configuration.backupShare - afresh
+            guard gain > 0, gain > best?.gain ?? 0 else { continue }
+            let percent = Int(100 * usual / pace.stepMilliseconds)
+            let why = "epoch \(lease.epoch) of \(lease.worker) goes at \(percent) % of the usual pace"
+            best = (id, why, gain)
+        }
+        return best.map { ($0.work, $0.why) }
+    }
+
+    private func stepsLeft(from iteration: UInt32, of work: WorkRecord) -> UInt32 {
+        let count = runs[work.run]!.request.iterationCount
+        return count - min(iteration, count)
+    }
+
+    /// nil before there is enough to judge by.
+    private func pace(of lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64) -> Pace? {
+        guard work.stage == .train else {
+            let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
+            let fraction = min(lease.progress?.fraction ?? 0, 1)
+            // Of work that says nothing of itself: half may be done.
+            let whole = fraction > 0 ? elapsed / fraction : 2 * elapsed
+            guard let usual = usualStepMilliseconds(of: work, at: nowMilliseconds), elapsed > usual / 2 else {
+                return nil
+            }
+            return Pace(stepMilliseconds: whole, leftMilliseconds: whole - elapsed)
+        }
+        guard let progress = lease.progress, progress.iteration > lease.firstIteration else { return nil }
+        let elapsed = nowMilliseconds - lease.firstMilliseconds
+        guard elapsed >= configuration.leaseMilliseconds else { return nil }
+        let step = Double(elapsed) / Double(progress.iteration - lease.firstIteration)
+        return Pace(
+            stepMilliseconds: step, leftMilliseconds: step * Double(stepsLeft(from: progress.iteration, of: work)))
+    }
+
+    /// The median of what the same stage of the same run has taken, and takes, elsewhere.
+    private func usualStepMilliseconds(of work: WorkRecord, at nowMilliseconds: Int64) -> Double? {
+        let run = runs[work.run]!
+        var paces = run.paces[work.stage] ?? []
+        if work.stage == .train {
+            for other in run.works.prefix(run.request.replicaCount) where other != work.id {
+                for lease in works[other]!.liveLeases {
+                    if let pace = pace(of: lease, on: works[other]!, at: nowMilliseconds) {
+                        paces.append(pace.stepMilliseconds)
+                    }
+                }
+            }
+        }
+        return paces.isEmpty ? nil : paces.sorted()[(paces.count - 1) / 2]
+    }
+
+    /// A lease that ends well tells how long such work takes, and how fast its worker is.
+    mutating func notePace(of lease: Lease, at nowMilliseconds: Int64) {
+        let work = works[lease.work]!
+        guard let record = work.liveLeases.first(where: { $0.epoch == lease.epoch }) else { return }
+        var step = Double(nowMilliseconds - record.grantedMilliseconds)
+        if work.stage == .train {
+            guard let pace = pace(of: record, on: work, at: nowMilliseconds) else { return }
+            step = pace.stepMilliseconds
+        }
+        noteSlowness(of: record, on: work, stepMilliseconds: step, at: nowMilliseconds)
+        let paces = runs[work.run]!.paces[work.stage] ?? []
+        runs[work.run]!.paces[work.stage] = Array((paces + [step]).suffix(Self.pacesMax))
+    }
+
+    private mutating func noteSlowness(
+        of lease: LeaseRecord, on work: WorkRecord, stepMilliseconds: Double, at nowMilliseconds: Int64
+    ) {
+        guard let usual = usualStepMilliseconds(of: work, at: nowMilliseconds), usual > 0 else { return }
+        workers[lease.worker]?.slowness = max(0.1, stepMilliseconds / usual)
+    }
+
+    // MARK: - One of two ends
+
+    /// Takes an ended lease off a work that has two; the other one goes on.
+    mutating func dropOne(_ lease: Lease) {
+        if works[lease.work]!.lease?.epoch == lease.epoch { works[lease.work]!.lease = works[lease.work]!.backup }
+        works[lease.work]!.backup = nil
+    }
+
+    /// Ends the other lease of two, and tells its worker.
+    mutating func endOthers(than lease: Lease, because why: String, at nowMilliseconds: Int64) {
+        let work = works[lease.work]!
+        for other in work.liveLeases where other.epoch != lease.epoch {
+            if let pace = pace(of: other, on: work, at: nowMilliseconds) {
+                noteSlowness(of: other, on: work, stepMilliseconds: pace.stepMilliseconds, at: nowMilliseconds)
+            }
+            actions.append(.persist(.leaseEnded(work.id(of: other), other.worker, .revoked(why))))
+            revoke(work.id(of: other), of: other.worker)
+            dropOne(work.id(of: other))
+        }
+    }
+
+    /// A checkpoint beyond what the other of two has reached: the replica has moved.
+    mutating func endOvertaken(by lease: Lease, _ name: WorkerName, at iteration: UInt32, _ nowMilliseconds: Int64) {
+        guard let backup = works[lease.work]!.backup, backup.epoch == lease.epoch,
+            works[lease.work]!.lease?.progress?.iteration ?? 0 < iteration
+        else { return }
+        let why = "epoch \(lease.epoch) of \(name) has overtaken it, at iteration \(iteration)"
+        endOthers(than: lease, because: why, at: nowMilliseconds)
+    }
+}
