@@ -134,11 +134,11 @@ class Audit:
         database.close()
 
     def check_works(self, database):
-        for work, state, epoch in database.execute("SELECT id, state, epoch FROM works"):
-            done = database.execute(
-                "SELECT epoch FROM leases WHERE work = ? AND outcome = 'done'", (work,)).fetchall()
-            if state != "done" or done != [(epoch,)]:
-                self.problems.append(f"work {work} is {state}, done under {done}, latest epoch {epoch}")
+        for work, state in database.execute("SELECT id, state FROM works"):
+            leases = database.execute("SELECT epoch, outcome FROM leases WHERE work = ?", (work,)).fetchall()
+            outcomes = [outcome for _, outcome in leases]
+            if state != "done" or outcomes.count("done") != 1 or None in outcomes:
+                self.problems.append(f"work {work} is {state}; its leases: {leases}")
         for run, replicas, iterations in database.execute(
                 "SELECT id, replica_count, iteration_count FROM runs WHERE kind = 'train'"):
             (count,) = database.execute("SELECT count(*) FROM metrics WHERE run = ?", (run,)).fetchone()
@@ -146,21 +146,40 @@ class Audit:
                 self.problems.append(f"run {run} has {count} figures, not {replicas * iterations}")
 
     def check_epochs(self, events):
-        """Nothing is accepted under an epoch that a newer lease has replaced, and no work is done twice."""
-        current, done = {}, set()
+        """At any moment at most one lease on a work runs, or two where the second one is a backup; nothing is accepted
+        under a lease that has ended, and no work is done twice."""
+        running, latest, done = {}, {}, set()
+        self.backups = self.moves = 0
         for work, epoch, _, message in events:
-            if work is None or epoch is None or " turned down: " in message:
+            if work is None or epoch is None:
                 continue
-            if " leased to " in message:
-                if epoch <= current.get(work, 0):
+            leased, backup, word = re.match(
+                r"work \d+ epoch \d+ (?:(leased) to \S+( as a backup)?|of \S+ (.*))", message).groups()
+            live = running.setdefault(work, set())
+            if leased:
+                if epoch <= latest.get(work, 0):
                     self.problems.append(f"work {work}: epoch {epoch} was given twice")
-                current[work] = epoch
-            elif epoch != current.get(work):
+                if len(live) != (1 if backup else 0):
+                    self.problems.append(f"beside {live}: {message}")
+                latest[work] = epoch
+                live.add(epoch)
+                self.backups += bool(backup)
+                continue
+            if word.startswith("turned down: "):
+                continue
+            # One that ran out may be revived or end well, while nobody else has the work.
+            if epoch not in live and (live or epoch != latest[work]):
                 self.problems.append(f"accepted under an old epoch: {message}")
-            if re.search(r" done: ", message):
+            if word == "revived":
+                live.add(epoch)
+            elif word.startswith("done: "):
                 if work in done:
                     self.problems.append(f"done twice: {message}")
                 done.add(work)
+                live.clear()
+            elif re.match(r"(lapsed|not held|drained|failed|revoked): ", word):
+                live.discard(epoch)
+                self.moves += "has overtaken it" in word
 
     def check_acknowledged(self, cluster, events):
         """What a worker was told is safe, the coordinator knows, however often it was killed."""
@@ -246,7 +265,7 @@ def storm(bench, number, kills_wanted, options, dice, figures):
         problems.append(f"workers needed {worker_seconds:.1f} s to leave")
     figures["slowest leave, s"] = max(figures["slowest leave, s"], worker_seconds, coordinator_seconds)
     audit = Audit(cluster)
-    for name in ("turned_down", "lapsed", "acknowledged"):
+    for name in ("turned_down", "lapsed", "acknowledged", "backups", "moves"):
         figures[name] += getattr(audit, name)
     found = digests(run, masks)
     for name in sorted(set(bench.expected) | set(found)):
@@ -291,7 +310,8 @@ def strike(cluster, client, words, bench, dice, figures):
 
 def run_storm(bench, options, dice):
     figures = {name: 0 for name in (
-        "kills", "rounds", "turned_down", "lapsed", "acknowledged", "digests compared", "slowest leave, s")}
+        "kills", "rounds", "turned_down", "lapsed", "acknowledged", "backups", "moves", "digests compared",
+        "slowest leave, s")}
     problems = []
     while figures["kills"] < options.kills and not problems:
         problems = storm(bench, figures["rounds"], options.kills, options, dice, figures)
@@ -372,12 +392,16 @@ def query(cluster, sql, *values):
 
 def leases_of(cluster, worker):
     return query(
-        cluster, "SELECT l.work, l.epoch FROM leases l JOIN works w ON w.id = l.work AND w.epoch = l.epoch "
-        "WHERE w.state = 'leased' AND l.worker LIKE ?", f"%:{worker.pid}")
+        cluster, "SELECT work, epoch FROM leases WHERE outcome IS NULL AND worker LIKE ?", f"%:{worker.pid}")
 
 
 def replaced(cluster, leases):
-    return all(query(cluster, "SELECT epoch FROM works WHERE id = ?", work)[0][0] > epoch for work, epoch in leases)
+    """Whether they have ended so that no word of their worker revives them: with a newer one, or beside another."""
+    return all(
+        query(
+            cluster, "SELECT 1 FROM leases l JOIN works w ON w.id = l.work WHERE l.work = ? AND l.epoch = ? AND "
+            "l.outcome IS NOT NULL AND (w.epoch > l.epoch OR l.outcome = 'revoked')", work, epoch)
+        for work, epoch in leases)
 
 
 def run_absence(bench, options, dice):
