@@ -153,27 +153,6 @@ typedef struct {
     quintet_plan plan;
 } pack_job;
 
-// One pair of blocks of a blocked convolution: [27][16 in][16 out], in and out by direction. Channels that pad a block
-// keep the zeros of the buffer's allocation: nothing else is ever written there.
-static void pack_pair_task(void *context, int pair) {
-    const pack_job *job = context;
-    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, taps = k * k * k, forward = job->direction == QUINTET_FORWARD;
-    int fine_blocks = quintet_blocks(fine), coarse_blocks = quintet_blocks(coarse);
-    int fine_block = forward ? pair % fine_blocks : pair / coarse_blocks;
-    int coarse_block = forward ? pair / fine_blocks : pair % coarse_blocks;
-    for (int i = 0; i < 16; i++) {
-        int in = quintet_channel(fine, fine_block * 16 + i);
-        for (int o = 0; o < 16 && in >= 0; o++) {
-            int out = quintet_channel(coarse, coarse_block * 16 + o);
-            if (out < 0) continue;
-            const float *from = job->weights + ((long)out * fine.channels + in) * taps;
-            float *to = job->packed + (long)pair * taps * 256 + (forward ? i * 16 + o : o * 16 + i);
-            for (int t = 0; t < taps; t++) to[t * 256] = from[t];
-        }
-    }
-}
-
 static void pack_task(void *context, int o) {
     const pack_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
@@ -202,15 +181,8 @@ void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolu
         memcpy(packed, weights, sizeof(float) * k * k * k * outs * convolution->fine.channels);
         return;
     }
-    if (quintet_uses_winograd(convolution) && !quintet_winograd_has_few_tiles(convolution)) {
-        kernels()->transform_weights(pool, convolution, direction, weights, packed);
-        return;
-    }
-    if (job.plan == PLAN_BLOCKED)
-        quintet_pool_run(pool, quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse), pack_pair_task,
-                         &job);
-    else
-        quintet_pool_run(pool, outs, pack_task, &job);
+    if (job.plan == PLAN_BLOCKED) kernels()->pack_weights(pool, convolution, direction, weights, packed);
+    else quintet_pool_run(pool, outs, pack_task, &job);
 }
 
 size_t quintet_statistics_floats(quintet_layout layout) {

@@ -117,6 +117,7 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         if (quintet_uses_winograd_gradient(convolution)) {
             quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
             quintet_pool_run(pool, job.slots, task, &job);
+            quintet_pool_run(pool, POINTS, winograd_slots_task, &job);
             quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
             return;
         }

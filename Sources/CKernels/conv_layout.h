@@ -73,8 +73,8 @@ typedef struct {
                      float *, int);
     void (*convolve_transposed)(quintet_pool *, const quintet_convolution *, const float *, const float *,
                                 const float *, float *, int);
-    /// Packs for Winograd; the other packings are plain copies.
-    void (*transform_weights)(quintet_pool *, const quintet_convolution *, int, const float *, float *);
+    /// Of blocked tensors.
+    void (*pack_weights)(quintet_pool *, const quintet_convolution *, int, const float *, float *);
     void (*weight_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *,
                             float *);
     void (*bias_gradient)(quintet_pool *, quintet_layout, const float *, double *, float *);

@@ -11,6 +11,7 @@
 #include "conv_planar.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
+#include "conv_pack.h"
 #include "conv_fast.h"
 #include "norm_fast.h"
 #include "loss_fast.h"
@@ -19,7 +20,7 @@
 const quintet_kernels quintet_kernels_avx2 = {
     .convolve = fast_convolve,
     .convolve_transposed = fast_convolve_transposed,
-    .transform_weights = fast_transform_weights,
+    .pack_weights = fast_pack_weights,
     .weight_gradient = fast_weight_gradient,
     .bias_gradient = fast_bias_gradient,
     .norm_statistics = fast_norm_statistics,

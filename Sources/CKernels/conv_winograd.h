@@ -333,26 +333,38 @@ INLINE void add_taps(const gradient_job *job, int pair, int c, const float *poin
     v16 taps[27];
     if (job->convolution->stride == 1) taps_of_points_1(points, step, taps);
     else taps_of_points_2(points, step, taps);
+    v16 low[16], high[16];
+    for (int t = 0; t < 16; t++) low[t] = taps[t], high[t] = taps[11 + t];
+    transpose_16(low);
+    transpose_16(high);
     for (int l = 0; l < 16; l++) {
         int out = quintet_channel(coarse, pair / ins * 16 + l);
         if (out < 0) continue;
+        // The two vectors overlap: where they do, both are the same sum.
         float *gradient = job->gradient + ((long)out * fine.channels + channel) * 27;
-        for (int t = 0; t < 27; t++) gradient[t] += taps[t][l];
+        v16 first = LOAD_ANY(gradient) + low[l], last = LOAD_ANY(gradient + 11) + high[l];
+        STORE_ANY(gradient, first);
+        STORE_ANY(gradient + 11, last);
     }
 }
 
-// One input channel of one pair of blocks; slots are added in their order first.
+// Adds the slots of one point, in their order, to the first.
+static void winograd_slots_task(void *context, int point) {
+    const gradient_job *job = context;
+    const long floats = quintet_blocks(job->convolution->fine) * quintet_blocks(job->convolution->coarse) * 256L;
+    float *sums = job->scratch + point * floats;
+    for (int slot = 1; slot < job->slots; slot++) {
+        const float *from = sums + slot * POINTS * floats;
+        for (long i = 0; i < floats; i += 16) STORE(sums + i, LOAD(sums + i) + LOAD(from + i));
+    }
+}
+
+// One input channel of one pair of blocks.
 static void winograd_gradient_sum_task(void *context, int index) {
     const gradient_job *job = context;
     const int pairs = quintet_blocks(job->convolution->fine) * quintet_blocks(job->convolution->coarse);
     int pair = index / 16, c = index % 16;
-    v16 points[POINTS];
-    for (int k = 0; k < POINTS; k++) {
-        const float *from = job->scratch + ((long)k * pairs + pair) * 256 + c * 16;
-        points[k] = LOAD(from);
-        for (int slot = 1; slot < job->slots; slot++) points[k] += LOAD(from + (long)slot * POINTS * pairs * 256);
-    }
-    add_taps(job, pair, c, (const float *)points, 16);
+    add_taps(job, pair, c, job->scratch + pair * 256L + c * 16, pairs * 256L);
 }
 
 // G of F(4,3), or of stride 2: three taps to six points.
@@ -397,41 +409,6 @@ INLINE void transform_taps(const int stride, const v16 *g, float *points, long s
 }
 SEPARATE void transform_taps_1(const v16 *g, float *points, long step) { transform_taps(1, g, points, step); }
 SEPARATE void transform_taps_2(const v16 *g, float *points, long step) { transform_taps(2, g, points, step); }
-
-typedef struct {
-    const quintet_convolution *convolution;
-    int direction;
-    const float *weights;
-    float *packed;
-} transform_job;
-
-// G: the 27 taps of one input channel and one block of 16 output channels ("in" and "out" by direction) to 144 points.
-static void transform_weights_task(void *context, int index) {
-    const transform_job *job = context;
-    int forward = job->direction == QUINTET_FORWARD;
-    quintet_layout in = forward ? job->convolution->fine : job->convolution->coarse;
-    quintet_layout out = forward ? job->convolution->coarse : job->convolution->fine;
-    const int ins = quintet_blocks(in), outs = quintet_blocks(out), c = index % (ins * 16), o = index / (ins * 16);
-    int channel = quintet_channel(in, c);
-    v16 g[27];
-    memset(g, 0, sizeof g);
-    for (int l = 0; channel >= 0 && l < 16; l++) {
-        int other = quintet_channel(out, o * 16 + l);
-        if (other < 0) continue;
-        long place = forward ? (long)other * in.channels + channel : (long)channel * out.channels + other;
-        for (int tap = 0; tap < 27; tap++) g[tap][l] = job->weights[place * 27 + (forward ? tap : 26 - tap)];
-    }
-    float *to = job->packed + ((long)o * ins * 16 + c) * 16;
-    if (job->convolution->stride == 1) transform_taps_1(g, to, quintet_winograd_step(ins, outs));
-    else transform_taps_2(g, to, quintet_winograd_step(ins, outs));
-}
-
-static void fast_transform_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
-                                   const float *weights, float *packed) {
-    transform_job job = {convolution, direction, weights, packed};
-    int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(convolution->coarse);
-    quintet_pool_run(pool, fine * coarse * 16, transform_weights_task, &job);
-}
 
 // Few tiles: the points of all of them lie block by block, [block][POINTS][tile][16]; `step` is from point to point.
 typedef struct {

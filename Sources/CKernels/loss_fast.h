@@ -219,9 +219,7 @@ static void fast_dice_cross_entropy(quintet_pool *pool, quintet_layout layout, c
     quintet_pool_run(pool, layout.depth, loss_gradient_task, &job);
 }
 
-static void softmax_task(void *context, int d) {
-    const loss_job *job = context;
-    const quintet_layout layout = job->layout;
+INLINE void softmax_plane(const loss_job *job, quintet_layout layout, int d) {
     for (int h = 0; h < job->height; h++)
         for (int w = 0; w < job->width; w += 16) {
             v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), chosen = SPLAT(0);
@@ -232,8 +230,19 @@ static void softmax_task(void *context, int d) {
             }
             v16 p = chosen / total;
             float *to = job->probability + ((long)d * job->height + h) * job->width + w;
-            for (int i = 0; i < 16 && w + i < job->width; i++) to[i] = p[i];
+            if (w + 16 <= job->width) STORE_ANY(to, p);
+            else for (int i = 0; w + i < job->width; i++) to[i] = p[i];
         }
+}
+static void softmax_task(void *context, int d) {
+    const loss_job *job = context;
+    quintet_layout layout = job->layout;
+    if (layout.planar && layout.channels == 2) {
+        layout.planar = 1, layout.channels = 2;
+        softmax_plane(job, layout, d);
+    } else {
+        softmax_plane(job, layout, d);
+    }
 }
 
 static void fast_softmax(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
