@@ -1,12 +1,13 @@
 // Direct convolution of blocked tensors: a strip of voxels times 16 output channels is held in registers while taps and
 // input channels stream by. Included once per instruction set; ROWS_MAX is the strip that fits its registers. How a
-// row is cut into strips changes no bit, for each voxel has its own sum.
+// row is cut into strips changes no bit, for each voxel has its own sum. The taps of one plane and one block of input
+// channels have a sum of their own that is added to what there is: sums of few terms round less.
 
 INLINE void strip(const int rows, const int in_step, const int out_step, const float *x, const int32_t *x_offset,
                   const float *w, const int32_t *w_offset, int taps, float *y, const float *start) {
     v16 sum[ROWS_MAX];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) sum[r] = start ? LOAD(start) : LOAD(y + r * out_step * 16);
+    for (int r = 0; r < rows; r++) sum[r] = SPLAT(0);
     for (int t = 0; t < taps; t++) {
         const float *xp = x + x_offset[t], *wp = w + w_offset[t];
 #pragma clang loop unroll_count(UNROLL)
@@ -17,10 +18,13 @@ INLINE void strip(const int rows, const int in_step, const int out_step, const f
         }
     }
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) STORE(y + r * out_step * 16, sum[r]);
+    for (int r = 0; r < rows; r++) {
+        float *to = y + r * out_step * 16;
+        STORE(to, sum[r] + (start ? LOAD(start) : LOAD(to)));
+    }
 }
 
-// A row of `width` voxels, cut into equal strips. start: what the sums begin with, NULL to go on from y.
+// A row of `width` voxels, cut into equal strips. start: what the sums are added to, NULL for what stands in y.
 #define STRIP_CASE(R, IN, OUT) \
     case R: strip(R, IN, OUT, x, x_offset, w, w_offset, taps, y, start); break;
 #if ROWS_MAX > 6

@@ -309,7 +309,7 @@ static double power(double base, int64_t exponent) {
     return result;
 }
 
-void quintet_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
+void quintet_adam(quintet_pool *pool, size_t count, double learning_rate, double beta1, double beta2, double epsilon,
                   int64_t step, const float *gradient, float *mean, float *square, float *weights) {
     kernels()->adam(pool, count, learning_rate, beta1, beta2, epsilon, power(beta1, step), power(beta2, step),
                     gradient, mean, square, weights);

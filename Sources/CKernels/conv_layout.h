@@ -87,7 +87,7 @@ typedef struct {
     void (*dice_cross_entropy)(quintet_pool *, quintet_layout, const float *, const uint8_t *, double, double *,
                                float *, quintet_loss_figures *);
     void (*softmax)(quintet_pool *, quintet_layout, int32_t, int32_t, int32_t, const float *, int32_t, float *);
-    void (*adam)(quintet_pool *, size_t, float, float, float, float, double, double, const float *, float *,
+    void (*adam)(quintet_pool *, size_t, double, double, double, double, double, double, const float *, float *,
                  float *, float *);
 } quintet_kernels;
 

@@ -246,14 +246,14 @@ static void naive_softmax(quintet_pool *pool, quintet_layout layout, int32_t dep
             }
 }
 
-static void naive_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
-                       double power1, double power2, const float *gradient, float *mean, float *square,
+static void naive_adam(quintet_pool *pool, size_t count, double learning_rate, double beta1, double beta2,
+                       double epsilon, double power1, double power2, const float *gradient, float *mean, float *square,
                        float *weights) {
     (void)pool;
     for (size_t i = 0; i < count; i++) {
         double g = gradient[i];
-        mean[i] = (float)(mean[i] + (1.0 - beta1) * (g - mean[i]));
-        square[i] = (float)((double)beta2 * square[i] + (1.0 - beta2) * g * g);
+        mean[i] = (float)(mean[i] + (1 - beta1) * (g - mean[i]));
+        square[i] = (float)(beta2 * square[i] + (1 - beta2) * g * g);
         double root = sqrt(square[i]) / sqrt(1 - power2) + epsilon;
         weights[i] = (float)(weights[i] - learning_rate / (1 - power1) * mean[i] / root);
     }

@@ -1,9 +1,10 @@
 // Convolution of blocked tensors, 3x3x3 at stride 2, in polyphase form with Winograd. Along one axis the outputs are
 //     y[o] = E[o] w1 + O[o - 1] w0 + O[o] w2,     E and O the even and the odd voxels of the fine side,
 // where the odd voxels meet a convolution of two taps: F(4,2) in the plane, five products for four outputs where the
-// definition has eight, at the points 0, 1, -1, 2 and infinity. So an axis of four outputs has nine points: five at
-// the even places of a row of nine, mixed from the odd voxels, and at the odd places four even voxels as they are,
-// which share their weights. In depth F(2,2) takes sums that start from a shared product and so needs no way back:
+// definition has eight, at the points +-1/2, +-5/4 and infinity, which round little. So an axis of four outputs has
+// nine points: five at the even places of a row of nine, mixed from the odd voxels, and at the odd places four even
+// voxels as they are, which share their weights. In depth F(2,2) takes sums that start from a shared product and so
+// needs no way back:
 //     y[0] = O1 (w0 + w2) + (O0 - O1) w0 + E0 w1,     y[1] = O1 (w0 + w2) + (O2 - O1) w2 + E1 w1.
 // A tile of 2x4x4 outputs takes 5x9x9 = 405 products instead of 864, with 4x6x6 = 144 different weights. The
 // transposed convolution is the same with the roles of inputs and outputs exchanged, and so are weight gradients.
@@ -26,33 +27,39 @@ INLINE int parity_count(int k) { return (k / 6 < 5 ? 1 : 4) * (k % 6 < 5 ? 1 : 4
 
 // B^T of F(4,2), on places 0, step, ... 4 step.
 INLINE void parity_points(lanes *d, const int step) {
-    lanes two = LANE_SPLAT(2), three = LANE_SPLAT(3);
-    lanes d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], r = d3 - d1;
-    d[0] = FMA(two, d[0] - d2, r);
-    d[step] = FMA(-two, d1, d3 - d2);
-    d[2 * step] = FMA(two, d1, FMA(-three, d2, d3));
-    d[3 * step] = r;
-    d[4 * step] = FMA(-two, r, d[4 * step] - d2);
+    lanes a = LANE_SPLAT(NEAR_2), b = LANE_SPLAT(FAR_2), a2 = LANE_SPLAT(NEAR_2 * NEAR_2);
+    lanes b2 = LANE_SPLAT(FAR_2 * FAR_2), both = LANE_SPLAT(NEAR_2 * NEAR_2 * FAR_2 * FAR_2);
+    lanes either = LANE_SPLAT(NEAR_2 * NEAR_2 + FAR_2 * FAR_2), d0 = d[0], d2 = d[2 * step];
+    lanes p = FMA(-b2, d[step], d[3 * step]), q = FMA(-b2, d0, d2), r = FMA(-a2, d[step], d[3 * step]);
+    lanes s = FMA(-a2, d0, d2);
+    d[0] = FMA(a, q, p);
+    d[step] = FMA(-a, q, p);
+    d[2 * step] = FMA(b, s, r);
+    d[3 * step] = FMA(-b, s, r);
+    d[4 * step] = FMA(both, d0, FMA(-either, d2, d[4 * step]));
 }
 
 // A^T of F(4,2): the points at the even places of m to four values.
 INLINE void parity_values(const lanes *m, lanes *y) {
-    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4), eight = LANE_SPLAT(8);
-    lanes p = m[2] + m[4], q = m[2] - m[4];
-    y[0] = m[0] + p + m[6];
-    y[1] = FMA(two, m[6], q);
-    y[2] = FMA(four, m[6], p);
-    y[3] = FMA(eight, m[6], q) + m[8];
+    lanes a = LANE_SPLAT(NEAR_2), b = LANE_SPLAT(FAR_2), a2 = LANE_SPLAT(NEAR_2 * NEAR_2);
+    lanes b2 = LANE_SPLAT(FAR_2 * FAR_2), a3 = LANE_SPLAT(NEAR_2 * NEAR_2 * NEAR_2);
+    lanes b3 = LANE_SPLAT(FAR_2 * FAR_2 * FAR_2);
+    lanes p = m[0] + m[2], q = m[0] - m[2], r = m[4] + m[6], s = m[4] - m[6];
+    y[0] = p + r;
+    y[1] = FMA(b, s, a * q);
+    y[2] = FMA(b2, r, a2 * p);
+    y[3] = FMA(b3, s, FMA(a3, q, m[8]));
 }
 
 // A of F(4,2), between the values as they are: four values to nine points.
 INLINE void parity_spread(const lanes *y, lanes *o) {
-    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4);
-    lanes e = y[0] + y[2], f = y[1] + y[3];
-    o[0] = y[0];
-    o[2] = e + f;
-    o[4] = e - f;
-    o[6] = FMA(two, FMA(four, y[3], y[1]), FMA(four, y[2], y[0]));
+    lanes a = LANE_SPLAT(NEAR_2), b = LANE_SPLAT(FAR_2), a2 = LANE_SPLAT(NEAR_2 * NEAR_2);
+    lanes b2 = LANE_SPLAT(FAR_2 * FAR_2);
+    lanes e = FMA(a2, y[2], y[0]), f = FMA(a2, y[3], y[1]), g = FMA(b2, y[2], y[0]), h = FMA(b2, y[3], y[1]);
+    o[0] = FMA(a, f, e);
+    o[2] = FMA(-a, f, e);
+    o[4] = FMA(b, h, g);
+    o[6] = FMA(-b, h, g);
     o[8] = y[3];
     for (int k = 0; k < 4; k++) o[2 * k + 1] = y[k];
 }
@@ -213,15 +220,22 @@ static void parity_gradients(quintet_layout coarse, const float *dy, int first, 
         }
 }
 
-// sums += inputs x weights, for rows of points and all input blocks.
+// sums += inputs x weights, for rows of points and all input blocks; each block's products have a sum of their own,
+// for sums of few terms round less.
 INLINE void parity_add(const int rows, v16 *sum, const float *x, long block, const float *w, int blocks) {
-    for (int b = 0; b < blocks; b++, x += block, w += 256)
+    for (int b = 0; b < blocks; b++, x += block, w += 256) {
+        v16 own[ROWS_MAX];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) own[r] = SPLAT(0);
 #pragma clang loop unroll_count(UNROLL)
         for (int c = 0; c < 16; c++) {
             v16 weights = LOAD(w + c * 16);
 #pragma clang loop unroll(full)
-            for (int r = 0; r < rows; r++) sum[r] = FMA(SPLAT(x[r * 16 + c]), weights, sum[r]);
+            for (int r = 0; r < rows; r++) own[r] = FMA(SPLAT(x[r * 16 + c]), weights, own[r]);
         }
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) sum[r] += own[r];
+    }
 }
 INLINE void parity_store(const int rows, const v16 *sum, float *y) {
 #pragma clang loop unroll(full)

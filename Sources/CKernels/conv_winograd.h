@@ -3,6 +3,10 @@
 // 4x6x6 = 144 products instead of 864. Included once per instruction set; the lanes of a transform are channels, so its
 // vector's width (LANES) changes no bit.
 
+// F(4,3) is taken at the points 0, infinity, +-NEAR and +-FAR. Points around 1 on both sides round half as much as the
+// usual 1 and 2; these are fractions whose products and third powers are exact.
+#define NEAR (5 / 8.0)
+#define FAR (3 / 2.0)
 enum { POINTS = 144, TILE_D = 2, TILE_H = 4, TILE_W = 4 };
 typedef float lanes __attribute__((ext_vector_type(LANES)));
 typedef float any_lanes __attribute__((ext_vector_type(LANES), aligned(4)));
@@ -12,36 +16,38 @@ typedef float any_lanes __attribute__((ext_vector_type(LANES), aligned(4)));
 
 // B^T of F(4,3): six inputs to six points.
 INLINE void input_points(lanes *d) {
-    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4), five = LANE_SPLAT(5);
-    lanes p = FMA(-four, d[2], d[4]), q = FMA(-four, d[1], d[3]), r = d[4] - d[2], s = d[3] - d[1];
-    lanes first = FMA(four, d[0], FMA(-five, d[2], d[4])), last = FMA(four, d[1], FMA(-five, d[3], d[5]));
+    lanes a = LANE_SPLAT(NEAR), b = LANE_SPLAT(FAR), a2 = LANE_SPLAT(NEAR * NEAR), b2 = LANE_SPLAT(FAR * FAR);
+    lanes both = LANE_SPLAT(NEAR * NEAR * FAR * FAR), either = LANE_SPLAT(NEAR * NEAR + FAR * FAR);
+    lanes p = FMA(-b2, d[2], d[4]), q = FMA(-b2, d[1], d[3]), r = FMA(-a2, d[2], d[4]), s = FMA(-a2, d[1], d[3]);
+    lanes first = FMA(both, d[0], FMA(-either, d[2], d[4])), last = FMA(both, d[1], FMA(-either, d[3], d[5]));
     d[0] = first;
-    d[1] = p + q;
-    d[2] = p - q;
-    d[3] = FMA(two, s, r);
-    d[4] = FMA(-two, s, r);
+    d[1] = FMA(a, q, p);
+    d[2] = FMA(-a, q, p);
+    d[3] = FMA(b, s, r);
+    d[4] = FMA(-b, s, r);
     d[5] = last;
 }
 
 // A^T of F(4,3): six points to four outputs.
 INLINE void output_values(lanes *m) {
-    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4), eight = LANE_SPLAT(8);
+    lanes a = LANE_SPLAT(NEAR), b = LANE_SPLAT(FAR), a2 = LANE_SPLAT(NEAR * NEAR), b2 = LANE_SPLAT(FAR * FAR);
+    lanes a3 = LANE_SPLAT(NEAR * NEAR * NEAR), b3 = LANE_SPLAT(FAR * FAR * FAR);
     lanes p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];
     m[0] = m[0] + p + r;
-    m[3] = FMA(eight, s, q) + m[5];
-    m[2] = FMA(four, r, p);
-    m[1] = FMA(two, s, q);
+    m[3] = FMA(b3, s, FMA(a3, q, m[5]));
+    m[2] = FMA(b2, r, a2 * p);
+    m[1] = FMA(b, s, a * q);
 }
 
 // A of F(4,3): four output gradients to six points.
 INLINE void gradient_points(const lanes *y, lanes *o) {
-    lanes two = LANE_SPLAT(2), four = LANE_SPLAT(4);
-    lanes e = y[0] + y[2], f = y[1] + y[3], g = FMA(four, y[2], y[0]), h = two * FMA(four, y[3], y[1]);
+    lanes a = LANE_SPLAT(NEAR), b = LANE_SPLAT(FAR), a2 = LANE_SPLAT(NEAR * NEAR), b2 = LANE_SPLAT(FAR * FAR);
+    lanes e = FMA(a2, y[2], y[0]), f = FMA(a2, y[3], y[1]), g = FMA(b2, y[2], y[0]), h = FMA(b2, y[3], y[1]);
     o[0] = y[0];
-    o[1] = e + f;
-    o[2] = e - f;
-    o[3] = g + h;
-    o[4] = g - h;
+    o[1] = FMA(a, f, e);
+    o[2] = FMA(-a, f, e);
+    o[3] = FMA(b, h, g);
+    o[4] = FMA(-b, h, g);
     o[5] = y[3];
 }
 
@@ -210,6 +216,42 @@ static void store_tile(const direct_job *job, int block, tile_place at, const fl
     copy_box(job->out_layout, block, at, tile_size, part, job->out, 0);
 }
 
+// One point of neighbouring tiles: y = inputs x weights, or added to y unless `fresh`, for all input blocks. Each
+// block's products have a sum of their own: sums of few terms round less.
+INLINE void point_strip(const int rows, const float *x, long x_block, const float *w, long w_block, int blocks,
+                        float *y, int fresh) {
+    for (int b = 0; b < blocks; b++, x += x_block, w += w_block) {
+        v16 sum[ROWS_MAX];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) sum[r] = SPLAT(0);
+#pragma clang loop unroll_count(UNROLL)
+        for (int c = 0; c < 16; c++) {
+            v16 weights = LOAD(w + c * 16);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < rows; r++) sum[r] = FMA(SPLAT(x[r * 16 + c]), weights, sum[r]);
+        }
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) STORE(y + r * 16, fresh && b == 0 ? sum[r] : sum[r] + LOAD(y + r * 16));
+    }
+}
+#define POINT_CASE(R) case R: point_strip(R, x, x_block, w, w_block, blocks, y, fresh); break;
+SEPARATE void point_strips(int width, const float *x, long x_block, const float *w, long w_block, int blocks, float *y,
+                           int fresh) {
+    int strips = (width + ROWS_MAX - 1) / ROWS_MAX;
+    for (int s = 0, done = 0; s < strips; s++) {
+        int rows = (width - done) / (strips - s);
+        switch (rows) {
+            POINT_CASE(1) POINT_CASE(2) POINT_CASE(3) POINT_CASE(4) POINT_CASE(5) POINT_CASE(6)
+#if ROWS_MAX > 6
+            POINT_CASE(7) POINT_CASE(8) POINT_CASE(9) POINT_CASE(10) POINT_CASE(11) POINT_CASE(12)
+#endif
+        }
+        done += rows;
+        x += rows * 16;
+        y += rows * 16;
+    }
+}
+
 // One chunk of tiles, all output channels. `group` is the chunk's size; w: [POINTS][out][in * 16][16], padded.
 static void winograd_task(void *context, int index) {
     const direct_job *job = context;
@@ -220,14 +262,12 @@ static void winograd_task(void *context, int index) {
     long in_step = ((long)ins * chunk + 1) * 16, out_step = ((long)outs * chunk + 1) * 16;
     float *inputs = quintet_thread_scratch(POINTS * (in_step + out_step)), *sums = inputs + POINTS * in_step;
     inputs_of_chunk(job->in_layout, job->in, ins, first, count, chunk, inputs, in_step);
-    int32_t x_offset[WINOGRAD_BLOCKS_MAX], w_offset[WINOGRAD_BLOCKS_MAX];
-    for (int b = 0; b < ins; b++) x_offset[b] = b * chunk * 16, w_offset[b] = b * 256;
-    float start[16] __attribute__((aligned(64))) = {0};
+    float start[16] __attribute__((aligned(64)));
     long w_step = quintet_winograd_step(ins, outs);
     for (int k = 0; k < POINTS; k++)
         for (int o = 0; o < outs; o++)
-            strips_1_1(count, inputs + k * in_step, x_offset, job->w + k * w_step + (long)o * ins * 256, w_offset, ins,
-                       sums + k * out_step + (long)o * chunk * 16, start);
+            point_strips(count, inputs + k * in_step, chunk * 16, job->w + k * w_step + (long)o * ins * 256, 256, ins,
+                         sums + k * out_step + (long)o * chunk * 16, 1);
     for (int o = 0; o < outs; o++) {
         load_bias(start, job->bias, o, job->out_layout);
         for (int i = 0; i < count; i++)
@@ -281,21 +321,32 @@ static void winograd_gradient_task(void *context, int slot) {
     }
 }
 
-// At stride 2 (conv_parity.h) the weights' points are others: F(4,2) on taps 0 and 2, the middle tap as it is; in depth
-// the sums of taps 0 and 2 beside them.
+// At stride 2 (conv_parity.h) the weights' points are others: F(4,2) on taps 0 and 2 at +-NEAR_2, +-FAR_2 and infinity,
+// the middle tap as it is; in depth the sums of taps 0 and 2 beside them.
+#define NEAR_2 (1 / 2.0)
+#define FAR_2 (5 / 4.0)
+
+// What the weights' points are multiplied by: one over the product of a point's differences to the others.
+#define OF_ZERO (1 / (NEAR * NEAR * FAR * FAR))
+#define OF_NEAR (1 / (2 * NEAR * NEAR * (NEAR * NEAR - FAR * FAR)))
+#define OF_FAR (1 / (2 * FAR * FAR * (FAR * FAR - NEAR * NEAR)))
+#define OF_NEAR_2 (1 / (2 * NEAR_2 * (NEAR_2 * NEAR_2 - FAR_2 * FAR_2)))
+#define OF_FAR_2 (1 / (2 * FAR_2 * (FAR_2 * FAR_2 - NEAR_2 * NEAR_2)))
 
 // G^T of F(4,3), or of stride 2: six points to three taps.
 INLINE void taps_of_six(const int stride, const v16 *u, v16 *g) {
-    v16 sixth = SPLAT(1.0f / 6);
     if (stride == 1) {
-        v16 sum = u[1] + u[2], outer = u[3] + u[4];
-        g[0] = FMA(SPLAT(1.0f / 4), u[0], FMA(SPLAT(1.0f / 24), outer, SPLAT(-1.0f / 6) * sum));
-        g[1] = FMA(SPLAT(1.0f / 12), u[3] - u[4], sixth * (u[2] - u[1]));
-        g[2] = FMA(sixth, outer - sum, u[5]);
+        v16 first = SPLAT(OF_ZERO) * u[0], near = SPLAT(OF_NEAR), far = SPLAT(OF_FAR);
+        v16 p = near * (u[1] + u[2]), r = far * (u[3] + u[4]), q = near * (u[1] - u[2]), s = far * (u[3] - u[4]);
+        g[0] = first + p + r;
+        g[1] = FMA(SPLAT(FAR), s, SPLAT(NEAR) * q);
+        g[2] = FMA(SPLAT(FAR * FAR), r, FMA(SPLAT(NEAR * NEAR), p, u[5]));
     } else {
-        g[0] = FMA(SPLAT(0.5f), u[0] - u[1], sixth * (u[3] - u[2]));
+        v16 near = SPLAT(OF_NEAR_2), far = SPLAT(OF_FAR_2);
+        v16 p = near * (u[0] - u[1]), r = far * (u[2] - u[3]), q = near * (u[0] + u[1]), s = far * (u[2] + u[3]);
+        g[0] = p + r;
         g[1] = u[5];
-        g[2] = FMA(SPLAT(1.0f / 3), u[3], FMA(sixth, u[2], FMA(SPLAT(-0.5f), u[1], u[4])));
+        g[2] = FMA(SPLAT(FAR_2), s, FMA(SPLAT(NEAR_2), q, u[4]));
     }
 }
 
@@ -370,18 +421,19 @@ static void winograd_gradient_sum_task(void *context, int index) {
 // G of F(4,3), or of stride 2: three taps to six points.
 INLINE void six_of_taps(const int stride, const v16 *g, v16 *u) {
     if (stride == 1) {
-        v16 sum = g[0] + g[2], outer = FMA(SPLAT(4), g[2], g[0]) * SPLAT(1.0f / 24), middle = g[1] * SPLAT(1.0f / 12);
-        u[0] = g[0] * SPLAT(1.0f / 4);
-        u[1] = (sum + g[1]) * SPLAT(-1.0f / 6);
-        u[2] = (sum - g[1]) * SPLAT(-1.0f / 6);
-        u[3] = outer + middle;
-        u[4] = outer - middle;
+        v16 e = FMA(SPLAT(NEAR * NEAR), g[2], g[0]), f = SPLAT(NEAR) * g[1];
+        v16 h = FMA(SPLAT(FAR * FAR), g[2], g[0]), i = SPLAT(FAR) * g[1];
+        u[0] = SPLAT(OF_ZERO) * g[0];
+        u[1] = SPLAT(OF_NEAR) * (e + f);
+        u[2] = SPLAT(OF_NEAR) * (e - f);
+        u[3] = SPLAT(OF_FAR) * (h + i);
+        u[4] = SPLAT(OF_FAR) * (h - i);
         u[5] = g[2];
     } else {
-        u[0] = g[0] * SPLAT(0.5f);
-        u[1] = (g[0] + g[2]) * SPLAT(-0.5f);
-        u[2] = (g[2] - g[0]) * SPLAT(1.0f / 6);
-        u[3] = FMA(SPLAT(2), g[2], g[0]) * SPLAT(1.0f / 6);
+        u[0] = SPLAT(OF_NEAR_2) * FMA(SPLAT(NEAR_2), g[2], g[0]);
+        u[1] = SPLAT(OF_NEAR_2) * FMA(SPLAT(NEAR_2), g[2], -g[0]);
+        u[2] = SPLAT(OF_FAR_2) * FMA(SPLAT(FAR_2), g[2], g[0]);
+        u[3] = SPLAT(OF_FAR_2) * FMA(SPLAT(FAR_2), g[2], -g[0]);
         u[4] = g[2];
         u[5] = g[1];
     }
@@ -442,18 +494,17 @@ static void few_tiles_task(void *context, int block) {
     // An odd number of cache lines from point to point, so that they spread over the cache's sets.
     const long w_step = 17 * 16, from_block = quintet_winograd_block(job->tiles);
     float *weights = quintet_thread_scratch(2 * POINTS * w_step + from_block), *sums = weights + 2 * POINTS * w_step;
-    float start[16] __attribute__((aligned(64))) = {0};
-    const int32_t x_offset[2] = {0, (int32_t)from_block}, w_offset[2] = {0, (int32_t)(POINTS * w_step)};
+    float start[16] __attribute__((aligned(64)));
     const int together = job->tiles <= 32 ? 2 : 1;
     for (int b = 0; b < direct->in_blocks; b += together) {
         int count = direct->in_blocks - b < together ? 1 : together;
         const float *inputs = job->inputs + b * from_block;
         for (int i = 0; i < count; i++)
             transform_pair(direct->w + ((long)block * direct->in_blocks + b + i) * 27 * 256, direct->flipped,
-                           weights + w_offset[i], w_step);
+                           weights + i * POINTS * w_step, w_step);
         for (int k = 0; k < POINTS; k++)
-            strips_1_1(job->tiles, inputs + k * job->step, x_offset, weights + k * w_step, w_offset, count,
-                       sums + k * job->step, b == 0 ? start : NULL);
+            point_strips(job->tiles, inputs + k * job->step, from_block, weights + k * w_step, POINTS * w_step, count,
+                         sums + k * job->step, b == 0);
     }
     load_bias(start, direct->bias, block, direct->out_layout);
     for (int i = 0; i < job->tiles; i++)

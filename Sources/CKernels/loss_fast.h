@@ -275,10 +275,11 @@ static void adam_task(void *context, int index) {
     }
 }
 
-static void fast_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
-                      double power1, double power2, const float *gradient, float *mean, float *square,
+static void fast_adam(quintet_pool *pool, size_t count, double learning_rate, double beta1, double beta2,
+                      double epsilon, double power1, double power2, const float *gradient, float *mean, float *square,
                       float *weights) {
-    adam_job job = {count, gradient, mean, square, weights, 1 - beta1, beta2, 1 - beta2, epsilon,
-                    (float)__builtin_sqrt(1 - power2), (float)(learning_rate / (1 - power1))};
+    adam_job job = {count, gradient, mean, square, weights, (float)(1 - beta1), (float)beta2,
+                    (float)(1 - beta2), (float)epsilon, (float)__builtin_sqrt(1 - power2),
+                    (float)(learning_rate / (1 - power1))};
     quintet_pool_run(pool, (int)((count + ADAM_TASK - 1) / ADAM_TASK), adam_task, &job);
 }

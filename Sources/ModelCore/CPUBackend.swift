@@ -136,7 +136,7 @@ package final class CPUBackend: Backend {
         step: Int
     ) {
         quintet_adam(
-            pool.handle, weights.count, learningRate, 0.9, 0.999, 1e-8, Int64(step), at(gradient), at(mean),
+            pool.handle, weights.count, Double(learningRate), 0.9, 0.999, 1e-8, Int64(step), at(gradient), at(mean),
             at(square), at(weights))
     }
 }

@@ -18,8 +18,8 @@ package enum KernelVariant: Int32, CaseIterable, Sendable {
         return try body()
     }
 
-    /// Runs `body` with direct convolutions only. Winograd's rounding (1e-5) turns the sign of more values next to
-    /// PReLU's kink than plain rounding does, which hides behind 1e-3 in a whole network's gradients: judge those here.
+    /// Runs `body` with direct convolutions only. Winograd's rounding (6e-7 where theirs is 2e-7) turns the sign
+    /// of more values next to PReLU's kink.
     package static func withoutWinograd<Result>(_ body: () throws -> Result) rethrows -> Result {
         quintet_winograd_forbid(1)
         defer { quintet_winograd_forbid(0) }

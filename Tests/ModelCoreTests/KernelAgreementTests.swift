@@ -122,7 +122,7 @@ struct KernelAgreementTests {
             let fast = variant.force { results(test, accumulate: accumulate) }
             // Winograd's larger constants cost a digit or two.
             let isDirect = test.stride > 2 || test.kernel != 3 || test.finePlanar
-            let bound = isDirect ? 1e-5 : 1e-4
+            let bound = isDirect ? 1e-6 : 2e-6
             #expect(relativeError(fast.forward, reference.forward) < bound, "\(variant) forward")
             #expect(relativeError(fast.transposed, reference.transposed) < bound, "\(variant) transposed")
             #expect(relativeError(fast.gradient, reference.gradient) < bound, "\(variant) weight gradient")

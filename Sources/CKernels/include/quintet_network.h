@@ -103,8 +103,9 @@ void quintet_dice_cross_entropy(quintet_pool *pool, quintet_layout layout, const
 void quintet_softmax(quintet_pool *pool, quintet_layout layout, int32_t depth, int32_t height, int32_t width,
                      const float *logits, int32_t chosen, float *probability);
 
-/// One Adam step in PyTorch's arithmetic (lerp, addcmul, addcdiv); step counts from 1.
-void quintet_adam(quintet_pool *pool, size_t count, float learning_rate, float beta1, float beta2, float epsilon,
+/// One Adam step in PyTorch's arithmetic (lerp, addcmul, addcdiv); step counts from 1. The constants are doubles, as
+/// PyTorch's are: 1 - beta2 of floats is wrong in the fifth digit.
+void quintet_adam(quintet_pool *pool, size_t count, double learning_rate, double beta1, double beta2, double epsilon,
                   int64_t step, const float *gradient, float *mean, float *square, float *weights);
 
 /// The instruction sets the kernels are compiled for, and the plain loops that judge them.
