@@ -185,19 +185,21 @@ class Audit:
         """What a worker was told is safe, the coordinator knows, however often it was killed."""
         known = set()
         for work, epoch, _, message in events:
-            found = re.search(r" (checkpoint \d+|done)[,:]", message)
+            # Of one of two that is not the furthest, the figures are kept.
+            found = re.match(
+                r"work \d+ epoch \d+ of \S+ (?:(done): |checkpoint (\d+), |\d+ more metrics, to iteration (\d+))",
+                message)
             if found:
-                known.add((work, epoch, found.group(1)))
+                known.add((work, epoch, next(filter(None, found.groups()))))
         self.acknowledged = 0
-        pattern = re.compile(r"work (\d+) epoch (\d+): (?:(checkpoint) of iteration (\d+) is safe|(done))$")
+        pattern = re.compile(r"work (\d+) epoch (\d+): (?:checkpoint of iteration (\d+) is safe|done)$")
         for path in glob.glob(f"{cluster.folder}/worker-*.log"):
             for line in open(path, errors="replace"):
                 found = pattern.search(line.strip())
                 if not found:
                     continue
-                what = f"checkpoint {found.group(4)}" if found.group(3) else "done"
                 self.acknowledged += 1
-                if (int(found.group(1)), int(found.group(2)), what) not in known:
+                if (int(found.group(1)), int(found.group(2)), found.group(3) or "done") not in known:
                     self.problems.append(f"acknowledged and lost: {line.strip()}")
 
 

@@ -35,7 +35,8 @@ extension StoreChange: CustomStringConvertible {
         case .checkpointDropped(let work, let iteration):
             return "\(work) checkpoint \(iteration) dropped: its file is gone or damaged"
         case .metricsAccepted(let lease, let worker, let metrics):
-            return "\(lease) of \(worker) \(metrics.count) more metrics"
+            let last = metrics.last.map { ", to iteration \($0.iteration)" } ?? ""
+            return "\(lease) of \(worker) \(metrics.count) more metrics\(last)"
         case .resultAccepted(let result, let worker):
             let names = result.outputs.map { "\($0.role) \($0.name)" }
             return "\(result.lease) of \(worker) done: \(names.joined(separator: ", "))"

@@ -151,6 +151,9 @@ extension Scheduler {
                     + "\(iterationCount) iterations)")
         }
         renew(lease, at: nowMilliseconds)
+        changeLeases(of: lease.work) {
+            if $0.epoch == lease.epoch { $0.note(reached: checkpoint.iteration, at: nowMilliseconds) }
+        }
         if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
             works[lease.work]!.checkpoints.append(checkpoint)
             if works[lease.work]!.checkpoints.count > WorkRecord.checkpointsMax {

@@ -98,6 +98,13 @@ package struct LeaseRecord: Sendable {
         self.progress = progress
         progressMilliseconds = nowMilliseconds
     }
+
+    /// A checkpoint may be ahead of the last heartbeat.
+    mutating func note(reached iteration: UInt32, at nowMilliseconds: Int64) {
+        guard let progress, progress.iteration < iteration else { return }
+        self.progress!.iteration = iteration
+        progressMilliseconds = nowMilliseconds
+    }
 }
 
 /// The worker's name for people, unique per process: "host:pid".
