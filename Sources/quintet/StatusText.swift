@@ -61,7 +61,7 @@ enum StatusText {
                 worker.name, worker.device, "\(worker.threadCount)", worker.isConnected ? "yes" : "no",
                 worker.work.map {
                     "run \($0.run) \($0.stage) \($0.name) " + String(format: "%.0f%%", 100 * $0.fraction)
-                } ?? "idle",
+                } ?? (worker.isConnected ? "idle" : ""),
             ]
         }
         return table

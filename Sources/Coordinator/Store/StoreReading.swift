@@ -245,17 +245,24 @@ extension Store {
         return (found, more)
     }
 
-    /// The latest entries of the audit, oldest first; of one run, or of all.
+    /// How many entries are looked through for `countMax`.
+    private static let eventsPerEntryMax = 20
+
+    /// The latest entries of the audit, oldest first; of one run, or of all. Of the checkpoints under a lease only the
+    /// latest: a long training has thousands, and must not hide why a replica moved.
     package func events(of run: RunID?, countMax: Int) throws -> [AuditEvent] {
         var found: [AuditEvent] = []
+        var advanced: Set<Lease> = []
         try database.query(
             """
-            SELECT time_ms, e.run, message, stage, w.position, s.name
+            SELECT time_ms, e.run, message, stage, w.position, s.name, e.work, e.epoch, e.worker
             FROM events e LEFT JOIN works w ON w.id = e.work
             LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
             WHERE ?1 IS NULL OR e.run = ?1 ORDER BY e.id DESC LIMIT ?2
-            """, run.map(id) ?? .null, .integer(Int64(countMax))
+            """, run.map(id) ?? .null, .integer(Int64(countMax * Self.eventsPerEntryMax))
         ) { row in
+            guard found.count < countMax else { return }
+            if let lease = Self.advancedLease(row), !advanced.insert(lease).inserted { return }
             let stage = try row.optionalText(3).map { try self.stage($0) }
             found.append(
                 AuditEvent(
@@ -264,6 +271,16 @@ extension Store {
                     piece: stage.map { Self.pieceName($0, row, position: 4, shard: 5) }, message: row.text(2)))
         }
         return found.reversed()
+    }
+
+    /// Under which lease a checkpoint came; nil where the entry is about something else.
+    private static func advancedLease(_ row: SQLRow) -> Lease? {
+        guard let epoch = row.optionalInteger(7), let worker = row.optionalText(8) else { return nil }
+        let lease = Lease(work: WorkID(row.bits(6)), epoch: UInt64(bitPattern: epoch)), message = row.text(2)
+        let start = "\(lease) of \(worker) "
+        guard message.hasPrefix(start) else { return nil }
+        let rest = message.dropFirst(start.count)
+        return rest.hasPrefix("checkpoint ") || rest.contains(" more metrics") ? lease : nil
     }
 
     private static func pieceName(_ stage: WorkStage, _ row: SQLRow, position: Int32, shard: Int32) -> String {
