@@ -6,11 +6,13 @@ import Synchronization
 ///     QUINTET_FAILPOINTS=file.sync=eio@2,store.afterCommit=crash@3+
 ///
 /// `@2` is the second time only, `@3+` the third and every later one, nothing is every time. What can happen: `crash`
-/// (as if by SIGKILL), `short` (a write that takes half), `eintr`, `eio`, `enospc`, `eacces`, `emfile`. Where none is
-/// set a failpoint is one load of a flag.
+/// (as if by SIGKILL), `leave` (a SIGTERM right there), `short` (a write that takes half), `eintr`, `eio`, `enospc`,
+/// `eacces`, `emfile`. Where none is set a failpoint is one load of a flag.
 public enum Failpoint {
     public enum Action: Hashable, Sendable {
         case crash
+        /// Goes on after a SIGTERM to the process, and time enough for the process to have noticed.
+        case leave
         case short
         /// A system call's errno.
         case fail(Int32)
@@ -83,6 +85,10 @@ public enum Failpoint {
         case .crash:
             kill(getpid(), SIGKILL)
             while true { pause() }
+        case .leave:
+            kill(getpid(), SIGTERM)
+            MonotonicClock.sleep(milliseconds: 200)
+            return .none
         }
     }
 
@@ -115,6 +121,7 @@ public enum Failpoint {
     private static func action(_ name: String) -> Action? {
         switch name {
         case "crash": .crash
+        case "leave": .leave
         case "short": .short
         case "eintr": .fail(EINTR)
         case "eio": .fail(EIO)

@@ -14,6 +14,7 @@ final class CoordinatorProcess {
 
     private struct State: Sendable {
         var crashCount = 0
+        var leaveCount = 0
         var isStopping = false
         var isKilledFor = false
         var problem: String?
@@ -24,6 +25,10 @@ final class CoordinatorProcess {
         .appendingPathComponent("quintet").path
 
     var crashCount: Int { state.withLock { $0.crashCount } }
+    /// How often a failpoint made it leave.
+    var leaveCount: Int { state.withLock { $0.leaveCount } }
+    /// What its workers said.
+    let workerLog = Guarded<[String]>([])
     var stateFolder: String { folder + "/state" }
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
 
@@ -44,7 +49,9 @@ final class CoordinatorProcess {
         nonisolated(unsafe) let handedOver = first
         let (state, hasEnded) = (state, hasEnded)
         Thread.detachNewThread {
-            Self.watch(handedOver, state) { try Self.start(folder, port: found, "", leaseSeconds) }
+            Self.watch(handedOver, state, mayLeave: failpoints.contains("=leave")) {
+                try Self.start(folder, port: found, "", leaseSeconds)
+            }
             hasEnded.signal()
         }
     }
@@ -66,7 +73,7 @@ final class CoordinatorProcess {
     }
 
     private static func watch(
-        _ first: ChildProcess, _ state: Guarded<State>, again: () throws -> ChildProcess
+        _ first: ChildProcess, _ state: Guarded<State>, mayLeave: Bool, again: () throws -> ChildProcess
     ) {
         var process = first
         var hasBeenAsked = false
@@ -83,12 +90,13 @@ final class CoordinatorProcess {
             }
             guard let exit = process.poll() else { continue }
             if exit == .code(0), isStopping { return }
-            guard exit == .signal(SIGKILL), !isStopping else {
+            let hasLeft = mayLeave && exit == .code(0)
+            guard hasLeft || exit == .signal(SIGKILL), !isStopping else {
                 return state.withLock { $0.problem = "the coordinator ended with \(exit)" }
             }
             do {
                 process = try again()
-                state.withLock { $0.crashCount += 1 }
+                state.withLock { if hasLeft { $0.leaveCount += 1 } else { $0.crashCount += 1 } }
             } catch {
                 return state.withLock { $0.problem = "\(error)" }
             }
@@ -124,10 +132,12 @@ final class CoordinatorProcess {
 
     /// A real worker on a thread of its own, with the chain recipe.
     func startWorker(_ name: String) -> WorkerDaemon {
+        let workerLog = workerLog
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: "127.0.0.1", port: port, security: .plaintext, threadCount: 1,
-                cacheDirectory: "\(folder)/cache-\(name)", name: name, build: "test", log: { _ in }),
+                cacheDirectory: "\(folder)/cache-\(name)", name: name, build: "test",
+                log: { line in workerLog.withLock { $0.append(line) } }),
             recipes: [ChainRecipe.name: ChainRecipe()])
         Thread.detachNewThread { try? daemon.run() }
         return daemon

@@ -5,23 +5,35 @@ import Protocol
 import Testing
 import Worker
 
-/// The coordinator's process dies right before or right after a commit (or a blob's rename), at every kind of commit;
-/// another one goes on, and everything ends as if nothing had happened.
+/// The coordinator's process dies, or is told to leave, right before or right after a commit (or a blob's rename), at
+/// every kind of commit; another one goes on, and everything ends as if nothing had happened.
 @Suite(.serialized) struct CrashSiteTests {
     static let sites = [
         "submit", "connect", "lease", "checkpoint", "result", "release", "ready", "voting", "vote", "finish", "cancel",
         "reopen", "refuse",
     ].flatMap { ["store.\($0).before", "store.\($0).after"] } + ["blob.land.before", "blob.land.after"]
 
-    /// All at the same time: they mostly wait.
     @Test func aCoordinatorThatDiesAroundAnyCommitLosesNothing() throws {
+        #expect(Self.problems(at: Self.sites, "crash") == [])
+        #expect(Self.sites.count >= 20)
+    }
+
+    /// SIGTERM while everything is written and nothing committed, or with nobody told yet. It ends what it is at,
+    /// leaves with code 0, and what it has acknowledged is there.
+    @Test func aCoordinatorThatIsToldToLeaveInMidCommitCommitsAndLeaves() throws {
+        let sites = ["submit", "lease", "checkpoint", "result", "vote"].flatMap { ["\($0).before", "\($0).after"] }
+        #expect(Self.problems(at: sites.map { "store.\($0)" } + ["blob.land.before"], "leave") == [])
+    }
+
+    /// All at the same time: they mostly wait.
+    private static func problems(at sites: [String], _ action: String) -> [String] {
         let problems = Guarded<[String]>([])
         let left = DispatchGroup()
-        for site in Self.sites {
+        for site in sites {
             left.enter()
             Thread.detachNewThread {
                 do {
-                    let found = try Life(site).live()
+                    let found = try Life(site, action).live()
                     problems.withLock { $0 += found.map { "\(site): \($0)" } }
                 } catch {
                     problems.withLock { $0.append("\(site): \(error)") }
@@ -30,22 +42,21 @@ import Worker
             }
         }
         left.wait()
-        #expect(problems.withLock { $0 } == [])
-        #expect(Self.sites.count >= 20)
+        return problems.withLock { $0 }
     }
 
     /// Trains, cancels, trains again, drains a worker, segments with a volume that is refused.
     private final class Life {
-        private let site: String
+        private let action: String
         private let folder: TestFolder
         private let coordinator: CoordinatorProcess
         private let client: CoordinatorClient
         private var problems: [String] = []
 
-        init(_ site: String) throws {
-            self.site = site
+        init(_ site: String, _ action: String) throws {
+            self.action = action
             folder = try TestFolder()
-            coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=crash")
+            coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=\(action)@1")
             client = try coordinator.client()
             client.patienceSeconds = 120
         }
@@ -66,7 +77,9 @@ import Worker
             try segment(try client.outputs(of: run).filter { $0.stage == .train }.map { $0.outputs[0] })
             workers.forEach { $0.requestDrain() }
             if let problem = coordinator.stop() { problems.append("\(problem): \(coordinator.log)") }
-            expect(coordinator.crashCount == 1, "died \(coordinator.crashCount) times")
+            let (deaths, leaves) = (coordinator.crashCount, coordinator.leaveCount)
+            let expected = action == "crash" ? (1, 0) : (0, 1)
+            expect((deaths, leaves) == expected, "died \(deaths) times, left \(leaves) times")
             try checkDatabase()
             return problems
         }
@@ -141,6 +154,9 @@ import Worker
                 expect(row.int(3) == 0, "work \(row.int(0)) has ended with \(row.int(3)) leases running")
             }
             problems += try LeaseBook.problems(in: database)
+            let lines = coordinator.workerLog.withLock { $0 }
+            problems += try LeaseBook.acknowledgedAndLost(lines, in: database)
+            expect(lines.count { $0.hasSuffix(": done") } >= 6, "few results were acknowledged: \(lines)")
         }
     }
 

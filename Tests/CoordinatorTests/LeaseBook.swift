@@ -32,6 +32,23 @@ struct LeaseBook {
         return book.problems
     }
 
+    /// What workers were told is safe, and the audit does not know.
+    /// - Parameter lines: the workers' logs.
+    static func acknowledgedAndLost(_ lines: [String], in database: Database) throws -> [String] {
+        var known: Set<String> = []
+        try database.query("SELECT message FROM events") {
+            // Of one of two that is not the furthest, the figures are kept.
+            let pattern =
+                #/^(work \d+ epoch \d+) of \S+ (?:(done): |checkpoint (\d+), |\d+ more metrics, to iteration (\d+))/#
+            guard let match = $0.text(0).firstMatch(of: pattern) else { return }
+            known.insert("\(match.1) \(match.2 ?? match.3 ?? match.4!)")
+        }
+        return lines.filter { line in
+            let pattern = #/(work \d+ epoch \d+): (?:checkpoint of iteration (\d+) is safe|done)$/#
+            return line.firstMatch(of: pattern).map { !known.contains("\($0.1) \($0.2 ?? "done")") } ?? false
+        }.map { "acknowledged and lost: \($0)" }
+    }
+
     mutating func note(_ work: Int, _ epoch: Int, _ message: String) {
         let pattern = #/^work \d+ epoch \d+ (leased to \S+( as a backup)?|of \S+ (.*))/#
         guard let match = message.firstMatch(of: pattern) else {
