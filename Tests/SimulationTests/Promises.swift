@@ -150,6 +150,8 @@ struct Promises {
         let isLive = live[work]?.contains { $0.epoch == result.lease.epoch && $0.worker == worker } == true
         let isLatest = live[work]?.isEmpty != false && result.lease.epoch == epochMax[work]
         if !isLive, !isLatest { violate("a result under \(result.lease) of \(worker), which does not count") }
+        let others = (live[work] ?? []).filter { $0.epoch != result.lease.epoch }
+        if !others.isEmpty { violate("\(result.lease) is done, and \(others) goes on") }
         live[work] = []
         if result.outputs.map(\.digest) != expectedOutputs(of: work, store) {
             violate("\(result.lease): the result has other bytes")

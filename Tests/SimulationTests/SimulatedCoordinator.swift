@@ -55,6 +55,7 @@ struct CoordinatorMachine {
 
     init(story: Story, bug: PlantedBug?) throws {
         var configuration = Scheduler.Configuration(leaseMilliseconds: Story.leaseMilliseconds)
+        if !story.hasBackups { configuration.backupShare = 0 }
         if !story.hasProductLimits {
             configuration.failuresMax = 1_000_000
             configuration.lossesMax = 1_000_000
@@ -65,7 +66,7 @@ struct CoordinatorMachine {
                 _ = blobs.store(Story.input(blob.name))
             }
         }
-        store.checksEpochs = bug != .checksNoEpochs
+        store.checksEpochs = bug != .checksNoEpochs && bug != .countsBothOfTwo
         syncedStore = store
         if story.hasDatabase && bug == nil { database = try Store(path: ":memory:") }
     }
@@ -172,6 +173,11 @@ extension Simulation {
     }
 
     private func endTurn() {
+        if bug == .leavesTheBeatenLease {
+            coordinator.changes.removeAll {
+                if case .leaseEnded(_, _, .revoked(let why)) = $0 { why.contains("was quicker") } else { false }
+            }
+        }
         let (changes, outgoing) = (coordinator.changes, coordinator.outgoing)
         coordinator.changes = []
         coordinator.outgoing = []
@@ -328,7 +334,12 @@ extension Simulation {
             if case .refusal = answer {
                 isStale = coordinator.scheduler.works[result.lease.work]?.state.isFinal == false
             }
-            if bug == .countsDuplicatesTwice && isDuplicate || bug == .checksNoEpochs && isStale {
+            let isBeaten = coordinator.scheduler.works[result.lease.work].map {
+                $0.state == .done && $0.doneEpoch != result.lease.epoch
+            }
+            if bug == .countsDuplicatesTwice && isDuplicate || bug == .checksNoEpochs && isStale
+                || bug == .countsBothOfTwo && isBeaten == true
+            {
                 coordinator.changes.append(.resultAccepted(result, name))
             }
         case .surrender(let lease, let reason, let text):

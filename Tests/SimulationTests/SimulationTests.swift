@@ -59,12 +59,14 @@ import Testing
 
     /// The promises see what they are there to see.
     @Test(arguments: PlantedBug.allCases) func everyPlantedBugIsNoticed(_ bug: PlantedBug) throws {
-        let found = try (0..<UInt64(1_000)).first { seed in
+        for seed in UInt64(0)..<1_000 {
             let simulation = try Simulation(seed: seed, bug: bug)
             simulation.tell()
-            return !simulation.promises.violations.isEmpty
+            if let violation = simulation.promises.violations.first {
+                return print("\(bug), seed \(seed): \(violation)")
+            }
         }
-        #expect(found != nil, "nobody noticed \(bug) in 1000 seeds")
+        Issue.record("nobody noticed \(bug) in 1000 seeds")
     }
 
     /// For looking into one seed: every fault, commit and message of it.
@@ -99,7 +101,8 @@ enum LegalSteps {
         "running: surrendered drained", "running: surrendered failed", "running: surrendered inputRefused",
         "lapsed: held", "accepted: finished", "accepted: heartbeat", "accepted: held", "stale: heartbeat",
         "stale: held", "stale: finished", "stale: checkpoint", "stale: surrendered failed",
-        "stale: surrendered drained",
+        "stale: surrendered drained", "backup: granted", "one of two: overtaken", "one of two: beaten",
+        "one of two: revoked",
     ]
 
     static let ofWorkers = [

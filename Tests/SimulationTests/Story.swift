@@ -45,8 +45,10 @@ struct Story {
     let refusedVolume: String?
     /// Whether the SQLite store goes along and must agree.
     let hasDatabase: Bool
-    /// A worker that computes at a tenth of the speed of the others, from the beginning to the end.
-    var slowBox: Int?
+    /// A worker that is slower than the others, from the beginning to the end, and by how much.
+    let slowBox: Int?
+    let slowFactor: Int64
+    var hasBackups = true
 
     static let leaseMilliseconds: Int64 = 30_000
     static let heartbeatMilliseconds: Int64 = 5_000
@@ -75,12 +77,15 @@ struct Story {
         var requests = [Self.segment(&random, hasBroken: hasBroken), Self.train(seed: seed, &random)]
         if random.happens(perMille: 500) { requests.swapAt(0, 1) }
         self.requests = requests
+        slowBox = random.happens(perMille: 300) ? Int(random.below(Int64(workerCount))) : nil
+        slowFactor = 4
     }
 
-    /// Nothing goes wrong; at most one worker is slow.
+    /// Nothing goes wrong; at most one worker is slow, at a tenth of the speed of the others.
     init(request: RunRequest, workerCount: Int, slowBox: Int?) {
         self.workerCount = workerCount
         self.slowBox = slowBox
+        slowFactor = 10
         requests = [request]
         faultsEnd = 0
         perMille = FaultKind.allCases.map { _ in 0 }
@@ -91,7 +96,7 @@ struct Story {
         hasDatabase = true
     }
 
-    func slowness(of box: Int) -> Int64 { box == slowBox ? 10 : 1 }
+    func slowness(of box: Int) -> Int64 { box == slowBox ? slowFactor : 1 }
 
     /// Chosen so that a seed has many faults and still gets somewhere.
     private static func perMilleMax(_ kind: FaultKind) -> Int64 {
@@ -148,16 +153,17 @@ struct Story {
         Array(name.utf8) + [UInt8](repeating: UInt8(name.utf8.count), count: name == "data" ? 3_000 : 600)
     }
 
-    /// The longest that everything takes without a fault, were there one worker only: all steps, and for each piece of
-    /// work two seconds of fetching and uploading.
+    /// The longest that everything takes without a fault, were there one worker only, the slow one: all steps, and for
+    /// each piece of work two seconds of fetching and uploading.
     var serialMilliseconds: Int64 {
-        requests.reduce(0) { sum, request in
+        let step = SimulatedWork.stepMilliseconds * (slowBox == nil ? 1 : slowFactor)
+        return requests.reduce(0) { sum, request in
             switch request.kind {
             case .train:
                 let steps = Int64(request.replicaCount) * Int64(request.iterationCount) + 6
-                return sum + steps * SimulatedWork.stepMilliseconds + 2_000 * Int64(request.workCount)
+                return sum + steps * step + 2_000 * Int64(request.workCount)
             case .segment:
-                return sum + Int64(request.volumes.count) * (42 * SimulatedWork.stepMilliseconds + 4_000)
+                return sum + Int64(request.volumes.count) * (42 * step + 4_000)
             }
         }
     }
@@ -168,7 +174,7 @@ struct Story {
 enum PlantedBug: String, CaseIterable {
     // In the coordinator's shell.
     case acknowledgesBeforeCommit, checksNoEpochs, neverLetsLeasesExpire, countsDuplicatesTwice, assignsOldCheckpoint
-    case forgetsVotesOnRestart
+    case forgetsVotesOnRestart, countsBothOfTwo, leavesTheBeatenLease
     // In its disk.
     case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
     // In the workers' shells.

@@ -1,36 +1,45 @@
 import Coordinator
 import Testing
 
-/// One worker at a tenth of the speed of the others.
+/// One of eight workers at a tenth of the speed of the others, and nothing else goes wrong. Times are simulated: the
+/// same on every machine.
 @Suite struct StragglerTests {
-    private func makespan(_ request: RunRequest, seed: UInt64, slowBox: Int?) throws -> (Int64, backups: Int) {
-        let simulation = try Simulation(Story(request: request, workerCount: 8, slowBox: slowBox), seed: seed)
+    private func makespan(
+        _ request: RunRequest, seed: UInt64, slowBox: Int?, hasBackups: Bool = true
+    ) throws -> (milliseconds: Double, backupCount: Int) {
+        var story = Story(request: request, workerCount: 8, slowBox: slowBox)
+        story.hasBackups = hasBackups
+        let simulation = try Simulation(story, seed: seed)
         simulation.tell()
         // Among them: no work is done twice, no bytes are other bytes, at most two leases, and two only with a backup.
         #expect(simulation.promises.violations == [], "seed \(seed)")
-        let ended = try #require(simulation.endedAt, "seed \(seed): it never ended")
-        return (ended, simulation.coverage.workEvents["backup: granted"] ?? 0)
+        return (Double(try #require(simulation.endedAt)), simulation.coverage.workEvents["backup: granted"] ?? 0)
     }
 
-    private func expectBarelySlower(_ request: RunRequest) throws {
-        var backupCount = 0
+    private func expectBarelySlower(_ request: RunRequest, atMost ratioMax: Double) throws {
+        var ratios: [Double] = [], ratiosWithout: [Double] = []
         for seed in UInt64(0)..<10 {
-            let (usual, needless) = try makespan(request, seed: seed, slowBox: nil)
-            let (withSlow, backups) = try makespan(request, seed: seed, slowBox: Int(seed % 8))
-            let ratio = Double(withSlow) / Double(usual)
-            #expect(ratio <= 1.3, "seed \(seed): \(usual) ms, and \(withSlow) ms with a slow worker")
-            #expect(needless <= 4, "seed \(seed): \(needless) backups where nobody is slow")
-            backupCount += backups
+            let slowBox = Int(seed % 8)
+            let usual = try makespan(request, seed: seed, slowBox: nil)
+            let slow = try makespan(request, seed: seed, slowBox: slowBox)
+            let without = try makespan(request, seed: seed, slowBox: slowBox, hasBackups: false)
+            ratios.append(slow.milliseconds / usual.milliseconds)
+            ratiosWithout.append(without.milliseconds / usual.milliseconds)
+            #expect(usual.backupCount <= 4, "seed \(seed): backups where nobody is slow")
+            #expect(without.backupCount == 0, "seed \(seed)")
         }
-        #expect(backupCount >= 5)
+        print("with a slow worker \(request.kind) takes \(ratios.min()!) to \(ratios.max()!) times as long, without "
+            + "backups \(ratiosWithout.min()!) to \(ratiosWithout.max()!)")
+        #expect(ratios.max()! <= ratioMax)
+        #expect(ratiosWithout.max()! > 1.3)
     }
 
     @Test func aSlowWorkerHoldsUpNoArchive() throws {
-        try expectBarelySlower(Story.segment(voters: 3, names: (0..<64).map { "volume-\($0)" }))
+        try expectBarelySlower(Story.segment(voters: 3, names: (0..<64).map { "volume-\($0)" }), atMost: 1.2)
     }
 
     @Test func aSlowWorkersReplicaMovesToAFasterOne() throws {
         try expectBarelySlower(
-            Story.train(seed: 3, replicaCount: 5, iterationCount: 500, checkpointSeconds: 20))
+            Story.train(seed: 3, replicaCount: 5, iterationCount: 500, checkpointSeconds: 20), atMost: 1.3)
     }
 }
