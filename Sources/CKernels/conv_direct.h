@@ -94,7 +94,7 @@ static void direct_task(void *context, int index) {
     for (int b = 0; b < job->in_blocks; b++)
         for (int kd = 0; kd < k; kd++) {
             int plane = d * s + (job->flipped ? k - 1 - kd : kd) + shift;
-            const float *x = job->in + b * in_steps.block + plane * in_steps.plane;
+            const float *x = job->in + quintet_block(job->in_layout, b) + plane * in_steps.plane;
             const float *w = job->w + ((long)(block * job->in_blocks + b) * k + kd) * k * k * 256;
             const float *from = b == 0 && kd == 0 && !job->accumulate ? start : NULL;
             for (int h = first; h < last; h++) {

@@ -52,7 +52,7 @@ static const quintet_kernels *kernels(void) {
 }
 
 size_t quintet_layout_floats(quintet_layout layout) {
-    long blocks = layout.planar ? layout.channels : quintet_blocks(layout);
+    long blocks = layout.planar ? layout.channels : quintet_blocks(layout) + (layout.gap > 0 ? layout.gap : 0);
     return (size_t)(blocks * quintet_steps_of(layout).block + (layout.planar ? QUINTET_SLACK : 0) + 15) / 16 * 16;
 }
 

@@ -18,10 +18,16 @@ static inline quintet_steps quintet_steps_of(quintet_layout layout) {
     return steps;
 }
 
+/// First float of a block or planar channel, in its halo.
+static inline long quintet_block(quintet_layout layout, int block) {
+    int second = layout.split > 0 && block >= (layout.split + 15) / 16;
+    return (block + (second ? layout.gap : 0)) * quintet_steps_of(layout).block;
+}
+
 /// First float of the row (d, h) of a block or planar channel, interior coordinates.
 static inline long quintet_row(quintet_layout layout, int block, int d, int h) {
     quintet_steps steps = quintet_steps_of(layout);
-    return block * steps.block + (d + 1) * steps.plane + (h + 1) * steps.row + (layout.planar ? 1 : 16);
+    return quintet_block(layout, block) + (d + 1) * steps.plane + (h + 1) * steps.row + (layout.planar ? 1 : 16);
 }
 
 /// Channel c's place among the padded channels.
@@ -51,7 +57,7 @@ static inline int quintet_winograd_tiles(quintet_layout layout) {
 static inline long quintet_winograd_step(int in_blocks, int out_blocks) {
     return (long)in_blocks * out_blocks * 256 + 16;
 }
-enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24, WINOGRAD_FEW_TILES = 63 };
+enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24, WINOGRAD_FEW_TILES = 64 };
 /// Tiles of a task at stride 2, where a tile has three times the points.
 enum { PARITY_CHUNK = 8, PARITY_GRADIENT_CHUNK = 8 };
 int quintet_uses_winograd(const quintet_convolution *convolution);

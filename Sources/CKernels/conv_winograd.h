@@ -473,7 +473,7 @@ typedef struct {
 static void few_tiles_input_task(void *context, int block) {
     const few_tiles_job *job = context;
     const direct_job *direct = job->direct;
-    const float *x = direct->in + block * quintet_steps_of(direct->in_layout).block;
+    const float *x = direct->in + quintet_block(direct->in_layout, block);
     inputs_of_chunk(direct->in_layout, x, 1, 0, job->tiles, job->tiles,
                     job->inputs + block * quintet_winograd_block(job->tiles), job->step);
 }
@@ -527,10 +527,10 @@ static void few_tiles_points_task(void *context, int block) {
     int tiles = quintet_winograd_tiles(coarse), ins = quintet_blocks(fine);
     float *points = job->scratch + block * quintet_winograd_block(tiles);
     if (block < ins)
-        inputs_of_chunk(fine, job->x + block * quintet_steps_of(fine).block, 1, 0, tiles, tiles, points,
+        inputs_of_chunk(fine, job->x + quintet_block(fine, block), 1, 0, tiles, tiles, points,
                         (tiles + 1) * 16);
     else
-        gradients_of_chunk(coarse, job->dy + (block - ins) * quintet_steps_of(coarse).block, 1, 0, tiles, tiles, points,
+        gradients_of_chunk(coarse, job->dy + quintet_block(coarse, block - ins), 1, 0, tiles, tiles, points,
                            (tiles + 1) * 16);
 }
 

@@ -20,6 +20,14 @@ package struct Convolution: Sendable {
     package var weights: MemoryRegion
     package var packedForward: MemoryRegion
     package var packedTransposed: MemoryRegion
+
+    /// The shape with the gaps of its operands of this time.
+    func shape(fine: Tensor, coarse: Tensor) -> quintet_convolution {
+        var result = shape
+        result.fine.gap = fine.layout.gap
+        result.coarse.gap = coarse.layout.gap
+        return result
+    }
 }
 
 /// The table of operations that compute. The CPU's is the only one so far; layers hold handles, never host pointers,

@@ -72,7 +72,8 @@ package final class CPUBackend: Backend {
     ) {
         let packed = direction == .forward ? convolution.packedForward : convolution.packedTransposed
         let kernel = direction == .forward ? quintet_convolve : quintet_convolve_transposed
-        withUnsafePointer(to: convolution.shape) {
+        let (fine, coarse) = direction == .forward ? (from, to) : (to, from)
+        withUnsafePointer(to: convolution.shape(fine: fine, coarse: coarse)) {
             kernel(pool.handle, $0, at(from), at(packed), bias.map(at), at(to), accumulate ? 1 : 0)
         }
     }
@@ -80,7 +81,7 @@ package final class CPUBackend: Backend {
     package func weightGradient(
         _ convolution: Convolution, fine: Tensor, coarse: Tensor, scratch: MemoryRegion, to gradient: MemoryRegion
     ) {
-        withUnsafePointer(to: convolution.shape) {
+        withUnsafePointer(to: convolution.shape(fine: fine, coarse: coarse)) {
             quintet_weight_gradient(pool.handle, $0, at(fine), at(coarse), at(scratch), at(gradient))
         }
     }

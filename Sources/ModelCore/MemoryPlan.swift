@@ -53,7 +53,14 @@ struct MemoryPlan {
 
     func tensor(_ view: ValueView) -> Tensor {
         let block = Self.blockFloats(program.values[view.value])
-        return Tensor(offset: valueOffsets[view.value] + view.firstBlock * block, layout: view.layout)
+        let offset = valueOffsets[view.value] + view.firstBlock * block
+        var layout = view.layout
+        if let second = view.second {
+            let distance = valueOffsets[second.value] + second.firstBlock * block - offset
+            precondition(distance % block == 0, "the parts of a tensor are of different sizes")
+            layout.gap = Int32(distance / block) - (layout.split + 15) / 16
+        }
+        return Tensor(offset: offset, layout: layout)
     }
 
     func parameter(_ index: Int, of whole: MemoryRegion) -> MemoryRegion {

@@ -1,10 +1,24 @@
 import CKernels
 
-/// A run of whole blocks (or planar channels) of a stored value: concatenation is two views of one value.
+/// A run of whole blocks (or planar channels) of a stored value: concatenation is two views of one value. Or two such
+/// runs, of values of one size, as the parts of one tensor.
 struct ValueView {
     var value: Int
     var firstBlock: Int
     var layout: quintet_layout
+    /// Where the second part lies when that is not right behind the first.
+    var second: (value: Int, firstBlock: Int)?
+
+    /// Both as one tensor, this one's channels first. Neither may have parts already.
+    func joined(with other: ValueView) -> ValueView {
+        var both = self
+        both.layout.split = layout.channels
+        both.layout.channels += other.layout.channels
+        both.second = (other.value, other.firstBlock)
+        return both
+    }
+
+    var values: [Int] { second.map { [value, $0.value] } ?? [value] }
 }
 
 /// One step of a network's computation. Forward and backward are lists of these, made once for a network and a size:
@@ -24,8 +38,8 @@ enum Operation {
     /// Everything read or written.
     var values: [Int] {
         switch self {
-        case .convolve(_, _, let from, _, let to, _): [from.value, to.value]
-        case .weightGradient(_, let fine, let coarse): [fine.value, coarse.value]
+        case .convolve(_, _, let from, _, let to, _): from.values + to.values
+        case .weightGradient(_, let fine, let coarse): fine.values + coarse.values
         case .biasGradient(let view, _), .normStatistics(let view, _): [view.value]
         case .normActivate(let view, _, _, let residual, let to):
             [view.value, to.value] + (residual.map { [$0.value] } ?? [])
@@ -36,7 +50,8 @@ enum Operation {
     }
 }
 
-/// A convolution of the network: its shape and its weight among the parameters.
+/// A convolution of the network: its shape and its weight among the parameters, or the first of the weights that make
+/// up its own.
 struct LayerShape {
     var shape: quintet_convolution
     var weight: Int

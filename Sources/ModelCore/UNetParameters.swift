@@ -18,7 +18,7 @@ package struct ParameterSpecification: Hashable, Sendable {
     package var count: Int { shape.reduce(1, *) }
 }
 
-/// All parameters of a network, in the order of PyTorch's `named_parameters()`.
+/// All parameters of a network, listed in the order of PyTorch's `named_parameters()`.
 package struct UNetParameters: Sendable {
     package private(set) var specifications: [ParameterSpecification] = []
     package private(set) var count = 0
@@ -26,6 +26,7 @@ package struct UNetParameters: Sendable {
 
     package init(_ configuration: UNetConfiguration) {
         addLevel(configuration, level: 0, inputs: configuration.inChannels, outputs: configuration.outChannels, "model")
+        place()
     }
 
     package subscript(name: String) -> Int {
@@ -34,10 +35,22 @@ package struct UNetParameters: Sendable {
     }
 
     private mutating func add(_ name: String, _ shape: [Int], _ role: ParameterSpecification.Role) {
-        let specification = ParameterSpecification(name: name, shape: shape, role: role, offset: count)
+        let specification = ParameterSpecification(name: name, shape: shape, role: role, offset: 0)
         indices[name] = specifications.count
         specifications.append(specification)
-        count += specification.count
+    }
+
+    /// In order, but a residual path's weight and bias right behind those of the unit that begins beside it: the two
+    /// are one convolution where they have the same kernel.
+    private mutating func place() {
+        var placed = Set<Int>()
+        for first in specifications.indices {
+            let beside = specifications[first].name.replacing(".conv.unit0.conv.", with: ".residual.")
+            for index in [first, indices[beside] ?? first] where placed.insert(index).inserted {
+                specifications[index].offset = count
+                count += specifications[index].count
+            }
+        }
     }
 
     private mutating func addConvolution(

@@ -8,6 +8,8 @@ import CKernels
 struct UNetProgram {
     /// (gradient of the output, where to add the gradient of the input) -> gradient of the input.
     typealias Backward = (inout UNetProgram, ValueView, ValueView?) -> ValueView
+    /// Of two outputs: (gradient of the first, of the second, where to add the gradient of the input).
+    typealias BackwardOfTwo = (inout UNetProgram, ValueView, ValueView, ValueView?) -> ValueView
 
     private let parameters: UNetParameters
     private let configuration: UNetConfiguration
@@ -49,7 +51,7 @@ struct UNetProgram {
     private static func layout(_ shape: TensorShape3D, channels: Int, planar: Bool, split: Int = 0) -> quintet_layout {
         quintet_layout(
             channels: Int32(channels), depth: Int32(shape.depth), height: Int32(shape.height),
-            width: Int32(shape.width), planar: planar ? 1 : 0, split: Int32(split))
+            width: Int32(shape.width), planar: planar ? 1 : 0, split: Int32(split), gap: 0)
     }
 
     static func blocks(_ layout: quintet_layout) -> Int {
@@ -114,37 +116,50 @@ struct UNetProgram {
         convolve(layer, forward, input, bias: bias, to: output)
         return { builder, gradient, target in
             if let bias { builder.program.operations.append(.biasGradient(gradient, parameter: bias)) }
-            let (fine, coarse) = transposed ? (gradient, input) : (input, gradient)
-            builder.program.operations.append(.weightGradient(layer: layer, fine: fine, coarse: coarse))
-            // Nobody asks for the gradient of the network's input.
-            if input.value == builder.program.input.value { return input }
-            let back: ConvolutionDirection = transposed ? .forward : .transposed
-            let to = target ?? builder.value(like: input)
-            builder.convolve(layer, back, gradient, to: to, accumulate: target != nil)
-            return to
+            return builder.gradients(layer, input: input, gradient: gradient, transposed: transposed, target: target)
         }
     }
 
-    /// Convolution, instance norm, PReLU; plus `residual` when given.
-    ///
-    /// - Parameter isInPlace: nobody else asks for the gradient of the output: the norm's takes its place.
+    /// Of a layer's weights and, unless that is the network's, of its input.
+    private mutating func gradients(
+        _ layer: Int, input: ValueView, gradient: ValueView, transposed: Bool = false, target: ValueView?
+    ) -> ValueView {
+        let (fine, coarse) = transposed ? (gradient, input) : (input, gradient)
+        program.operations.append(.weightGradient(layer: layer, fine: fine, coarse: coarse))
+        if input.value == program.input.value { return input }
+        let to = target ?? value(like: input)
+        convolve(layer, transposed ? .forward : .transposed, gradient, to: to, accumulate: target != nil)
+        return to
+    }
+
+    /// Convolution, instance norm, PReLU.
     private mutating func activated(
-        _ name: String, _ input: ValueView, stride: Int, transposed: Bool = false, residual: ValueView? = nil,
-        isInPlace: Bool = false, to output: ValueView
+        _ name: String, _ input: ValueView, stride: Int, transposed: Bool = false, isInPlace: Bool = false,
+        to output: ValueView
     ) -> Backward {
         let raw = value(like: output)
         let convolution = convolution(
             name + ".conv", input, stride: stride, transposed: transposed, biased: false, to: raw)
+        let norm = normed(name, raw, isInPlace: isInPlace, to: output)
+        return { builder, gradient, target in convolution(&builder, norm(&builder, gradient, nil), target) }
+    }
+
+    /// Instance norm, PReLU; plus `residual` when given.
+    ///
+    /// - Parameter isInPlace: nobody else asks for the gradient of the output: the norm's takes its place.
+    private mutating func normed(
+        _ name: String, _ raw: ValueView, residual: ValueView? = nil, isInPlace: Bool = false, to output: ValueView
+    ) -> Backward {
         let statistics = program.statistics.count, slope = parameters[name + ".adn.A.weight"]
         program.statistics.append(raw.layout)
         program.operations.append(.normStatistics(raw, statistics: statistics))
         program.operations.append(
             .normActivate(raw, statistics: statistics, slope: slope, residual: residual, to: output))
-        return { builder, gradient, target in
+        return { builder, gradient, _ in
             let rawGradient = isInPlace ? gradient : builder.value(like: raw)
             builder.program.operations.append(
                 .normActivateGradient(raw, statistics: statistics, slope: slope, from: gradient, to: rawGradient))
-            return convolution(&builder, rawGradient, target)
+            return rawGradient
         }
     }
 
@@ -154,35 +169,60 @@ struct UNetProgram {
     private mutating func residualUnit(
         _ name: String, _ input: ValueView, stride: Int, units: Int, to output: ValueView
     ) -> Backward {
-        var chain: [Backward] = [], current = input
-        for unit in 0..<(units - 1) {
-            let next = value(like: output)
-            chain.append(
-                activated(
-                    "\(name).conv.unit\(unit)", current, stride: unit == 0 ? stride : 1, isInPlace: true, to: next))
-            current = next
-        }
+        var raw = value(like: output)
         let isIdentity = stride == 1 && input.layout.channels == output.layout.channels
-        var residual: Backward?
-        if !isIdentity {
-            residual = convolution(
-                name + ".residual", input, kernel: stride == 1 ? 1 : 3, stride: stride, biased: true, to: output)
+        let beginning = isIdentity
+            ? beginning(name, input, to: raw) : beginning(name, input, stride: stride, to: raw, residual: output)
+        var chain: [Backward] = []
+        for unit in 0..<units {
+            let isLast = unit == units - 1, next = isLast ? output : value(like: output)
+            chain.append(
+                normed(
+                    "\(name).conv.unit\(unit)", raw, residual: isLast ? (isIdentity ? input : output) : nil,
+                    isInPlace: !isLast, to: next))
+            if isLast { break }
+            raw = value(like: output)
+            chain.append(convolution("\(name).conv.unit\(unit + 1).conv", next, stride: 1, biased: false, to: raw))
         }
-        chain.append(
-            activated(
-                "\(name).conv.unit\(units - 1)", current, stride: units == 1 ? stride : 1,
-                residual: isIdentity ? input : output, to: output))
         return { [chain] builder, gradient, target in
             var chainGradient = gradient
-            for backward in chain.dropFirst().reversed() { chainGradient = backward(&builder, chainGradient, nil) }
-            if let residual {
-                // The first of the two to run decides where the sum stands.
-                let sum = residual(&builder, gradient, target)
-                return chain[0](&builder, chainGradient, sum)
+            for backward in chain.reversed() { chainGradient = backward(&builder, chainGradient, nil) }
+            return beginning(&builder, chainGradient, gradient, target)
+        }
+    }
+
+    /// The first convolution of a residual unit whose residual path is the input itself.
+    private mutating func beginning(_ name: String, _ input: ValueView, to raw: ValueView) -> BackwardOfTwo {
+        let convolution = convolution(name + ".conv.unit0.conv", input, stride: 1, biased: false, to: raw)
+        return { builder, gradient, residualGradient, target in
+            guard let target else { return convolution(&builder, gradient, residualGradient) }
+            builder.program.operations.append(.add(residualGradient, to: target))
+            return convolution(&builder, gradient, target)
+        }
+    }
+
+    /// The first convolution of a residual unit and the one on its residual path. With a stride both have a kernel of 3
+    /// and are one convolution to the channels of both, which reads its input once. It has the first one's bias too,
+    /// which the norm takes off again.
+    private mutating func beginning(
+        _ name: String, _ input: ValueView, stride: Int, to raw: ValueView, residual: ValueView
+    ) -> BackwardOfTwo {
+        let main = name + ".conv.unit0.conv", beside = name + ".residual"
+        guard stride > 1 else {
+            let path = convolution(beside, input, kernel: 1, stride: 1, biased: true, to: residual)
+            let convolution = convolution(main, input, stride: 1, biased: false, to: raw)
+            return { builder, gradient, residualGradient, target in
+                convolution(&builder, gradient, path(&builder, residualGradient, target))
             }
-            guard let target else { return chain[0](&builder, chainGradient, gradient) }
-            builder.program.operations.append(.add(gradient, to: target))
-            return chain[0](&builder, chainGradient, target)
+        }
+        let both = raw.joined(with: residual)
+        let layer = layer(fine: input, coarse: both, kernel: 3, stride: stride, main)
+        convolve(layer, .forward, input, bias: parameters[main + ".bias"], to: both)
+        let bias = parameters[beside + ".bias"]
+        return { builder, gradient, residualGradient, target in
+            builder.program.operations.append(.biasGradient(residualGradient, parameter: bias))
+            return builder.gradients(
+                layer, input: input, gradient: gradient.joined(with: residualGradient), target: target)
         }
     }
 

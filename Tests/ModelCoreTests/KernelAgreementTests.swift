@@ -11,6 +11,8 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     var size: (Int, Int, Int)
     var finePlanar = false, coarsePlanar = false
     var fineSplit = 0, coarseSplit = 0
+    /// Blocks between the parts of both sides.
+    var gap = 0
 
     var testDescription: String {
         "\(fine)\(finePlanar ? " planar" : "")->\(coarse)\(coarsePlanar ? " planar" : "") k\(kernel) s\(stride) \(size)"
@@ -20,7 +22,8 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
         func layout(_ channels: Int, _ factor: Int, _ planar: Bool, _ split: Int) -> quintet_layout {
             quintet_layout(
                 channels: Int32(channels), depth: Int32(size.0 * factor), height: Int32(size.1 * factor),
-                width: Int32(size.2 * factor), planar: planar ? 1 : 0, split: Int32(split))
+                width: Int32(size.2 * factor), planar: planar ? 1 : 0, split: Int32(split),
+                gap: split > 0 ? Int32(gap) : 0)
         }
         return quintet_convolution(
             fine: layout(fine, stride, finePlanar, fineSplit), coarse: layout(coarse, 1, coarsePlanar, coarseSplit),
@@ -101,6 +104,12 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 21, coarse: 24, stride: 2, size: (7, 14, 27), fineSplit: 5, coarseSplit: 8),
         ConvolutionCase(fine: 33, coarse: 16, stride: 2, size: (4, 8, 12)),
         ConvolutionCase(fine: 16, coarse: 80, stride: 2, size: (2, 7, 8)),
+        // Two tensors as the parts of one, for each way to compute.
+        ConvolutionCase(fine: 21, coarse: 40, stride: 2, size: (7, 14, 27), fineSplit: 5, coarseSplit: 20, gap: 3),
+        ConvolutionCase(fine: 21, coarse: 40, stride: 2, size: (1, 2, 3), fineSplit: 5, coarseSplit: 20, gap: 3),
+        ConvolutionCase(fine: 40, coarse: 70, stride: 1, size: (2, 15, 14), fineSplit: 8, coarseSplit: 33, gap: 1),
+        ConvolutionCase(fine: 20, coarse: 24, stride: 1, size: (7, 14, 27), fineSplit: 5, coarseSplit: 8, gap: 1),
+        ConvolutionCase(fine: 1, coarse: 32, stride: 2, size: (2, 3, 17), finePlanar: true, coarseSplit: 16, gap: 2),
         ConvolutionCase(fine: 16, coarse: 40, kernel: 1, stride: 1, size: (2, 3, 7)),
         ConvolutionCase(fine: 3, coarse: 40, kernel: 1, stride: 1, size: (2, 3, 7), finePlanar: true),
         ConvolutionCase(fine: 1, coarse: 16, stride: 2, size: (2, 3, 17), finePlanar: true),
@@ -169,10 +178,10 @@ struct KernelAgreementTests {
 
 struct NormAndLossAgreementTests {
     private static let layouts = [
-        quintet_layout(channels: 20, depth: 3, height: 5, width: 7, planar: 0, split: 0),
-        quintet_layout(channels: 2, depth: 2, height: 3, width: 37, planar: 1, split: 0),
-        quintet_layout(channels: 5, depth: 1, height: 2, width: 2, planar: 0, split: 0),
-        quintet_layout(channels: 3, depth: 4, height: 4, width: 16, planar: 1, split: 0),
+        quintet_layout(channels: 20, depth: 3, height: 5, width: 7, planar: 0, split: 0, gap: 0),
+        quintet_layout(channels: 2, depth: 2, height: 3, width: 37, planar: 1, split: 0, gap: 0),
+        quintet_layout(channels: 5, depth: 1, height: 2, width: 2, planar: 0, split: 0, gap: 0),
+        quintet_layout(channels: 3, depth: 4, height: 4, width: 16, planar: 1, split: 0, gap: 0),
     ]
 
     private struct Results: Equatable {
@@ -235,7 +244,7 @@ struct NormAndLossAgreementTests {
 
     /// Large logits of both signs must neither overflow nor lose the loss.
     @Test func theLossOfExtremeLogitsIsFiniteAndRight() {
-        let layout = quintet_layout(channels: 2, depth: 1, height: 1, width: 4, planar: 1, split: 0)
+        let layout = quintet_layout(channels: 2, depth: 1, height: 1, width: 4, planar: 1, split: 0, gap: 0)
         let pool = ThreadPool(threadCount: 1)
         for variant in variants {
             variant.force {

@@ -22,9 +22,12 @@ typedef struct {
     int32_t planar;
     /// Channels of the first of two parts that lie one after the other, each padded to 16; 0: one part.
     int32_t split;
+    /// Blocks that lie between the two parts, negative where the second lies first: they may be tensors of one size
+    /// anywhere in one piece of memory.
+    int32_t gap;
 } quintet_layout;
 
-/// Floats a tensor takes, slack included.
+/// Floats a tensor takes from its first part on, slack included.
 size_t quintet_layout_floats(quintet_layout layout);
 
 /// Copies between a tensor and plain [C, D, H, W]; `plain` may be smaller than the tensor (offset 0, the rest of the
