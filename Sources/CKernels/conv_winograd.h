@@ -55,11 +55,13 @@ INLINE void gradient_points(const lanes *y, lanes *o) {
 INLINE void transform_input(const float *x, quintet_steps at, float *points, long step) {
     lanes t[POINTS];
     for (int w = 0; w < 6; w++)
+#pragma clang loop unroll(full)
         for (int d = 0; d < 4; d++) {
             // B^T of F(2,3): d0 - d2, d1 + d2, d2 - d1, d1 - d3.
             static const int first[4] = {0, 1, 2, 1}, second[4] = {2, 2, 1, 3};
             lanes r[6];
             for (int h = 0; h < 6; h++) {
+                if (w >= 2) __builtin_prefetch(x + d * at.plane + h * at.row + (w + 4) * 16);
                 lanes a = LANE_LOAD(x + first[d] * at.plane + h * at.row + w * 16);
                 lanes b = LANE_LOAD(x + second[d] * at.plane + h * at.row + w * 16);
                 r[h] = d == 1 ? a + b : a - b;

@@ -38,7 +38,7 @@ INLINE void statistics_slot(norm_job *job, quintet_layout layout, int index) {
         for (int i = 0; i < row_vectors(layout); i++) {
             d16 v = WIDEN(row_load(layout, x, i));
             sum += v;
-            square += v * v;
+            square = FMA(v, v, square);
         }
     }
     memcpy(job->scratch + (long)index * 32, &sum, sizeof sum);
