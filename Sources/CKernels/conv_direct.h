@@ -159,7 +159,7 @@ INLINE void gradient_row(const int taps, const int channels, const int step, con
 #pragma clang loop unroll(full)
         for (int k = 0; k < taps; k++)
 #pragma clang loop unroll(full)
-            for (int j = 0; j < channels; j++) a[k][j] = LOAD(sums + k * 256 + (c + j) * 16);
+            for (int j = 0; j < channels; j++) a[k][j] = SPLAT(0);
         const float *xp = x + c, *yp = dy;
         for (int i = 0; i < width; i++, xp += 16 * step, yp += 16) {
             v16 b = LOAD(yp);
@@ -171,7 +171,10 @@ INLINE void gradient_row(const int taps, const int channels, const int step, con
 #pragma clang loop unroll(full)
         for (int k = 0; k < taps; k++)
 #pragma clang loop unroll(full)
-            for (int j = 0; j < channels; j++) STORE(sums + k * 256 + (c + j) * 16, a[k][j]);
+            for (int j = 0; j < channels; j++) {
+                float *to = sums + k * 256 + (c + j) * 16;
+                STORE(to, LOAD(to) + a[k][j]);
+            }
     }
 }
 SEPARATE void gradient_row_1(const float *x, const float *dy, float *sums, int width) {

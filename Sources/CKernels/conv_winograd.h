@@ -278,18 +278,19 @@ static void winograd_task(void *context, int index) {
     }
 }
 
-// Sums over a chunk's tiles of input point x gradient point: `rows` input channels x 16 output channels.
+// Sums over a chunk's tiles of input point x gradient point: `rows` input channels x 16 output channels, added to
+// `sums` or, if fresh, written there.
 INLINE void tile_products(const int rows, const float *x, const float *dy, float *sums, int count, int fresh) {
     v16 a[16];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) a[r] = fresh ? SPLAT(0) : LOAD(sums + r * 16);
+    for (int r = 0; r < rows; r++) a[r] = SPLAT(0);
     for (int i = 0; i < count; i++) {
         v16 b = LOAD(dy + i * 16);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) a[r] = FMA(SPLAT(x[i * 16 + r]), b, a[r]);
     }
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) STORE(sums + r * 16, a[r]);
+    for (int r = 0; r < rows; r++) STORE(sums + r * 16, fresh ? a[r] : a[r] + LOAD(sums + r * 16));
 }
 SEPARATE void tile_products_16(const float *x, const float *dy, float *sums, int count, int fresh) {
 #if ROWS_MAX > 6
@@ -536,7 +537,8 @@ static void few_tiles_points_task(void *context, int block) {
                            (tiles + 1) * 16);
 }
 
-// Then every pair's sums, which never leave the cache.
+// Then every pair's sums, which never leave the cache; some tiles at a time, for sums of few terms round less.
+enum { FEW_TILES_TOGETHER = 16 };
 static void few_tiles_gradient_task(void *context, int pair) {
     const gradient_job *job = context;
     int tiles = quintet_winograd_tiles(job->convolution->coarse), ins = quintet_blocks(job->convolution->fine);
@@ -545,6 +547,8 @@ static void few_tiles_gradient_task(void *context, int pair) {
     const long step = 17 * 16;
     float *sums = quintet_thread_scratch(POINTS * step);
     for (int k = 0; k < POINTS; k++)
-        tile_products_16(inputs + k * (tiles + 1) * 16, gradients + k * (tiles + 1) * 16, sums + k * step, tiles, 1);
+        for (int i = 0; i < tiles; i += FEW_TILES_TOGETHER)
+            tile_products_16(inputs + (k * (tiles + 1) + i) * 16, gradients + (k * (tiles + 1) + i) * 16,
+                             sums + k * step, tiles - i < FEW_TILES_TOGETHER ? tiles - i : FEW_TILES_TOGETHER, i == 0);
     for (int c = 0; c < 16; c++) add_taps(job, pair, c, sums + c * 16, step);
 }
