@@ -15,19 +15,22 @@ rows=("$@")
 export QUINTET_FULL=1
 scratch=${SCRATCH:-.build-tests}
 more=()
-[ "${ASAN:-0}" = 1 ] && scratch=.build-asan && more=(--sanitize=address)
+[ "${ASAN:-0}" = 1 ] && scratch=.build-address && more=(--sanitize=address)
 
+failed=()
+
+# Says what a suite found, without the lines that every test prints.
 run() {
     swift test -c release --skip-build --scratch-path "$scratch" "${more[@]}" --no-parallel --filter "$1" 2>&1 |
-        grep -vE '^\[|started\.|Test Suite|Executed 0|Build|^$' | grep -v ' passed after' || true
+        { grep -vE '^\[|started\.|Test Suite|Executed 0|Build|^$| test.* passed after' || true; } || failed+=("$1")
 }
 
 for row in "${rows[@]}"; do
     echo "== row $row"
     case $row in
     13)
-        cluster/fuzz.sh 10000000 Frames
-        cluster/fuzz.sh 1000000 NIfTI MetaImage SafeTensors Votes
+        cluster/fuzz.sh 10000000 Frames || failed+=("fuzzing of frames")
+        cluster/fuzz.sh 1000000 NIfTI MetaImage SafeTensors Votes || failed+=("fuzzing of files")
         ;;
     14) run slowAndSilentPeersAreDropped ;;
     15)
@@ -47,3 +50,5 @@ for row in "${rows[@]}"; do
         ;;
     esac
 done
+[ ${#failed[@]} -eq 0 ] || { echo "security.sh: FAILED: ${failed[*]}" >&2; exit 1; }
+echo "security.sh: nothing failed"

@@ -51,7 +51,9 @@ package struct RunComponents {
         let rows = shape.rowCount
         let rowStart = Self.rowStarts(rows: rows, pool: pool, count: countRuns)
         let runCount = Int(rowStart[rows])
-        let runs = [quintet_run](unsafeUninitializedCapacity: runCount) { buffer, initialized in
+        // Never without capacity: that would write to Swift's one empty array, which all threads share.
+        let capacity = max(1, runCount)
+        let runs = [quintet_run](unsafeUninitializedCapacity: capacity) { buffer, initialized in
             initialized = runCount
             guard runCount > 0 else { return }
             nonisolated(unsafe) let base = buffer.baseAddress!
@@ -61,7 +63,7 @@ package struct RunComponents {
             }
         }
         var resolved = 0
-        labels = [Int32](unsafeUninitializedCapacity: runCount) { parents, initialized in
+        labels = [Int32](unsafeUninitializedCapacity: capacity) { parents, initialized in
             initialized = runCount
             guard runCount > 0 else { return }
             Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents.baseAddress!)

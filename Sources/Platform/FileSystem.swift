@@ -34,6 +34,8 @@ public enum FileSystem {
     private static func read(
         _ file: borrowing OpenFile, offset: UInt64, count: Int
     ) throws(FileError) -> [UInt8] {
+        // Swift's one empty array is shared by all threads, and making one without capacity writes its count.
+        guard count > 0 else { return [] }
         var failure: FileError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(FileError) {
