@@ -31,7 +31,7 @@ for sanitizer in "${sanitizers[@]}"; do
     swift build "${options[@]}" --build-tests 2>&1 | tail -1
     echo "== $sanitizer: testing; the output goes to $scratch/tests.log"
     result=passed
-    swift test "${options[@]}" --skip-build --filter "$filter" > "$scratch/tests.log" 2>&1 || result=failed
+    QUINTET_SANITIZER=$sanitizer swift test "${options[@]}" --skip-build --filter "$filter" > "$scratch/tests.log" 2>&1 || result=failed
     reports=$(grep -cE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer' "$scratch/tests.log" || true)
     [ $result = passed ] && [ "$reports" = 0 ] || failed=1
     grep -E '✘|SUMMARY: ' "$scratch/tests.log" | head -20 || true

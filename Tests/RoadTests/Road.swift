@@ -21,6 +21,9 @@ struct Road {
     static let python: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         .map { $0 + "/python3" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
+    /// Set by cluster/sanitize.sh.
+    static let isSanitized = ProcessInfo.processInfo.environment["QUINTET_SANITIZER"] != nil
+
     init() throws {
         folder = NSTemporaryDirectory() + "quintet-road-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
