@@ -20,11 +20,11 @@ enum Socket {
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// A nonblocking stream socket, or -1 with errno.
+    /// A nonblocking stream socket, or -1 with errno. From its birth no child inherits it: a child that another thread
+    /// starts just now would keep the port.
     private static func make(_ address: SocketAddress) -> Int32 {
-        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-        if descriptor >= 0 { setNonblocking(descriptor) }
-        return descriptor
+        let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        return socket(address.family, Int32(kind), 0)
     }
 
     /// No delay for small messages; a peer whose machine is gone is noticed within half a minute.
