@@ -136,7 +136,8 @@ size_t quintet_packed_floats(const quintet_convolution *convolution, int directi
     case PLAN_NAIVE: case PLAN_PLANAR: break;
     case PLAN_BLOCKED:
         packed = fine_blocks * coarse_blocks * taps * 256;
-        if (quintet_uses_winograd(convolution) && !quintet_winograd_has_few_tiles(convolution))
+        if (quintet_uses_winograd(convolution) && quintet_winograd_has_few_tiles(convolution)) return 0;
+        if (quintet_uses_winograd(convolution))
             packed = 144 * quintet_winograd_step((int)fine_blocks, (int)coarse_blocks);
         break;
     case PLAN_PLANAR_TO_BLOCKED: packed = convolution->fine.channels * coarse_blocks * taps * 16; break;
@@ -176,6 +177,7 @@ void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolu
                           const float *weights, float *packed) {
     pack_job job = {convolution, direction, weights, packed, quintet_plan_of(convolution)};
     const int k = convolution->kernel, outs = convolution->coarse.channels;
+    if (quintet_packed_floats(convolution, direction) == 0) return;
     int naive = quintet_variant_current() == QUINTET_NAIVE || job.plan == PLAN_NAIVE;
     if (naive || (job.plan == PLAN_PLANAR && direction == QUINTET_FORWARD)) {
         memcpy(packed, weights, sizeof(float) * k * k * k * outs * convolution->fine.channels);

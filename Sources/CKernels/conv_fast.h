@@ -8,7 +8,7 @@ INLINE int winograd_chunk(const quintet_convolution *convolution) {
 
 static void winograd(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
     if (quintet_winograd_has_few_tiles(convolution)) {
-        winograd_of_few_tiles(pool, job);
+        winograd_of_few_tiles(pool, convolution, job);
         return;
     }
     job->group = winograd_chunk(convolution);

@@ -10,6 +10,7 @@
 #pragma clang attribute push(__attribute__((target(TARGET))), apply_to = function)
 #include "conv_direct.h"
 #include "conv_planar.h"
+#include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
 #include "conv_pack.h"

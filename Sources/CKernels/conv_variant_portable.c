@@ -7,6 +7,7 @@
 #define GRADIENT_CHANNELS 2
 #include "conv_direct.h"
 #include "conv_planar.h"
+#include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
 #include "conv_pack.h"

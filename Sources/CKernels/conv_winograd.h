@@ -465,9 +465,21 @@ INLINE void transform_taps(const int stride, const v16 *g, float *points, long s
 SEPARATE void transform_taps_1(const v16 *g, float *points, long step) { transform_taps(1, g, points, step); }
 SEPARATE void transform_taps_2(const v16 *g, float *points, long step) { transform_taps(2, g, points, step); }
 
+// Weights of one pair of blocks to points `step` apart: [POINTS][16 in][16 out].
+static void transform_pair(const weight_source *from, int pair, float *points, long step) {
+    for (int c = 0; c < 16; c++) {
+        v16 g[27], turned[27];
+        taps_of_channel(from, pair, c, g);
+        for (int t = 0; t < 27; t++) turned[t] = g[from->direction == QUINTET_FORWARD ? t : 26 - t];
+        if (from->convolution->stride == 1) transform_taps_1(turned, points + c * 16, step);
+        else transform_taps_2(turned, points + c * 16, step);
+    }
+}
+
 // Few tiles: the points of all of them lie block by block, [block][POINTS][tile][16]; `step` is from point to point.
 typedef struct {
     const direct_job *direct;
+    weight_source weights;
     float *inputs;
     int tiles;
     long step;
@@ -479,15 +491,6 @@ static void few_tiles_input_task(void *context, int block) {
     const float *x = direct->in + quintet_block(direct->in_layout, block);
     inputs_of_chunk(direct->in_layout, x, 1, 0, job->tiles, job->tiles,
                     job->inputs + block * quintet_winograd_block(job->tiles), job->step);
-}
-
-// Weights of one pair of blocks, as the direct kernels want them ([27][16 in][16 out]), to points `step` apart.
-SEPARATE void transform_pair(const float *w, int flipped, float *points, long step) {
-    for (int c = 0; c < 16; c++) {
-        v16 g[27];
-        for (int t = 0; t < 27; t++) g[t] = LOAD(w + (flipped ? 26 - t : t) * 256 + c * 16);
-        transform_taps_1(g, points + c * 16, step);
-    }
 }
 
 // One block of output channels of all tiles; input blocks two at a time where the second-level cache holds them.
@@ -503,8 +506,7 @@ static void few_tiles_task(void *context, int block) {
         int count = direct->in_blocks - b < together ? 1 : together;
         const float *inputs = job->inputs + b * from_block;
         for (int i = 0; i < count; i++)
-            transform_pair(direct->w + ((long)block * direct->in_blocks + b + i) * 27 * 256, direct->flipped,
-                           weights + i * POINTS * w_step, w_step);
+            transform_pair(&job->weights, block * direct->in_blocks + b + i, weights + i * POINTS * w_step, w_step);
         for (int k = 0; k < POINTS; k++)
             point_strips(job->tiles, inputs + k * job->step, from_block, weights + k * w_step, POINTS * w_step, count,
                          sums + k * job->step, b == 0);
@@ -514,10 +516,12 @@ static void few_tiles_task(void *context, int block) {
         store_tile(direct, block, place_of_tile(direct->out_layout, i), sums + i * 16, job->step, start);
 }
 
-static void winograd_of_few_tiles(quintet_pool *pool, const direct_job *direct) {
+static void winograd_of_few_tiles(quintet_pool *pool, const quintet_convolution *convolution,
+                                  const direct_job *direct) {
     int tiles = quintet_winograd_tiles(direct->out_layout);
-    few_tiles_job job = {direct, quintet_call_scratch(direct->in_blocks * quintet_winograd_block(tiles)), tiles,
-                         (tiles + 1) * 16};
+    weight_source weights = {convolution, direct->flipped ? QUINTET_TRANSPOSED : QUINTET_FORWARD, direct->w};
+    float *inputs = quintet_call_scratch(direct->in_blocks * quintet_winograd_block(tiles));
+    few_tiles_job job = {direct, weights, inputs, tiles, (tiles + 1) * 16};
     quintet_pool_run(pool, direct->in_blocks, few_tiles_input_task, &job);
     quintet_pool_run(pool, quintet_blocks(direct->out_layout), few_tiles_task, &job);
 }

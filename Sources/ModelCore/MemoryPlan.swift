@@ -39,10 +39,15 @@ struct MemoryPlan {
             let forward = quintet_packed_floats(&shape, ConvolutionDirection.forward.rawValue)
             let transposed = quintet_packed_floats(&shape, ConvolutionDirection.transposed.rawValue)
             let weight = parameters.specifications[layer.weight]
+            let plain = MemoryRegion(offset: weights.offset + weight.offset, count: weight.count)
+            // No floats: the kernels take the weights as they are.
+            func packed(_ count: Int, isNeeded: Bool) -> MemoryRegion {
+                count == 0 ? plain : reserve(isNeeded ? count : 0)
+            }
             return Convolution(
-                shape: layer.shape, weights: MemoryRegion(offset: weights.offset + weight.offset, count: weight.count),
-                packedForward: reserve(layer.needsForwardWeights ? Int(forward) : 0),
-                packedTransposed: reserve(layer.needsTransposedWeights ? Int(transposed) : 0))
+                shape: layer.shape, weights: plain,
+                packedForward: packed(Int(forward), isNeeded: layer.needsForwardWeights),
+                packedTransposed: packed(Int(transposed), isNeeded: layer.needsTransposedWeights))
         }
         scratch = reserve(Self.scratchCount(program))
         let size = program.values[program.input.value].shape

@@ -55,6 +55,17 @@ private func tensor(_ layout: quintet_layout, _ index: UInt32, _ pool: ThreadPoo
     return memory
 }
 
+/// As the kernels want them, which may be as they are.
+private func packedWeights(
+    _ weights: [Float], _ shape: quintet_convolution, _ direction: Int32, _ pool: ThreadPool
+) -> Memory {
+    var shape = shape
+    let count = Int(quintet_packed_floats(&shape, direction)), memory = Memory(max(count, weights.count))
+    if count == 0 { memory.floats.update(from: weights, count: weights.count) }
+    quintet_pack_weights(pool.handle, &shape, direction, weights, memory.floats)
+    return memory
+}
+
 private struct ConvolutionResults {
     var forward: [Float], transposed: [Float], gradient: [Float]
 }
@@ -64,9 +75,7 @@ private func results(_ test: ConvolutionCase, accumulate: Bool, threads: Int = 2
     let pool = ThreadPool(threadCount: threads)
     var shape = test.shape
     let weights = random(test.fine * test.coarse * test.kernel * test.kernel * test.kernel, 1)
-    let packed = Memory(quintet_packed_floats(&shape, 0)), packedBack = Memory(quintet_packed_floats(&shape, 1))
-    quintet_pack_weights(pool.handle, &shape, 0, weights, packed.floats)
-    quintet_pack_weights(pool.handle, &shape, 1, weights, packedBack.floats)
+    let packed = packedWeights(weights, shape, 0, pool), packedBack = packedWeights(weights, shape, 1, pool)
     let x = tensor(shape.fine, 2, pool), y = tensor(shape.coarse, 3, pool)
     let forward = tensor(shape.coarse, 4, pool), back = tensor(shape.fine, 5, pool)
     let mode: Int32 = accumulate ? 1 : 0

@@ -51,7 +51,7 @@ typedef struct {
 enum { QUINTET_FORWARD = 0, QUINTET_TRANSPOSED = 1 };
 
 /// Packed weights of one direction, in floats, and the packing. Which packing a kernel wants depends on shapes (and on
-/// whether the naive kernels are forced), never on the machine.
+/// whether the naive kernels are forced), never on the machine. 0 floats: the weights are wanted as they are.
 size_t quintet_packed_floats(const quintet_convolution *convolution, int direction);
 void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
                           const float *weights, float *packed);
