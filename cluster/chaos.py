@@ -97,11 +97,16 @@ class Cluster:
 
     def end(self):
         """SIGTERM to all. Returns the seconds that the slowest worker and the coordinator needed, and their codes."""
+        # One that was started just now may not have come to where it listens to signals.
+        for worker in self.workers:
+            worker.send_signal(signal.SIGCONT)
+        patience = time.monotonic() + 20
+        while any(os.path.getsize(worker.log) == 0 for worker in self.workers) and time.monotonic() < patience:
+            time.sleep(0.05)
         times, codes = [], []
         for group in (self.workers, [self.coordinator]):
             start = time.monotonic()
             for process in group:
-                process.send_signal(signal.SIGCONT)
                 process.send_signal(signal.SIGTERM)
             codes += [process.wait(60) for process in group]
             times.append(time.monotonic() - start)

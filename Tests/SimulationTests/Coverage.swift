@@ -37,6 +37,9 @@ struct Coverage {
         workEvents["\(standing): \(event)", default: 0] += 1
     }
 
+    /// What a coordinator had decided and not committed when it died was never so.
+    mutating func schedulerRecovered(_ scheduler: Scheduler) { states = scheduler.works.mapValues(\.state) }
+
     mutating func schedulerDecided(_ scheduler: Scheduler) {
         for (id, work) in scheduler.works where states[id] != work.state {
             if let earlier = states[id] { workSteps["\(earlier.name) -> \(work.state.name)", default: 0] += 1 }

@@ -102,6 +102,7 @@ extension Simulation {
         }
         coordinator.scheduler = Scheduler(
             configuration: coordinator.scheduler.configuration, recovering: runs, at: coordinator.lastLocal)
+        coverage.schedulerRecovered(coordinator.scheduler)
         let actions = coordinator.scheduler.resume()
         if bug != .forgetsVotesOnRestart { follow(actions, wire: nil, 0, promise: nil, client: nil) }
     }
