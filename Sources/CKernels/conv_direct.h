@@ -58,6 +58,7 @@ typedef struct {
     int in_blocks, kernel, stride, flipped, accumulate;
     // Rows of one task: enough voxels that a tap's weights are used from the first-level cache many times.
     int group;
+    norm_sums norm;
 } direct_job;
 
 INLINE int rows_per_task(int width, int height) {

@@ -1,6 +1,6 @@
 // Which kernel runs: the algorithm by shape, the instruction set by processor; what they have in common (sizes,
 // packing, copies in and out).
-#include "conv_layout.h"
+#include "conv_cut.h"
 #include <string.h>
 
 // Of this thread alone, so that a test that forces a variant disturbs none beside it: kernels are chosen by the thread
@@ -191,6 +191,12 @@ size_t quintet_statistics_floats(quintet_layout layout) {
     return (size_t)2 * (layout.planar ? (layout.channels + 15) / 16 * 16 : quintet_blocks(layout) * 16);
 }
 
+size_t quintet_result_scratch(const quintet_convolution *convolution, int direction, quintet_layout result) {
+    size_t blocks = result.planar ? result.channels : quintet_blocks(result);
+    size_t slots = quintet_result_slots(convolution, direction), passes = result.depth;
+    return blocks * 32 * (slots > passes ? slots : passes);
+}
+
 size_t quintet_sum_scratch(quintet_layout layout) {
     size_t blocks = layout.planar ? layout.channels : quintet_blocks(layout);
     size_t norm = blocks * layout.depth * 48 + blocks * 16;
@@ -261,12 +267,14 @@ void quintet_fill(quintet_pool *pool, size_t count, float value, float *to) {
 }
 
 void quintet_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
-                      const float *packed, const float *bias, float *y, int accumulate) {
-    kernels()->convolve(pool, convolution, x, packed, bias, y, accumulate);
+                      const float *packed, const float *bias, float *y, int accumulate,
+                      const quintet_result_statistics *statistics) {
+    kernels()->convolve(pool, convolution, x, packed, bias, y, accumulate, statistics);
 }
 void quintet_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
-                                 const float *packed, const float *bias, float *x, int accumulate) {
-    kernels()->convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
+                                 const float *packed, const float *bias, float *x, int accumulate,
+                                 const quintet_result_statistics *statistics) {
+    kernels()->convolve_transposed(pool, convolution, y, packed, bias, x, accumulate, statistics);
 }
 void quintet_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                              const float *y_gradient, float *scratch, float *gradient) {

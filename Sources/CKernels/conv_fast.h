@@ -1,41 +1,38 @@
 // The three operations of a convolution, each sent to the kernel its shapes ask for. Included once per instruction set.
 
-// Tiles of one Winograd task: enough that the weights of a point are used several times from the cache, few enough that
-// the points stay in it.
-INLINE int winograd_chunk(const quintet_convolution *convolution) {
-    return quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse) <= 4 ? 12 : 24;
-}
-
 static void winograd(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
     if (quintet_winograd_has_few_tiles(convolution)) {
         winograd_of_few_tiles(pool, convolution, job);
         return;
     }
-    job->group = winograd_chunk(convolution);
-    quintet_pool_run(pool, (quintet_winograd_tiles(job->out_layout) + job->group - 1) / job->group, winograd_task, job);
+    job->group = quintet_winograd_chunk(convolution);
+    quintet_pool_run(pool, quintet_parts(quintet_winograd_tiles(job->out_layout), job->group), winograd_task, job);
 }
 
-// Stride 2. Few tiles with many output blocks wait for weights: they stay together, and the output's blocks are cut
-// into parts, each of which transforms the inputs again. With many input blocks that would cost more than reading the
-// weights twice.
-static void parity(quintet_pool *pool, const quintet_convolution *convolution, int to_fine, parity_job *job) {
-    int tiles = quintet_winograd_tiles(convolution->coarse), half = (tiles + 1) / 2;
-    int fine = quintet_blocks(convolution->fine), coarse = quintet_blocks(convolution->coarse);
-    int outs = to_fine ? fine : coarse, ins = to_fine ? coarse : fine;
-    if (outs > ins && half <= PARITY_CHUNK) job->chunk = tiles;
-    else job->chunk = half < PARITY_CHUNK ? half : PARITY_CHUNK;
-    int chunks = (tiles + job->chunk - 1) / job->chunk, wanted = (7 + chunks) / chunks;
-    job->parts = (outs + 3) / 4 < wanted ? (outs + 3) / 4 : wanted;
-    quintet_pool_run(pool, chunks * job->parts, to_fine ? parity_to_fine_task : parity_to_coarse_task, job);
+static void parity(quintet_pool *pool, const quintet_convolution *convolution, int direction, parity_job *job) {
+    job->cut = quintet_parity_cut_of(convolution, direction);
+    int tasks = quintet_parts(quintet_winograd_tiles(convolution->coarse), job->cut.chunk) * job->cut.parts;
+    quintet_pool_run(pool, tasks, direction == QUINTET_FORWARD ? parity_to_coarse_task : parity_to_fine_task, job);
 }
 
-static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
-                          const float *packed, const float *bias, float *y, int accumulate) {
+// What tasks sum up on the way.
+INLINE norm_sums sums_wanted(const quintet_convolution *convolution, int direction,
+                             const quintet_result_statistics *wanted) {
+    norm_sums none = {0};
+    if (!wanted) return none;
+    int slots = quintet_result_slots(convolution, direction);
+    return (norm_sums){wanted->layout, slots, slots > 0 ? wanted->scratch : NULL};
+}
+
+static void convolve_to_coarse(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                               const float *packed, const float *bias, float *y, int accumulate, norm_sums norm) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, x, packed, bias, y, accumulate, planar_rows_per_task(coarse)};
-    int planar_tasks = coarse.depth * planar_groups(coarse, planar.group);
+    planar_job planar = {convolution, x, packed, bias, y, accumulate, quintet_planar_rows(coarse), norm};
+    int planar_tasks = coarse.depth * quintet_parts(coarse.height, planar.group);
     switch (quintet_plan_of(convolution)) {
-    case PLAN_NAIVE: quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate); return;
+    case PLAN_NAIVE:
+        quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate, NULL);
+        return;
     case PLAN_PLANAR_TO_BLOCKED:
         quintet_pool_run(pool, quintet_blocks(coarse) * planar_tasks, planar_to_blocked_task, &planar);
         return;
@@ -43,30 +40,30 @@ static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolu
     case PLAN_BLOCKED: break;
     }
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
-                      0, accumulate, rows_per_task(coarse.width, coarse.height)};
+                      0, accumulate, rows_per_task(coarse.width, coarse.height), norm};
     if (quintet_uses_winograd(convolution)) {
-        parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, 0, 0};
+        parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, {0, 0}, norm};
         if (convolution->stride == 1) winograd(pool, convolution, &job);
-        else parity(pool, convolution, 0, &strided);
+        else parity(pool, convolution, QUINTET_FORWARD, &strided);
         return;
     }
-    int groups = (coarse.height + job.group - 1) / job.group;
+    int groups = quintet_parts(coarse.height, job.group);
     quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * groups, direct_task, &job);
 }
 
-static void fast_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
-                                     const float *packed, const float *bias, float *x, int accumulate) {
+static void convolve_to_fine(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
+                             const float *packed, const float *bias, float *x, int accumulate, norm_sums norm) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, y, packed, bias, x, accumulate, planar_rows_per_task(fine)};
-    int planar_tasks = fine.depth * planar_groups(fine, planar.group);
+    planar_job planar = {convolution, y, packed, bias, x, accumulate, quintet_planar_rows(fine), norm};
+    int planar_tasks = fine.depth * quintet_parts(fine.height, planar.group);
     switch (quintet_plan_of(convolution)) {
     case PLAN_NAIVE:
-        quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate);
+        quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate, NULL);
         return;
     case PLAN_PLANAR_TO_BLOCKED:
-        if (uses_turned_rows(convolution)) {
-            planar.group = (planar.group + 1) / 2;
-            quintet_pool_run(pool, turned_tasks(coarse, planar.group), turned_task, &planar);
+        if (quintet_uses_turned_rows(convolution)) {
+            planar.group = quintet_turned_rows(convolution);
+            quintet_pool_run(pool, quintet_turned_tasks(convolution), turned_task, &planar);
             return;
         }
         quintet_pool_run(pool, planar_tasks, blocked_to_planar_task, &planar);
@@ -80,16 +77,32 @@ static void fast_convolve_transposed(quintet_pool *pool, const quintet_convoluti
     case PLAN_BLOCKED: break;
     }
     direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
-                      rows_per_task(coarse.width, coarse.height)};
+                      rows_per_task(coarse.width, coarse.height), norm};
     if (quintet_uses_winograd(convolution)) {
-        parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, 0, 0};
+        parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, {0, 0}, norm};
         if (convolution->stride == 1) winograd(pool, convolution, &job);
-        else parity(pool, convolution, 1, &strided);
+        else parity(pool, convolution, QUINTET_TRANSPOSED, &strided);
         return;
     }
-    int groups = (coarse.height + job.group - 1) / job.group, tasks = quintet_blocks(fine) * fine.depth * groups;
+    int tasks = quintet_blocks(fine) * fine.depth * quintet_parts(coarse.height, job.group);
     if (convolution->stride == 1) quintet_pool_run(pool, tasks, direct_task, &job);
     else quintet_pool_run(pool, tasks * 2, direct_transposed_task, &job);
+}
+
+static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
+                          const float *packed, const float *bias, float *y, int accumulate,
+                          const quintet_result_statistics *wanted) {
+    norm_sums norm = sums_wanted(convolution, QUINTET_FORWARD, wanted);
+    convolve_to_coarse(pool, convolution, x, packed, bias, y, accumulate, norm);
+    write_statistics(pool, wanted, &norm, y);
+}
+
+static void fast_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
+                                     const float *packed, const float *bias, float *x, int accumulate,
+                                     const quintet_result_statistics *wanted) {
+    norm_sums norm = sums_wanted(convolution, QUINTET_TRANSPOSED, wanted);
+    convolve_to_fine(pool, convolution, y, packed, bias, x, accumulate, norm);
+    write_statistics(pool, wanted, &norm, x);
 }
 
 static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,

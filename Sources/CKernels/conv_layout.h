@@ -76,9 +76,9 @@ float *quintet_call_scratch(size_t floats);
 
 typedef struct {
     void (*convolve)(quintet_pool *, const quintet_convolution *, const float *, const float *, const float *,
-                     float *, int);
+                     float *, int, const quintet_result_statistics *);
     void (*convolve_transposed)(quintet_pool *, const quintet_convolution *, const float *, const float *,
-                                const float *, float *, int);
+                                const float *, float *, int, const quintet_result_statistics *);
     /// Of blocked tensors.
     void (*pack_weights)(quintet_pool *, const quintet_convolution *, int, const float *, float *);
     void (*weight_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *,

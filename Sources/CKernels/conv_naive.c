@@ -11,6 +11,34 @@ typedef struct {
     int accumulate;
 } naive_job;
 
+#define EACH_VOXEL(layout) \
+    for (int d = 0; d < (layout).depth; d++) \
+        for (int h = 0; h < (layout).height; h++) \
+            for (int w = 0; w < (layout).width; w++)
+
+static double voxels_of(quintet_layout layout) { return (double)layout.depth * layout.height * layout.width; }
+static int padded_channels(quintet_layout layout) {
+    return layout.planar ? layout.channels : quintet_blocks(layout) * 16;
+}
+
+static void naive_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
+                                  float *statistics) {
+    (void)pool, (void)scratch;
+    memset(statistics, 0, sizeof(float) * 2 * padded_channels(layout));
+    for (int c = 0; c < layout.channels; c++) {
+        double sum = 0, square = 0;
+        EACH_VOXEL(layout) sum += x[quintet_element(layout, c, d, h, w)];
+        double mean = sum / voxels_of(layout);
+        EACH_VOXEL(layout) {
+            double v = x[quintet_element(layout, c, d, h, w)] - mean;
+            square += v * v;
+        }
+        int place = layout.planar ? c : quintet_padded(layout, c);
+        statistics[place] = (float)mean;
+        statistics[padded_channels(layout) + place] = (float)(1 / sqrt(square / voxels_of(layout) + 1e-5));
+    }
+}
+
 // y[o, d, h, w] = bias[o] + sum x[i, d s + kd - p, ...] w[o, i, kd, kh, kw]
 static void convolve_task(void *context, int index) {
     const naive_job *job = context;
@@ -31,9 +59,11 @@ static void convolve_task(void *context, int index) {
 }
 
 static void naive_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
-                           const float *packed, const float *bias, float *y, int accumulate) {
+                           const float *packed, const float *bias, float *y, int accumulate,
+                           const quintet_result_statistics *wanted) {
     naive_job job = {convolution, x, NULL, packed, bias, y, accumulate};
     quintet_pool_run(pool, convolution->coarse.channels * convolution->coarse.depth, convolve_task, &job);
+    if (wanted) naive_norm_statistics(pool, wanted->layout, y, NULL, wanted->statistics);
 }
 
 // The coarse coordinate that tap t maps to fine coordinate f, or -1 when there is none.
@@ -65,9 +95,11 @@ static void convolve_transposed_task(void *context, int index) {
 }
 
 static void naive_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
-                                      const float *packed, const float *bias, float *x, int accumulate) {
+                                      const float *packed, const float *bias, float *x, int accumulate,
+                                      const quintet_result_statistics *wanted) {
     naive_job job = {convolution, y, NULL, packed, bias, x, accumulate};
     quintet_pool_run(pool, convolution->fine.channels * convolution->fine.depth, convolve_transposed_task, &job);
+    if (wanted) naive_norm_statistics(pool, wanted->layout, x, NULL, wanted->statistics);
 }
 
 static void weight_gradient_task(void *context, int o) {
@@ -94,16 +126,6 @@ static void naive_weight_gradient(quintet_pool *pool, const quintet_convolution 
     quintet_pool_run(pool, convolution->coarse.channels, weight_gradient_task, &job);
 }
 
-#define EACH_VOXEL(layout) \
-    for (int d = 0; d < (layout).depth; d++) \
-        for (int h = 0; h < (layout).height; h++) \
-            for (int w = 0; w < (layout).width; w++)
-
-static double voxels_of(quintet_layout layout) { return (double)layout.depth * layout.height * layout.width; }
-static int padded_channels(quintet_layout layout) {
-    return layout.planar ? layout.channels : quintet_blocks(layout) * 16;
-}
-
 static void naive_bias_gradient(quintet_pool *pool, quintet_layout layout, const float *y_gradient, double *scratch,
                                 float *gradient) {
     (void)pool, (void)scratch;
@@ -111,24 +133,6 @@ static void naive_bias_gradient(quintet_pool *pool, quintet_layout layout, const
         double sum = 0;
         EACH_VOXEL(layout) sum += y_gradient[quintet_element(layout, c, d, h, w)];
         gradient[c] += (float)sum;
-    }
-}
-
-static void naive_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
-                                  float *statistics) {
-    (void)pool, (void)scratch;
-    memset(statistics, 0, sizeof(float) * 2 * padded_channels(layout));
-    for (int c = 0; c < layout.channels; c++) {
-        double sum = 0, square = 0;
-        EACH_VOXEL(layout) sum += x[quintet_element(layout, c, d, h, w)];
-        double mean = sum / voxels_of(layout);
-        EACH_VOXEL(layout) {
-            double v = x[quintet_element(layout, c, d, h, w)] - mean;
-            square += v * v;
-        }
-        int place = layout.planar ? c : quintet_padded(layout, c);
-        statistics[place] = (float)mean;
-        statistics[padded_channels(layout) + place] = (float)(1 / sqrt(square / voxels_of(layout) + 1e-5));
     }
 }
 

@@ -154,8 +154,9 @@ typedef struct {
     const float *in, *w, *bias;
     float *out;
     quintet_layout fine, coarse;
-    // Tiles of a task, and the parts into which the output's blocks are cut so that a small tensor has several tasks.
-    int accumulate, chunk, parts;
+    int accumulate;
+    quintet_parity_cut cut;
+    norm_sums norm;
 } parity_job;
 
 enum { PARITY_BOX = 5 * 9 * 9 * 16 };
@@ -292,14 +293,19 @@ INLINE void parity_strip(const int rows, const int fine, const float *x, const f
 DEFINE_PARITY_STRIPS(parity_strips_to_coarse, 0)
 DEFINE_PARITY_STRIPS(parity_strips_to_fine, 1)
 
+// A tile's place or size on the side that is written.
+INLINE tile_place scaled(tile_place place, const int fine) {
+    const int scale = fine ? 2 : 1;
+    return (tile_place){place.d * scale, place.h * scale, place.w * scale};
+}
+
 // One tile's sums back to voxels.
 static void parity_store_tile(const parity_job *job, int fine, int block, tile_place at, const float *points,
                               long step, long plane, const float *start) {
     quintet_layout layout = fine ? job->fine : job->coarse;
-    const int scale = fine ? 2 : 1, whole = is_whole(job->coarse, at);
+    const int whole = is_whole(job->coarse, at);
     float part[PARITY_BOX] __attribute__((aligned(64)));
-    tile_place corner = {at.d * scale, at.h * scale, at.w * scale};
-    tile_place size = {TILE_D * scale, TILE_H * scale, TILE_W * scale};
+    tile_place corner = scaled(at, fine), size = scaled(tile_size, fine);
     quintet_steps steps = quintet_steps_of(layout);
     float *y = job->out + quintet_row(layout, block, corner.d, corner.h) + (long)corner.w * 16;
     if (!whole) {
@@ -317,8 +323,8 @@ static void parity_store_tile(const parity_job *job, int fine, int block, tile_p
 INLINE void parity_task(const parity_job *job, const int fine, int index) {
     quintet_layout in = fine ? job->coarse : job->fine, out = fine ? job->fine : job->coarse;
     const int ins = quintet_blocks(in), outs = quintet_blocks(out), tiles = quintet_winograd_tiles(job->coarse);
-    int first = index / job->parts * job->chunk, part = index % job->parts;
-    int count = tiles - first < job->chunk ? tiles - first : job->chunk;
+    const int parts = job->cut.parts, slot = index / parts, part = index % parts, first = slot * job->cut.chunk;
+    int count = tiles - first < job->cut.chunk ? tiles - first : job->cut.chunk;
     long step = (long)count * 16, w_step = quintet_winograd_step(ins, outs);
     parity_steps at = {ins * PARITY_SLOTS * step, PARITY_SLOTS * step, PARITY_WEIGHTS * w_step, PARITY_SLOTS * step,
                        ins};
@@ -328,7 +334,7 @@ INLINE void parity_task(const parity_job *job, const int fine, int index) {
     if (fine) parity_coarse_inputs(job->coarse, job->in, first, count, inputs);
     else parity_fine_inputs(job->fine, job->coarse, job->in, first, count, inputs);
     float start[16] __attribute__((aligned(64)));
-    for (int o = outs * part / job->parts; o < outs * (part + 1) / job->parts; o++) {
+    for (int o = outs * part / parts; o < outs * (part + 1) / parts; o++) {
         for (int k = 0; k < PARITY_WEIGHTS; k++) {
             const float *w = job->w + k * w_step + (long)o * ins * 256;
             long place = parity_first(k) * step;
@@ -336,9 +342,14 @@ INLINE void parity_task(const parity_job *job, const int fine, int index) {
             else parity_strips_to_coarse(parity_count(k) * count, inputs + place, w, sums + place, at);
         }
         load_bias(start, job->bias, o, out);
-        for (int i = 0; i < count; i++)
-            parity_store_tile(job, fine, o, place_of_tile(job->coarse, first + i), sums + i * 16, step, at.out_plane,
-                              job->accumulate ? NULL : start);
+        const int summed = is_summed(&job->norm, o);
+        running_sums own = {0};
+        for (int i = 0; i < count; i++) {
+            tile_place place = place_of_tile(job->coarse, first + i);
+            parity_store_tile(job, fine, o, place, sums + i * 16, step, at.out_plane, job->accumulate ? NULL : start);
+            if (summed) sum_box(&job->norm, job->out, o, scaled(place, fine), scaled(tile_size, fine), &own);
+        }
+        if (summed) store_sums(&job->norm, o, slot, &own);
     }
 }
 static void parity_to_coarse_task(void *context, int index) { parity_task(context, 0, index); }

@@ -8,16 +8,14 @@ typedef struct {
     int accumulate;
     // Neighbouring rows of one task: what they read in common is read by one thread.
     int group;
+    norm_sums norm;
 } planar_job;
 
 // Rows [first, last) of plane `d` of block `block` that are one task's.
 typedef struct { int block, d, first, last; } planar_rows;
 
-// Enough rows that neighbouring tasks share little, few enough that there are many tasks.
-INLINE int planar_rows_per_task(quintet_layout layout) { return layout.height < 16 ? layout.height : 16; }
-INLINE int planar_groups(quintet_layout layout, int group) { return (layout.height + group - 1) / group; }
 INLINE planar_rows planar_rows_of(quintet_layout layout, int group, int index) {
-    int groups = planar_groups(layout, group), first = index % groups * group, plane = index / groups;
+    int groups = quintet_parts(layout.height, group), first = index % groups * group, plane = index / groups;
     int last = first + group < layout.height ? first + group : layout.height;
     return (planar_rows){plane / layout.depth, plane % layout.depth, first, last};
 }
@@ -69,12 +67,16 @@ static void planar_to_blocked_task(void *context, int index) {
     float start[16] __attribute__((aligned(64)));
     load_bias(start, job->bias, rows.block, coarse);
     const float *w = job->w + (long)rows.block * taps * 16, *from = job->accumulate ? NULL : start;
+    const int summed = is_summed(&job->norm, rows.block);
+    running_sums own = {0};
     for (int h = rows.first; h < rows.last; h++) {
         const float *x = job->in + quintet_row(fine, 0, rows.d * s, h * s);
         float *y = job->out + quintet_row(coarse, rows.block, rows.d, h);
         if (s == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
         else planar_row_2(coarse.width, x, offset, w, taps, y, from);
+        if (summed) sum_blocked_rows(y, 0, 1, coarse.width, &own);
     }
+    if (summed) store_sums(&job->norm, rows.block, index % job->norm.slots, &own);
 }
 
 // Sums the lanes of each of 16 vectors into the lanes of one, in a fixed tree.
@@ -213,12 +215,6 @@ enum { TURNED_VECTORS = 4 };
 #else
 enum { TURNED_VECTORS = 1 };
 #endif
-enum { TURNED_BLOCKS_MAX = 8 };
-
-INLINE int uses_turned_rows(const quintet_convolution *convolution) {
-    return convolution->stride == 2 && convolution->kernel == 3
-           && quintet_blocks(convolution->coarse) <= TURNED_BLOCKS_MAX;
-}
 
 // One vector of each of 16 voxels becomes one vector of each of 16 channels.
 INLINE void transpose_16(v16 *a) {
@@ -325,9 +321,6 @@ SEPARATE void turned_row_2(const turned_taps *taps, int width, float *const *y, 
     turned_row(2, taps, width, y, start, accumulate);
 }
 
-// Coarse planes of one task: one more is turned round than is used up.
-enum { TURNED_PLANES = 4 };
-
 typedef struct {
     const planar_job *job;
     planar_rows rows;
@@ -335,6 +328,8 @@ typedef struct {
     // Of the turned rows; a plane lies at its number's parity.
     float *turned;
     long row_step, plane_step;
+    // Of what was written of each channel.
+    running_sums *own;
 } turned_part;
 
 static void turn_plane(const turned_part *part, int d) {
@@ -368,15 +363,12 @@ static void turned_fine_plane(turned_part *part, int d) {
             }
             if (outs == 2) turned_row_2(taps, coarse.width, y, start, job->accumulate);
             else turned_row_1(taps, coarse.width, y, start, job->accumulate);
+            for (int o = 0; job->norm.sums && o < outs; o++) sum_planar_row(y[o], fine.width, &part->own[c + o]);
         }
     }
 }
 
-INLINE int turned_tasks(quintet_layout coarse, int group) {
-    return (coarse.depth + TURNED_PLANES - 1) / TURNED_PLANES * planar_groups(coarse, group);
-}
-
-// Some coarse planes' and rows' worth of fine ones.
+// Some coarse planes' and rows' worth of fine ones; of the former one more is turned round than is used up.
 static void turned_task(void *context, int index) {
     const planar_job *job = context;
     quintet_layout coarse = job->convolution->coarse;
@@ -386,7 +378,8 @@ static void turned_task(void *context, int index) {
     if (last > coarse.depth) last = coarse.depth;
     // An odd number of cache lines from channel to channel, so that they spread over the cache's sets.
     long x_step = ((coarse.width + 16) / 16 | 1) * 16, row_step = blocks * 16 * x_step;
-    turned_part part = {.job = job, .rows = rows, .row_step = row_step,
+    running_sums own[PLANAR_CHANNELS_MAX] = {0};
+    turned_part part = {.job = job, .rows = rows, .row_step = row_step, .own = own,
                         .plane_step = row_step * (rows.last - rows.first + 1),
                         .taps = {.blocks = (int)blocks, .x_step = x_step, .w_step = blocks * 27 * 16}};
     part.turned = quintet_thread_scratch(2 * part.plane_step + 16);
@@ -396,6 +389,8 @@ static void turned_task(void *context, int index) {
         turned_fine_plane(&part, 2 * d);
         turned_fine_plane(&part, 2 * d + 1);
     }
+    for (int c = 0; job->norm.sums && c < job->convolution->fine.channels; c++)
+        store_sums(&job->norm, c, index, &own[c]);
 }
 
 // Weight gradient with a planar fine side: six taps x 16 coarse channels in registers along a row.
@@ -514,14 +509,6 @@ static void planar_planar_task(void *context, int index) {
         case 4: planar_planar_row(4, out.width, taps, x, offset, job->w, y, start); break;
         }
     }
-}
-
-// The last, partial vector of a row: lanes from `count` on are zero.
-INLINE v16 load_some(const float *x, int count) {
-    if (count >= 16) return LOAD_ANY(x);
-    float lane[16] = {0};
-    for (int i = 0; i < count; i++) lane[i] = x[i];
-    return LOAD_ANY(lane);
 }
 
 // Three taps of `outs` (1 or 2) coarse channels along a row; sums [outs][taps of all][16], `step` floats apart.

@@ -1,20 +1,21 @@
 // The network's kernels compiled for AVX2; called only where the processor has it.
 #if defined(__x86_64__)
-#include "conv_layout.h"
+#include "conv_cut.h"
 #include "conv_vector.h"
 #define ROWS_MAX 6
 #define UNROLL 8
 #define LANES 8
 #define GRADIENT_CHANNELS 2
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "conv_sums.h"
 #include "conv_direct.h"
 #include "conv_planar.h"
 #include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
 #include "conv_pack.h"
-#include "conv_fast.h"
 #include "norm_fast.h"
+#include "conv_fast.h"
 #include "loss_fast.h"
 #pragma clang attribute pop
 

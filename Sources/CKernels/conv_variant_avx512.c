@@ -1,6 +1,6 @@
 // The network's kernels compiled for AVX512; called only where the processor has it.
 #if defined(__x86_64__)
-#include "conv_layout.h"
+#include "conv_cut.h"
 #include "conv_vector.h"
 #define ROWS_MAX 12
 #define UNROLL 4
@@ -8,14 +8,15 @@
 #define GRADIENT_CHANNELS 4
 #define TARGET "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
 #pragma clang attribute push(__attribute__((target(TARGET))), apply_to = function)
+#include "conv_sums.h"
 #include "conv_direct.h"
 #include "conv_planar.h"
 #include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
 #include "conv_pack.h"
-#include "conv_fast.h"
 #include "norm_fast.h"
+#include "conv_fast.h"
 #include "loss_fast.h"
 #pragma clang attribute pop
 

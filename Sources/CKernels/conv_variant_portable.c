@@ -1,18 +1,19 @@
 // The network's kernels for any processor: the same bits, from the same source, as the variants with vectors.
-#include "conv_layout.h"
+#include "conv_cut.h"
 #include "conv_vector.h"
 #define ROWS_MAX 6
 #define UNROLL 2
 #define LANES 8
 #define GRADIENT_CHANNELS 2
+#include "conv_sums.h"
 #include "conv_direct.h"
 #include "conv_planar.h"
 #include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
 #include "conv_pack.h"
-#include "conv_fast.h"
 #include "norm_fast.h"
+#include "conv_fast.h"
 #include "loss_fast.h"
 
 const quintet_kernels quintet_kernels_portable = {

@@ -218,6 +218,18 @@ static void store_tile(const direct_job *job, int block, tile_place at, const fl
     copy_box(job->out_layout, block, at, tile_size, part, job->out, 0);
 }
 
+// What the norm behind a convolution wants to know of a box that was written, where it is inside the tensor.
+INLINE void sum_box(const norm_sums *norm, const float *y, int block, tile_place at, tile_place size,
+                    running_sums *own) {
+    quintet_layout layout = norm->layout;
+    int depth = layout.depth - at.d < size.d ? layout.depth - at.d : size.d;
+    int height = layout.height - at.h < size.h ? layout.height - at.h : size.h;
+    int width = layout.width - at.w < size.w ? layout.width - at.w : size.w;
+    for (int d = 0; d < depth; d++)
+        sum_blocked_rows(y + quintet_row(layout, block, at.d + d, at.h) + (long)at.w * 16,
+                         quintet_steps_of(layout).row, height, width, own);
+}
+
 // One point of neighbouring tiles: y = inputs x weights, or added to y unless `fresh`, for all input blocks. Each
 // block's products have a sum of their own: sums of few terms round less.
 INLINE void point_strip(const int rows, const float *x, long x_block, const float *w, long w_block, int blocks,
@@ -254,6 +266,21 @@ SEPARATE void point_strips(int width, const float *x, long x_block, const float 
     }
 }
 
+// `count` tiles of one block, from the points at which their sums stand.
+static void store_tiles(const direct_job *job, int block, int first, int count, const float *points, long step,
+                        int slot) {
+    float start[16] __attribute__((aligned(64)));
+    const int summed = is_summed(&job->norm, block);
+    running_sums own = {0};
+    load_bias(start, job->bias, block, job->out_layout);
+    for (int i = 0; i < count; i++) {
+        tile_place at = place_of_tile(job->out_layout, first + i);
+        store_tile(job, block, at, points + i * 16, step, start);
+        if (summed) sum_box(&job->norm, job->out, block, at, tile_size, &own);
+    }
+    if (summed) store_sums(&job->norm, block, slot, &own);
+}
+
 // One chunk of tiles, all output channels. `group` is the chunk's size; w: [POINTS][out][in * 16][16], padded.
 static void winograd_task(void *context, int index) {
     const direct_job *job = context;
@@ -264,18 +291,13 @@ static void winograd_task(void *context, int index) {
     long in_step = ((long)ins * chunk + 1) * 16, out_step = ((long)outs * chunk + 1) * 16;
     float *inputs = quintet_thread_scratch(POINTS * (in_step + out_step)), *sums = inputs + POINTS * in_step;
     inputs_of_chunk(job->in_layout, job->in, ins, first, count, chunk, inputs, in_step);
-    float start[16] __attribute__((aligned(64)));
     long w_step = quintet_winograd_step(ins, outs);
     for (int k = 0; k < POINTS; k++)
         for (int o = 0; o < outs; o++)
             point_strips(count, inputs + k * in_step, chunk * 16, job->w + k * w_step + (long)o * ins * 256, 256, ins,
                          sums + k * out_step + (long)o * chunk * 16, 1);
-    for (int o = 0; o < outs; o++) {
-        load_bias(start, job->bias, o, job->out_layout);
-        for (int i = 0; i < count; i++)
-            store_tile(job, o, place_of_tile(job->out_layout, first + i), sums + ((long)o * chunk + i) * 16, out_step,
-                       start);
-    }
+    for (int o = 0; o < outs; o++)
+        store_tiles(job, o, first, count, sums + (long)o * chunk * 16, out_step, index);
 }
 
 // Sums over a chunk's tiles of input point x gradient point: `rows` input channels x 16 output channels, added to
@@ -500,7 +522,6 @@ static void few_tiles_task(void *context, int block) {
     // An odd number of cache lines from point to point, so that they spread over the cache's sets.
     const long w_step = 17 * 16, from_block = quintet_winograd_block(job->tiles);
     float *weights = quintet_thread_scratch(2 * POINTS * w_step + from_block), *sums = weights + 2 * POINTS * w_step;
-    float start[16] __attribute__((aligned(64)));
     const int together = job->tiles <= 32 ? 2 : 1;
     for (int b = 0; b < direct->in_blocks; b += together) {
         int count = direct->in_blocks - b < together ? 1 : together;
@@ -511,9 +532,7 @@ static void few_tiles_task(void *context, int block) {
             point_strips(job->tiles, inputs + k * job->step, from_block, weights + k * w_step, POINTS * w_step, count,
                          sums + k * job->step, b == 0);
     }
-    load_bias(start, direct->bias, block, direct->out_layout);
-    for (int i = 0; i < job->tiles; i++)
-        store_tile(direct, block, place_of_tile(direct->out_layout, i), sums + i * 16, job->step, start);
+    store_tiles(direct, block, 0, job->tiles, sums, job->step, 0);
 }
 
 static void winograd_of_few_tiles(quintet_pool *pool, const quintet_convolution *convolution,

@@ -1,6 +1,6 @@
 // Instance norm with PReLU, forward and backward, and sums over voxels. A slot is one depth plane of one block (or
-// planar channel): sums stay in double, one per lane, and slots are added in order. Included once per instruction set.
-// Blocked: lanes are channels. Planar: lanes are neighbouring voxels, folded together at the end.
+// planar channel): sums stay in double, one per lane, and slots are added in order (conv_sums.h). Included once per
+// instruction set.
 
 typedef struct {
     quintet_layout layout;
@@ -11,7 +11,6 @@ typedef struct {
     const float *means;
 } norm_job;
 
-INLINE int row_blocks(quintet_layout layout) { return layout.planar ? layout.channels : quintet_blocks(layout); }
 // Vectors in a row: a voxel each (blocked) or 16 voxels each (planar).
 INLINE int row_vectors(quintet_layout layout) { return layout.planar ? (layout.width + 15) / 16 : layout.width; }
 INLINE v16 row_load(quintet_layout layout, const float *row, int i) {
@@ -52,31 +51,19 @@ static void statistics_task(void *context, int index) {
     else { layout.planar = 0; statistics_slot(job, layout, index); }
 }
 
-// Adds the slots of a block in order; planar lanes are folded into lane 0. width: doubles in a slot (16 each).
-INLINE void add_slots(quintet_layout layout, const double *scratch, int block, int kinds, double *total) {
-    for (int i = 0; i < kinds * 16; i++) total[i] = 0;
-    for (int d = 0; d < layout.depth; d++)
-        for (int i = 0; i < kinds * 16; i++) total[i] += scratch[((long)block * layout.depth + d) * kinds * 16 + i];
-    if (!layout.planar) return;
-    for (int kind = 0; kind < kinds; kind++)
-        for (int l = 1; l < 16; l++) total[kind * 16] += total[kind * 16 + l];
-}
-
 static void fast_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
                                  float *statistics) {
     norm_job job = {.layout = layout, .x = x, .scratch = scratch};
-    int blocks = row_blocks(layout), lanes = layout.planar ? 1 : 16;
-    quintet_pool_run(pool, blocks * layout.depth, statistics_task, &job);
-    double count = (double)layout.depth * layout.height * layout.width, total[32];
-    for (int block = 0; block < blocks; block++) {
-        add_slots(layout, scratch, block, 2, total);
-        for (int l = 0; l < lanes; l++) {
-            double mean = total[l] / count, variance = total[16 + l] / count - mean * mean;
-            statistics[block * lanes + l] = (float)mean;
-            statistics[(blocks + block) * lanes + l] =
-                (float)(1 / __builtin_sqrt((variance > 0 ? variance : 0) + 1e-5));
-        }
-    }
+    quintet_pool_run(pool, row_blocks(layout) * layout.depth, statistics_task, &job);
+    statistics_of_sums(&(norm_sums){layout, layout.depth, scratch}, statistics);
+}
+
+// Of a convolution's result, as far as anybody wants them: from what its tasks have summed up, or by a pass over it.
+static void write_statistics(quintet_pool *pool, const quintet_result_statistics *wanted, const norm_sums *norm,
+                             const float *result) {
+    if (!wanted) return;
+    if (norm->sums) statistics_of_sums(norm, wanted->statistics);
+    else fast_norm_statistics(pool, wanted->layout, result, wanted->scratch, wanted->statistics);
 }
 
 INLINE void activate_slot(const norm_job *job, quintet_layout layout, int index) {
@@ -170,7 +157,7 @@ static void fast_norm_activate_gradient(quintet_pool *pool, quintet_layout layou
     quintet_pool_run(pool, blocks * layout.depth, gradient_sums_task, &job);
     double count = (double)layout.depth * layout.height * layout.width, total[48], slope_sum = 0;
     for (int block = 0; block < blocks; block++) {
-        add_slots(layout, scratch, block, 3, total);
+        add_slots(layout.planar, layout.depth, scratch, block, 3, total);
         for (int l = 0; l < 16; l++) {
             int from = layout.planar ? 0 : l;
             means[block * 32 + l] = (float)(total[from] / count);
@@ -202,7 +189,7 @@ static void fast_bias_gradient(quintet_pool *pool, quintet_layout layout, const 
     quintet_pool_run(pool, blocks * layout.depth, bias_task, &job);
     double total[16];
     for (int block = 0; block < blocks; block++) {
-        add_slots(layout, scratch, block, 1, total);
+        add_slots(layout.planar, layout.depth, scratch, block, 1, total);
         for (int l = 0; l < (layout.planar ? 1 : 16); l++) {
             int channel = layout.planar ? block : quintet_channel(layout, block * 16 + l);
             if (channel >= 0) gradient[channel] += (float)total[l];

@@ -30,6 +30,14 @@ package struct Convolution: Sendable {
     }
 }
 
+/// What the norm behind a convolution wants to know of its result: mean and 1/sqrt(variance + 1e-5) of every channel.
+package struct ResultStatistics: Sendable {
+    /// Of the result, or of the first of its two parts.
+    package var layout: quintet_layout
+    package var statistics: MemoryRegion
+    package var scratch: MemoryRegion
+}
+
 /// The table of operations that compute. The CPU's is the only one so far; layers hold handles, never host pointers,
 /// and copies in and out are explicit, so that a device's can stand beside it.
 ///
@@ -50,11 +58,10 @@ package protocol Backend: AnyObject {
     func pack(_ convolution: Convolution, direction: ConvolutionDirection)
     func convolve(
         _ convolution: Convolution, _ direction: ConvolutionDirection, from: Tensor, bias: MemoryRegion?, to: Tensor,
-        accumulate: Bool)
+        accumulate: Bool, statistics: ResultStatistics?)
     func weightGradient(
         _ convolution: Convolution, fine: Tensor, coarse: Tensor, scratch: MemoryRegion, to gradient: MemoryRegion)
     func biasGradient(_ tensor: Tensor, scratch: MemoryRegion, to gradient: MemoryRegion)
-    func normStatistics(_ tensor: Tensor, scratch: MemoryRegion, to statistics: MemoryRegion)
     func normActivate(
         _ tensor: Tensor, statistics: MemoryRegion, slope: MemoryRegion, residual: Tensor?, to: Tensor)
     func normActivateGradient(

@@ -68,13 +68,18 @@ package final class CPUBackend: Backend {
 
     package func convolve(
         _ convolution: Convolution, _ direction: ConvolutionDirection, from: Tensor, bias: MemoryRegion?, to: Tensor,
-        accumulate: Bool
+        accumulate: Bool, statistics: ResultStatistics?
     ) {
         let packed = direction == .forward ? convolution.packedForward : convolution.packedTransposed
         let kernel = direction == .forward ? quintet_convolve : quintet_convolve_transposed
         let (fine, coarse) = direction == .forward ? (from, to) : (to, from)
         withUnsafePointer(to: convolution.shape(fine: fine, coarse: coarse)) {
-            kernel(pool.handle, $0, at(from), at(packed), bias.map(at), at(to), accumulate ? 1 : 0)
+            guard let statistics else {
+                return kernel(pool.handle, $0, at(from), at(packed), bias.map(at), at(to), accumulate ? 1 : 0, nil)
+            }
+            var wanted = quintet_result_statistics(
+                layout: statistics.layout, statistics: at(statistics.statistics), scratch: doubles(statistics.scratch))
+            kernel(pool.handle, $0, at(from), at(packed), bias.map(at), at(to), accumulate ? 1 : 0, &wanted)
         }
     }
 
@@ -88,10 +93,6 @@ package final class CPUBackend: Backend {
 
     package func biasGradient(_ tensor: Tensor, scratch: MemoryRegion, to gradient: MemoryRegion) {
         quintet_bias_gradient(pool.handle, tensor.layout, at(tensor), doubles(scratch), at(gradient))
-    }
-
-    package func normStatistics(_ tensor: Tensor, scratch: MemoryRegion, to statistics: MemoryRegion) {
-        quintet_norm_statistics(pool.handle, tensor.layout, at(tensor), doubles(scratch), at(statistics))
     }
 
     package func normActivate(

@@ -68,6 +68,10 @@ struct MemoryPlan {
         return Tensor(offset: offset, layout: layout)
     }
 
+    func resultStatistics(_ index: Int) -> ResultStatistics {
+        ResultStatistics(layout: program.statistics[index], statistics: statistics[index], scratch: scratch)
+    }
+
     func parameter(_ index: Int, of whole: MemoryRegion) -> MemoryRegion {
         let specification = parameters.specifications[index]
         return MemoryRegion(offset: whole.offset + specification.offset, count: specification.count)
@@ -88,8 +92,11 @@ struct MemoryPlan {
             case .weightGradient(let layer, _, _):
                 var shape = program.layers[layer].shape
                 most = max(most, Int(quintet_gradient_scratch(&shape)))
-            case .normStatistics(let view, _), .normActivateGradient(let view, _, _, _, _), .biasGradient(let view, _),
-                .loss(let view, _):
+            case .convolve(let layer, let direction, _, _, _, _, let statistics?):
+                var shape = program.layers[layer].shape
+                let result = program.statistics[statistics]
+                most = max(most, 2 * Int(quintet_result_scratch(&shape, direction.rawValue, result)))
+            case .normActivateGradient(let view, _, _, _, _), .biasGradient(let view, _), .loss(let view, _):
                 most = max(most, 2 * Int(quintet_sum_scratch(view.layout)))
             default: break
             }

@@ -24,11 +24,13 @@ struct ValueView {
 /// One step of a network's computation. Forward and backward are lists of these, made once for a network and a size:
 /// so memory can be planned ahead, and fusing steps is a rewriting of a list.
 enum Operation {
+    /// statistics: those of the norm behind it, summed up while the result is written; of its first part where it has
+    /// two.
     case convolve(
-        layer: Int, ConvolutionDirection, from: ValueView, bias: Int?, to: ValueView, accumulate: Bool)
+        layer: Int, ConvolutionDirection, from: ValueView, bias: Int?, to: ValueView, accumulate: Bool,
+        statistics: Int?)
     case weightGradient(layer: Int, fine: ValueView, coarse: ValueView)
     case biasGradient(ValueView, parameter: Int)
-    case normStatistics(ValueView, statistics: Int)
     case normActivate(ValueView, statistics: Int, slope: Int, residual: ValueView?, to: ValueView)
     case normActivateGradient(ValueView, statistics: Int, slope: Int, from: ValueView, to: ValueView)
     case add(ValueView, to: ValueView)
@@ -38,9 +40,9 @@ enum Operation {
     /// Everything read or written.
     var values: [Int] {
         switch self {
-        case .convolve(_, _, let from, _, let to, _): from.values + to.values
+        case .convolve(_, _, let from, _, let to, _, _): from.values + to.values
         case .weightGradient(_, let fine, let coarse): fine.values + coarse.values
-        case .biasGradient(let view, _), .normStatistics(let view, _): [view.value]
+        case .biasGradient(let view, _): [view.value]
         case .normActivate(let view, _, _, let residual, let to):
             [view.value, to.value] + (residual.map { [$0.value] } ?? [])
         case .normActivateGradient(let view, _, _, let from, let to): [view.value, from.value, to.value]

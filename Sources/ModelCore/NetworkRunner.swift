@@ -85,10 +85,11 @@ final class NetworkRunner {
 
     private func run(_ operation: Operation, lossScale: Double) -> quintet_loss_figures? {
         switch operation {
-        case .convolve(let layer, let direction, let from, let bias, let to, let accumulate):
+        case .convolve(let layer, let direction, let from, let bias, let to, let accumulate, let statistics):
             backend.convolve(
                 plan.convolutions[layer], direction, from: plan.tensor(from),
-                bias: bias.map { plan.parameter($0, of: plan.weights) }, to: plan.tensor(to), accumulate: accumulate)
+                bias: bias.map { plan.parameter($0, of: plan.weights) }, to: plan.tensor(to), accumulate: accumulate,
+                statistics: statistics.map(plan.resultStatistics))
         case .weightGradient(let layer, let fine, let coarse):
             backend.weightGradient(
                 plan.convolutions[layer], fine: plan.tensor(fine), coarse: plan.tensor(coarse), scratch: plan.scratch,
@@ -96,8 +97,6 @@ final class NetworkRunner {
         case .biasGradient(let view, let parameter):
             backend.biasGradient(
                 plan.tensor(view), scratch: plan.scratch, to: plan.parameter(parameter, of: plan.gradients))
-        case .normStatistics(let view, let statistics):
-            backend.normStatistics(plan.tensor(view), scratch: plan.scratch, to: plan.statistics[statistics])
         case .normActivate(let view, let statistics, let slope, let residual, let to):
             backend.normActivate(
                 plan.tensor(view), statistics: plan.statistics[statistics],

@@ -29,7 +29,7 @@ extension NetworkProgram {
     /// Layers that go from coarse to fine in the forward pass.
     private var transposedLayers: Set<Int> {
         Set(operations.prefix(lossIndex).compactMap {
-            if case .convolve(let layer, .transposed, _, _, _, _) = $0 { layer } else { nil }
+            if case .convolve(let layer, .transposed, _, _, _, _, _) = $0 { layer } else { nil }
         })
     }
 
@@ -47,11 +47,10 @@ extension NetworkProgram {
             return of(what, view, name)
         }
         switch operations[index] {
-        case .convolve(let layer, _, _, _, let to, _):
+        case .convolve(let layer, _, _, _, let to, _, _):
             return convolution(index < lossIndex ? "convolution" : "data gradient", layer, to)
         case .weightGradient(let layer, _, let coarse): return convolution("weight gradient", layer, coarse)
         case .biasGradient(let view, _): return of("bias gradient", view)
-        case .normStatistics(let view, _): return of("norm statistics", view)
         case .normActivate(let view, _, _, let residual, _):
             return of(residual == nil ? "norm activate" : "norm activate, residual", view)
         case .normActivateGradient(let view, _, _, _, _): return of("norm activate gradient", view)
@@ -73,11 +72,11 @@ extension NetworkProgram {
                 computedOperations: 2 * quintet_multiplications(&shape, direction), byteCount: byteCount)
         }
         switch operations[index] {
-        case .convolve(let layer, let direction, let from, _, let to, let accumulate):
+        case .convolve(let layer, let direction, let from, _, let to, let accumulate, _):
             return convolution(layer, direction.rawValue, bytes(from, 1) + bytes(to, accumulate ? 2 : 1))
         case .weightGradient(let layer, let fine, let coarse):
             return convolution(layer, Int32(QUINTET_WEIGHT_GRADIENT), bytes(fine, 1) + bytes(coarse, 1))
-        case .biasGradient(let view, _), .normStatistics(let view, _): return OperationWork(byteCount: bytes(view, 1))
+        case .biasGradient(let view, _): return OperationWork(byteCount: bytes(view, 1))
         case .normActivate(let view, _, _, let residual, _):
             return OperationWork(byteCount: bytes(view, residual == nil ? 2 : 3))
         // The sums first, then the gradient: both tensors are read twice.

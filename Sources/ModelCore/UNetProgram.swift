@@ -13,13 +13,15 @@ struct UNetProgram {
 
     private let parameters: UNetParameters
     private let configuration: UNetConfiguration
+    /// The backward pass asks for what the norms were given; without one, norms work in place.
+    private let isTraining: Bool
     private var program: NetworkProgram
 
     /// - Parameter shape: sides are multiples of the strides' product.
     static func make(
         _ configuration: UNetConfiguration, parameters: UNetParameters, shape: TensorShape3D, training: Bool
     ) -> NetworkProgram {
-        var builder = UNetProgram(configuration, parameters, shape)
+        var builder = UNetProgram(configuration, parameters, shape, isTraining: training)
         let outputs = builder.value(shape, channels: configuration.outChannels, planar: builder.isOutputPlanar)
         let input = builder.program.input
         let backward = builder.level(0, "model", input: input, output: outputs)
@@ -34,8 +36,11 @@ struct UNetProgram {
 
     private var isOutputPlanar: Bool { configuration.outChannels <= planarChannelsMax }
 
-    private init(_ configuration: UNetConfiguration, _ parameters: UNetParameters, _ shape: TensorShape3D) {
+    private init(
+        _ configuration: UNetConfiguration, _ parameters: UNetParameters, _ shape: TensorShape3D, isTraining: Bool
+    ) {
         self.configuration = configuration
+        self.isTraining = isTraining
         self.parameters = parameters
         // An identity around the first layer would have to add a planar tensor to a blocked one: blocked both, then.
         let identity = configuration.strides[0] == 1 && configuration.inChannels == configuration.channels[0]
@@ -95,25 +100,35 @@ struct UNetProgram {
 
     private mutating func convolve(
         _ layer: Int, _ direction: ConvolutionDirection, _ from: ValueView, bias: Int? = nil, to: ValueView,
-        accumulate: Bool = false
+        accumulate: Bool = false, statistics: Int? = nil
     ) {
         if direction == .forward { program.layers[layer].needsForwardWeights = true }
         if direction == .transposed { program.layers[layer].needsTransposedWeights = true }
         program.operations.append(
-            .convolve(layer: layer, direction, from: from, bias: bias, to: to, accumulate: accumulate))
+            .convolve(
+                layer: layer, direction, from: from, bias: bias, to: to, accumulate: accumulate,
+                statistics: statistics))
+    }
+
+    /// Room for the statistics of a norm's input.
+    private mutating func statistics(of raw: ValueView) -> Int {
+        program.statistics.append(raw.layout)
+        return program.statistics.count - 1
     }
 
     /// One convolution, plain or transposed, with its bias where nothing normalises it away afterwards: instance norm
     /// takes the mean off, so that a bias before it changes nothing and its gradient is zero.
+    ///
+    /// - Parameter statistics: of the norm behind it, nil without one.
     private mutating func convolution(
-        _ name: String, _ input: ValueView, kernel: Int = 3, stride: Int, transposed: Bool = false, biased: Bool,
+        _ name: String, _ input: ValueView, kernel: Int = 3, stride: Int, transposed: Bool = false, statistics: Int?,
         to output: ValueView
     ) -> Backward {
         let (fine, coarse) = transposed ? (output, input) : (input, output)
         let layer = layer(fine: fine, coarse: coarse, kernel: kernel, stride: stride, name)
         let forward: ConvolutionDirection = transposed ? .transposed : .forward
-        let bias = biased ? parameters[name + ".bias"] : nil
-        convolve(layer, forward, input, bias: bias, to: output)
+        let bias = statistics == nil ? parameters[name + ".bias"] : nil
+        convolve(layer, forward, input, bias: bias, to: output, statistics: statistics)
         return { builder, gradient, target in
             if let bias { builder.program.operations.append(.biasGradient(gradient, parameter: bias)) }
             return builder.gradients(layer, input: input, gradient: gradient, transposed: transposed, target: target)
@@ -137,10 +152,10 @@ struct UNetProgram {
         _ name: String, _ input: ValueView, stride: Int, transposed: Bool = false, isInPlace: Bool = false,
         to output: ValueView
     ) -> Backward {
-        let raw = value(like: output)
+        let raw = isTraining ? value(like: output) : output, statistics = statistics(of: raw)
         let convolution = convolution(
-            name + ".conv", input, stride: stride, transposed: transposed, biased: false, to: raw)
-        let norm = normed(name, raw, isInPlace: isInPlace, to: output)
+            name + ".conv", input, stride: stride, transposed: transposed, statistics: statistics, to: raw)
+        let norm = normed(name, raw, statistics: statistics, isInPlace: isInPlace, to: output)
         return { builder, gradient, target in convolution(&builder, norm(&builder, gradient, nil), target) }
     }
 
@@ -148,11 +163,10 @@ struct UNetProgram {
     ///
     /// - Parameter isInPlace: nobody else asks for the gradient of the output: the norm's takes its place.
     private mutating func normed(
-        _ name: String, _ raw: ValueView, residual: ValueView? = nil, isInPlace: Bool = false, to output: ValueView
+        _ name: String, _ raw: ValueView, statistics: Int, residual: ValueView? = nil, isInPlace: Bool = false,
+        to output: ValueView
     ) -> Backward {
-        let statistics = program.statistics.count, slope = parameters[name + ".adn.A.weight"]
-        program.statistics.append(raw.layout)
-        program.operations.append(.normStatistics(raw, statistics: statistics))
+        let slope = parameters[name + ".adn.A.weight"]
         program.operations.append(
             .normActivate(raw, statistics: statistics, slope: slope, residual: residual, to: output))
         return { builder, gradient, _ in
@@ -169,20 +183,26 @@ struct UNetProgram {
     private mutating func residualUnit(
         _ name: String, _ input: ValueView, stride: Int, units: Int, to output: ValueView
     ) -> Backward {
-        var raw = value(like: output)
         let isIdentity = stride == 1 && input.layout.channels == output.layout.channels
+        // What the last norm adds stands in the output, unless it is the input.
+        let endsInPlace = isIdentity && !isTraining
+        func isLast(_ unit: Int) -> Bool { unit == units - 1 }
+        var raw = isLast(0) && endsInPlace ? output : value(like: output), statistics = statistics(of: raw)
         let beginning = isIdentity
-            ? beginning(name, input, to: raw) : beginning(name, input, stride: stride, to: raw, residual: output)
+            ? beginning(name, input, to: raw, statistics)
+            : beginning(name, input, stride: stride, to: raw, statistics, residual: output)
         var chain: [Backward] = []
         for unit in 0..<units {
-            let isLast = unit == units - 1, next = isLast ? output : value(like: output)
+            let next = isLast(unit) ? output : isTraining ? value(like: output) : raw
             chain.append(
                 normed(
-                    "\(name).conv.unit\(unit)", raw, residual: isLast ? (isIdentity ? input : output) : nil,
-                    isInPlace: !isLast, to: next))
-            if isLast { break }
-            raw = value(like: output)
-            chain.append(convolution("\(name).conv.unit\(unit + 1).conv", next, stride: 1, biased: false, to: raw))
+                    "\(name).conv.unit\(unit)", raw, statistics: statistics,
+                    residual: isLast(unit) ? (isIdentity ? input : output) : nil, isInPlace: !isLast(unit), to: next))
+            if isLast(unit) { break }
+            raw = isLast(unit + 1) && endsInPlace ? output : value(like: output)
+            statistics = self.statistics(of: raw)
+            let convolved = "\(name).conv.unit\(unit + 1).conv"
+            chain.append(convolution(convolved, next, stride: 1, statistics: statistics, to: raw))
         }
         return { [chain] builder, gradient, target in
             var chainGradient = gradient
@@ -192,8 +212,10 @@ struct UNetProgram {
     }
 
     /// The first convolution of a residual unit whose residual path is the input itself.
-    private mutating func beginning(_ name: String, _ input: ValueView, to raw: ValueView) -> BackwardOfTwo {
-        let convolution = convolution(name + ".conv.unit0.conv", input, stride: 1, biased: false, to: raw)
+    private mutating func beginning(
+        _ name: String, _ input: ValueView, to raw: ValueView, _ statistics: Int
+    ) -> BackwardOfTwo {
+        let convolution = convolution(name + ".conv.unit0.conv", input, stride: 1, statistics: statistics, to: raw)
         return { builder, gradient, residualGradient, target in
             guard let target else { return convolution(&builder, gradient, residualGradient) }
             builder.program.operations.append(.add(residualGradient, to: target))
@@ -205,19 +227,19 @@ struct UNetProgram {
     /// and are one convolution to the channels of both, which reads its input once. It has the first one's bias too,
     /// which the norm takes off again.
     private mutating func beginning(
-        _ name: String, _ input: ValueView, stride: Int, to raw: ValueView, residual: ValueView
+        _ name: String, _ input: ValueView, stride: Int, to raw: ValueView, _ statistics: Int, residual: ValueView
     ) -> BackwardOfTwo {
         let main = name + ".conv.unit0.conv", beside = name + ".residual"
         guard stride > 1 else {
-            let path = convolution(beside, input, kernel: 1, stride: 1, biased: true, to: residual)
-            let convolution = convolution(main, input, stride: 1, biased: false, to: raw)
+            let path = convolution(beside, input, kernel: 1, stride: 1, statistics: nil, to: residual)
+            let convolution = convolution(main, input, stride: 1, statistics: statistics, to: raw)
             return { builder, gradient, residualGradient, target in
                 convolution(&builder, gradient, path(&builder, residualGradient, target))
             }
         }
         let both = raw.joined(with: residual)
         let layer = layer(fine: input, coarse: both, kernel: 3, stride: stride, main)
-        convolve(layer, .forward, input, bias: parameters[main + ".bias"], to: both)
+        convolve(layer, .forward, input, bias: parameters[main + ".bias"], to: both, statistics: statistics)
         let bias = parameters[beside + ".bias"]
         return { builder, gradient, residualGradient, target in
             builder.program.operations.append(.biasGradient(residualGradient, parameter: bias))
@@ -228,7 +250,7 @@ struct UNetProgram {
 
     /// The last residual unit of the top: one bare convolution plus identity.
     private mutating func bareResidualUnit(_ name: String, _ input: ValueView, to output: ValueView) -> Backward {
-        let convolution = convolution(name + ".conv.unit0.conv", input, stride: 1, biased: true, to: output)
+        let convolution = convolution(name + ".conv.unit0.conv", input, stride: 1, statistics: nil, to: output)
         program.operations.append(.add(input, to: output))
         return { builder, gradient, target in
             let sum = convolution(&builder, gradient, target)
@@ -248,7 +270,7 @@ struct UNetProgram {
     ) -> Backward {
         guard configuration.residualUnits > 0 else {
             return isTop
-                ? convolution(name + ".conv", input, stride: stride, transposed: true, biased: true, to: output)
+                ? convolution(name + ".conv", input, stride: stride, transposed: true, statistics: nil, to: output)
                 : activated(name, input, stride: stride, transposed: true, to: output)
         }
         let middle = value(like: output)

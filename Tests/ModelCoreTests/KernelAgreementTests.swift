@@ -68,6 +68,25 @@ private func packedWeights(
 
 private struct ConvolutionResults {
     var forward: [Float], transposed: [Float], gradient: [Float]
+    /// Of the first part of both results, as the norm behind them wants them.
+    var forwardStatistics: [Float], transposedStatistics: [Float]
+}
+
+/// Runs one direction and returns what it says of its result's first part.
+private func statistics(
+    _ shape: quintet_convolution, _ direction: Int32, _ run: (UnsafePointer<quintet_result_statistics>) -> Void
+) -> [Float] {
+    var shape = shape, layout = direction == Int32(QUINTET_FORWARD) ? shape.coarse : shape.fine
+    if layout.split > 0 { (layout.channels, layout.split, layout.gap) = (layout.split, 0, 0) }
+    let scratch = Memory(2 * quintet_result_scratch(&shape, direction, layout))
+    let statistics = Memory(quintet_statistics_floats(layout))
+    scratch.floats.withMemoryRebound(to: Double.self, capacity: scratch.count / 2) {
+        var wanted = quintet_result_statistics(layout: layout, statistics: statistics.floats, scratch: $0)
+        run(&wanted)
+    }
+    // Without the channels that only fill a block up.
+    let count = Int(layout.channels), padded = layout.planar != 0 ? count : statistics.count / 2
+    return (0..<count).map { statistics.floats[$0] } + (0..<count).map { statistics.floats[padded + $0] }
 }
 
 /// All three operations, accumulating onto random data where `accumulate` says so.
@@ -79,14 +98,22 @@ private func results(_ test: ConvolutionCase, accumulate: Bool, threads: Int = 2
     let x = tensor(shape.fine, 2, pool), y = tensor(shape.coarse, 3, pool)
     let forward = tensor(shape.coarse, 4, pool), back = tensor(shape.fine, 5, pool)
     let mode: Int32 = accumulate ? 1 : 0
-    quintet_convolve(
-        pool.handle, &shape, x.floats, packed.floats, accumulate ? nil : random(test.coarse, 6), forward.floats, mode)
-    quintet_convolve_transposed(
-        pool.handle, &shape, y.floats, packedBack.floats, accumulate ? nil : random(test.fine, 7), back.floats, mode)
+    let forwardStatistics = statistics(shape, Int32(QUINTET_FORWARD)) { wanted in
+        quintet_convolve(
+            pool.handle, &shape, x.floats, packed.floats, accumulate ? nil : random(test.coarse, 6), forward.floats,
+            mode, wanted)
+    }
+    let transposedStatistics = statistics(shape, Int32(QUINTET_TRANSPOSED)) { wanted in
+        quintet_convolve_transposed(
+            pool.handle, &shape, y.floats, packedBack.floats, accumulate ? nil : random(test.fine, 7), back.floats,
+            mode, wanted)
+    }
     var gradient = random(weights.count, 8)
     let scratch = Memory(quintet_gradient_scratch(&shape))
     quintet_weight_gradient(pool.handle, &shape, x.floats, y.floats, scratch.floats, &gradient)
-    return ConvolutionResults(forward: forward.array, transposed: back.array, gradient: gradient)
+    return ConvolutionResults(
+        forward: forward.array, transposed: back.array, gradient: gradient, forwardStatistics: forwardStatistics,
+        transposedStatistics: transposedStatistics)
 }
 
 /// Root of the mean square of the difference, over that of the reference.
@@ -150,7 +177,35 @@ struct KernelAgreementTests {
             #expect(relativeError(fast.forward, reference.forward) < bound, "\(variant) forward")
             #expect(relativeError(fast.transposed, reference.transposed) < bound, "\(variant) transposed")
             #expect(relativeError(fast.gradient, reference.gradient) < bound, "\(variant) weight gradient")
+            for (one, other) in [
+                (fast.forwardStatistics, reference.forwardStatistics),
+                (fast.transposedStatistics, reference.transposedStatistics),
+            ] {
+                #expect(relativeError(one, other) < 1e-5, "\(variant) statistics")
+            }
         }
+    }
+
+    /// Their squares are summed in float: the mean must not take up all digits.
+    @Test(arguments: cases)
+    func statisticsOnTheWayAreThoseOfAPassEvenFarFromZero(_ test: ConvolutionCase) {
+        let pool = ThreadPool(threadCount: 2)
+        var shape = test.shape
+        let weights = random(test.fine * test.coarse * test.kernel * test.kernel * test.kernel, 1)
+        let packed = packedWeights(weights, shape, 0, pool), x = tensor(shape.fine, 2, pool)
+        let y = Memory(quintet_layout_floats(shape.coarse)), bias = [Float](repeating: 1000, count: test.coarse)
+        var layout = shape.coarse
+        if layout.split > 0 { (layout.channels, layout.split, layout.gap) = (layout.split, 0, 0) }
+        let onTheWay = statistics(shape, Int32(QUINTET_FORWARD)) { wanted in
+            quintet_convolve(pool.handle, &shape, x.floats, packed.floats, bias, y.floats, 0, wanted)
+        }
+        let pass = statistics(shape, Int32(QUINTET_FORWARD)) { wanted in
+            quintet_norm_statistics(
+                pool.handle, layout, y.floats, wanted.pointee.scratch, wanted.pointee.statistics)
+        }
+        let channels = Int(layout.channels)
+        #expect(relativeError(Array(onTheWay[..<channels]), Array(pass[..<channels])) < 1e-7, "means")
+        #expect(relativeError(Array(onTheWay[channels...]), Array(pass[channels...])) < 1e-5, "deviations")
     }
 
     /// A training amplifies rounding, which turns the sign of what lies next to PReLU's kink.
@@ -179,6 +234,8 @@ struct KernelAgreementTests {
                 #expect(other.forward == reference.forward, "\(variant), \(threads) threads")
                 #expect(other.transposed == reference.transposed, "\(variant), \(threads) threads")
                 #expect(other.gradient == reference.gradient, "\(variant), \(threads) threads")
+                #expect(other.forwardStatistics == reference.forwardStatistics, "\(variant), \(threads) threads")
+                #expect(other.transposedStatistics == reference.transposedStatistics, "\(variant), \(threads) threads")
             }
         }
     }
@@ -196,10 +253,10 @@ struct KernelAgreementTests {
             func product(_ a: Memory, _ b: Memory) -> Double {
                 zip(a.array, b.array).reduce(0) { $0 + Double($1.0) * Double($1.1) }
             }
-            quintet_convolve(pool.handle, &shape, direction.floats, weights, nil, out.floats, 0)
-            quintet_convolve_transposed(pool.handle, &shape, y.floats, weights, nil, back.floats, 0)
+            quintet_convolve(pool.handle, &shape, direction.floats, weights, nil, out.floats, 0, nil)
+            quintet_convolve_transposed(pool.handle, &shape, y.floats, weights, nil, back.floats, 0, nil)
             #expect(abs(product(out, y) - product(direction, back)) < 1e-4)
-            quintet_convolve(pool.handle, &shape, x.floats, weights, nil, out.floats, 0)
+            quintet_convolve(pool.handle, &shape, x.floats, weights, nil, out.floats, 0, nil)
             var gradient = [Float](repeating: 0, count: weights.count)
             quintet_weight_gradient(pool.handle, &shape, x.floats, y.floats, back.floats, &gradient)
             let expected = zip(weights, gradient).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }

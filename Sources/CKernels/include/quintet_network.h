@@ -56,13 +56,28 @@ size_t quintet_packed_floats(const quintet_convolution *convolution, int directi
 void quintet_pack_weights(quintet_pool *pool, const quintet_convolution *convolution, int direction,
                           const float *weights, float *packed);
 
-/// y = conv(x) + bias, or y += conv(x) + bias when accumulate is not 0. bias: [coarse C] or NULL.
+/// What the norm behind a convolution wants to know of its result, summed up while that is written.
+typedef struct {
+    /// Of the result, or of the first of its two parts.
+    quintet_layout layout;
+    /// Written as by quintet_norm_statistics.
+    float *statistics;
+    /// quintet_result_scratch doubles.
+    double *scratch;
+} quintet_result_statistics;
+
+/// y = conv(x) + bias, or y += conv(x) + bias when accumulate is not 0. bias: [coarse C] or NULL. statistics may be
+/// NULL.
 void quintet_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
-                      const float *packed, const float *bias, float *y, int accumulate);
+                      const float *packed, const float *bias, float *y, int accumulate,
+                      const quintet_result_statistics *statistics);
 /// x = conv^T(y) + bias: the gradient with respect to x, and a transposed convolution's forward. bias: [fine C] or
 /// NULL.
 void quintet_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
-                                 const float *packed, const float *bias, float *x, int accumulate);
+                                 const float *packed, const float *bias, float *x, int accumulate,
+                                 const quintet_result_statistics *statistics);
+/// Doubles of scratch for the statistics of a result in one direction.
+size_t quintet_result_scratch(const quintet_convolution *convolution, int direction, quintet_layout result);
 /// gradient [coarse C, fine C, k, k, k] += sum over voxels of x * yGradient; scratch from quintet_gradient_scratch.
 void quintet_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                              const float *y_gradient, float *scratch, float *gradient);
