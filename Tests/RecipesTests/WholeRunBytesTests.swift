@@ -65,6 +65,35 @@ import VotingAggregator
         }
     }
 
+    /// A leaving worker has ten seconds, and a batch of the paper's setting may take longer.
+    @Test func aStepThatIsInterruptedBetweenSamplesChangesNothingAndGoesOnLater() throws {
+        let data = try TrainingData(iterations: 4), questions = Mutex(0)
+        // Says yes at every third question: within a batch of two, and at the beginning of one.
+        let resources = RecipeResources(
+            pool: ThreadPool(threadCount: 2), cacheDirectory: data.folder,
+            isCancelled: {
+                questions.withLock {
+                    $0 += 1
+                    return $0 % 3 == 0
+                }
+            })
+        let session = try LungNormNet().makeTrainingSession(
+            parameters: data.configuration.json(), seed: 11, replica: 0, inputs: data.inputs, resume: nil,
+            resources: resources)
+        var interruptions = 0, atLastStep = try session.checkpoint()
+        while session.iteration < session.iterationCount {
+            do {
+                _ = try session.step()
+                atLastStep = try session.checkpoint()
+            } catch RecipeError.interrupted {
+                interruptions += 1
+                #expect(try session.checkpoint() == atLastStep)
+            }
+        }
+        #expect(interruptions >= 3)
+        #expect(atLastStep == (try train(data, replica: 0, threads: 2).checkpoint))
+    }
+
     @Test func aStepSaysHowLongItWaitedForItsSamples() throws {
         let data = try TrainingData(iterations: 2), ticks = Mutex(UInt64(0))
         // A clock that goes on by a second whenever it is read: twice for each of the two samples.

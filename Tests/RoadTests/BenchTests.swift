@@ -75,7 +75,7 @@ import Testing
         }
         #expect(winograd?["multiplicationsSaved"] as? Double == 6)
         for row in rows { positive(row, "millisecondsPerCall", "gigabytesPerSecond", "callsPerSample") }
-        #expect(rows.contains { $0["operation"] as? String == "norm statistics" && $0["gigaflops"] == nil })
+        #expect(rows.contains { $0["operation"] as? String == "norm activate" && $0["gigaflops"] == nil })
         // Forward and backward of the same shapes: the definition's operations, by the whole and by its parts.
         let seconds = layers["secondsPerSample"] as? Double ?? 0, rate = layers["gigaflops"] as? Double ?? 0
         let parts = rows.reduce(0.0) { sum, row in

@@ -80,6 +80,7 @@ public struct LungNormNet: Recipe {
         var outputs: [RecipeOutput] = []
         var figures: [String: LungAnswer.Figures] = [:]
         for (number, (name, input)) in ballots.enumerated() {
+            if resources.isCancelled() { throw RecipeError.interrupted }
             let healthy = try BitMask(bytes: try InputFile.bytes(input))
             let answer = try LungAnswer(
                 healthy: healthy, volume: volume, preset: configuration.preset, pool: resources.pool)

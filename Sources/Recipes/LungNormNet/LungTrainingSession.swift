@@ -13,7 +13,15 @@ final class LungTrainingSession: TrainingSession {
     private let replica: Int
     private let trainer: UNetTrainer
     private let pipeline: SamplePipeline
-    private let nowNanoseconds: @Sendable () -> UInt64
+    private let resources: RecipeResources
+    /// Of the step that has begun: its samples so far are in the trainer's gradients.
+    private var begun = Batch()
+
+    private struct Batch {
+        var count = 0
+        var figures = SampleFigures(loss: 0, intersection: 0, predicted: 0, truth: 0)
+        var waitingNanoseconds: UInt64 = 0
+    }
 
     init(
         configuration: LungRunConfiguration, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
@@ -24,6 +32,7 @@ final class LungTrainingSession: TrainingSession {
         self.configuration = configuration
         self.seed = seed
         self.replica = replica
+        self.resources = resources
         iterationCount = configuration.iterations
         let model = try UNetModel(configuration: preset.networkConfiguration())
         model.initialise(seed: seed, replica: replica)
@@ -38,7 +47,6 @@ final class LungTrainingSession: TrainingSession {
             try trainer.restore(tensors)
             iteration = trainer.stepCount
         }
-        nowNanoseconds = resources.nowNanoseconds
         pipeline = SamplePipeline(
             first: iteration, end: iterationCount, batch: preset.batch,
             newMaker: samples.newMaker)
@@ -47,31 +55,38 @@ final class LungTrainingSession: TrainingSession {
 
     deinit { pipeline.stop() }
 
+    /// A batch of the paper's setting takes longer than a leaving worker has: between samples it asks whether to stop.
+    /// The next call goes on with the batch; a checkpoint taken meanwhile knows nothing of it.
     func step() throws -> TrainingStep {
         precondition(iteration < iterationCount, "training has ended")
-        trainer.zeroGradients()
-        let batch = configuration.preset.batch
-        var sum = SampleFigures(loss: 0, intersection: 0, predicted: 0, truth: 0)
-        var waitingNanoseconds: UInt64 = 0
-        for _ in 0..<batch {
-            let start = nowNanoseconds()
-            let sample = try pipeline.next()
-            waitingNanoseconds += nowNanoseconds() - start
-            let figures = sample.image.withUnsafeBufferPointer { image in
-                sample.target.withUnsafeBufferPointer { target in
-                    trainer.accumulate(input: image, target: target, batchCount: batch)
-                }
-            }
-            sum.loss += figures.loss / Double(batch)
-            sum.intersection += figures.intersection
-            sum.predicted += figures.predicted
-            sum.truth += figures.truth
-            pipeline.giveBack(sample)
+        if begun.count == 0 { trainer.zeroGradients() }
+        while begun.count < configuration.preset.batch {
+            if resources.isCancelled() { throw RecipeError.interrupted }
+            try addSample()
         }
         trainer.update()
         iteration += 1
+        defer { begun = Batch() }
         return TrainingStep(
-            iteration: iteration, loss: sum.loss, dice: sum.dice, waitingSeconds: Double(waitingNanoseconds) * 1e-9)
+            iteration: iteration, loss: begun.figures.loss, dice: begun.figures.dice,
+            waitingSeconds: Double(begun.waitingNanoseconds) * 1e-9)
+    }
+
+    private func addSample() throws {
+        let batch = configuration.preset.batch, start = resources.nowNanoseconds()
+        let sample = try pipeline.next()
+        begun.waitingNanoseconds += resources.nowNanoseconds() - start
+        let figures = sample.image.withUnsafeBufferPointer { image in
+            sample.target.withUnsafeBufferPointer { target in
+                trainer.accumulate(input: image, target: target, batchCount: batch)
+            }
+        }
+        begun.figures.loss += figures.loss / Double(batch)
+        begun.figures.intersection += figures.intersection
+        begun.figures.predicted += figures.predicted
+        begun.figures.truth += figures.truth
+        begun.count += 1
+        pipeline.giveBack(sample)
     }
 
     func checkpoint() throws -> [UInt8] { trainer.checkpoint(metadata: metadata()).serialised() }
