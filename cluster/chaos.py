@@ -285,29 +285,27 @@ def storm(bench, number, kills_wanted, options, dice, figures):
 def strike(cluster, client, words, bench, dice, figures):
     """Kills, stops or asks to leave whoever is drawn; workers and coordinator are started again."""
     victim = dice.choice(["worker"] * WORKERS + ["coordinator", "client"])
-    manner = dice.choice(["kill", "kill", "kill", "stop", "leave"]) if victim == "worker" else "kill"
-    if victim == "client":
-        client.kill()
-        client.wait()
-        client = cluster.spawn("client", *words, cwd=bench.folder)
-    elif victim == "coordinator":
-        cluster.coordinator.kill()
-        cluster.coordinator.wait()
-        time.sleep(dice.choice([0, 0, 1, 3]))
-        cluster.coordinator = cluster.start_coordinator()
+    manner = "kill" if victim == "client" else dice.choice(["kill", "kill", "kill", "stop", "leave"])
+    process = {"client": client, "coordinator": cluster.coordinator}.get(victim) or dice.choice(cluster.workers)
+    if manner == "stop":
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(cluster.lease_seconds + dice.uniform(0.5, 1.5))
+        process.send_signal(signal.SIGCONT)
     else:
-        worker = dice.choice(cluster.workers)
-        if manner == "stop":
-            worker.send_signal(signal.SIGSTOP)
-            time.sleep(cluster.lease_seconds + dice.uniform(0.5, 1.5))
-            worker.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGKILL if manner == "kill" else signal.SIGTERM)
+        start = time.monotonic()
+        code = process.wait(60)
+        if manner == "leave":
+            figures["slowest leave, s"] = max(figures["slowest leave, s"], time.monotonic() - start)
+            # A worker that has only just begun may not listen to signals yet.
+            assert code == 0 or victim == "worker", f"the {victim} left with {code} after SIGTERM"
+        if victim == "client":
+            client = cluster.spawn("client", *words, cwd=bench.folder)
+        elif victim == "coordinator":
+            time.sleep(dice.choice([0, 0, 1, 3]))
+            cluster.coordinator = cluster.start_coordinator()
         else:
-            worker.send_signal(signal.SIGKILL if manner == "kill" else signal.SIGTERM)
-            start = time.monotonic()
-            worker.wait(60)
-            if manner == "leave":
-                figures["slowest leave, s"] = max(figures["slowest leave, s"], time.monotonic() - start)
-            cluster.workers.remove(worker)
+            cluster.workers.remove(process)
             cluster.start_worker()
     if manner == "kill":
         figures["kills"] += 1
@@ -323,6 +321,7 @@ def run_storm(bench, options, dice):
     while figures["kills"] < options.kills and not problems:
         problems = storm(bench, figures["rounds"], options.kills, options, dice, figures)
         figures["rounds"] += 1
+        print(f"{figures['kills']} of {options.kills} kills, {figures['rounds']} rounds", file=sys.stderr, flush=True)
         if not problems:
             shutil.rmtree(bench.clusters[-1].folder)
     return figures, problems
