@@ -56,7 +56,7 @@ session() { # NAME [--token-file token]
 
 script=$work/packets.py
 cat > "$script" << 'PYTHON'
-import base64, signal, socket, struct, sys
+import base64, os, signal, socket, struct, sys
 
 def record(port, path):
     """Every TCP payload from and to the port on the loopback interface, one behind the other by connection."""
@@ -117,6 +117,11 @@ else:
     count, flows, keys, key_count, found, wanted, marks = search(sys.argv[2], sys.argv[3], sys.argv[4:])
     print(f"{count} bytes in {flows} directions; token found {keys} of {key_count} forms; "
           f"voxels found {found} of {wanted} pieces; protocol's mark found {marks} times")
+    # Everything crosses the wire at least once: less than that was not listened to, and proves nothing.
+    sent = sum(os.path.getsize(name) for name in sys.argv[4:])
+    if count < sent:
+        print(f"only {count} bytes were recorded of at least {sent} that were sent")
+        sys.exit(4)
     sys.exit(0 if (found == 0 and keys == 0 and marks == 0) else 3)
 PYTHON
 
@@ -129,7 +134,7 @@ python3 "$script" search open.packets token "${sent[@]}" || code=$?
 [ "$code" = 3 ] || { echo "capture.sh: the search does not even find what is sent in the open" >&2; exit 1; }
 echo -n "with a token:    "
 python3 "$script" search closed.packets token "${sent[@]}" ||
-    { echo "capture.sh: something that should be secret was found" >&2; exit 1; }
+    { echo "capture.sh: something that should be secret was found, or nothing was listened to" >&2; exit 1; }
 cmp -s masks-open/diseased-00.nii.gz masks-closed/diseased-00.nii.gz ||
     { echo "capture.sh: the two answers differ" >&2; exit 1; }
 echo "the answers of both are the same"

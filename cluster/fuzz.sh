@@ -14,10 +14,12 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(Frames NIfTI MetaImage SafeTensors Votes)
 build=.build-fuzz
 
-# target: module, the file that is called, and where its corpus lies; libraries it wants
+# target: module, the file that is called, and where its corpus lies; how many MiB the process may have at most. What
+# frames may take is promised (row 13 of the scorecard), the sanitizer's own memory included.
 describe() {
+    memory=256
     case $1 in
-    Frames) module=Protocol file=Tests/ProtocolTests/HostileFrames.swift corpus=Tests/ProtocolTests/Corpus/Frames ;;
+    Frames) memory=64 module=Protocol file=Tests/ProtocolTests/HostileFrames.swift corpus=Tests/ProtocolTests/Corpus/Frames ;;
     NIfTI | MetaImage) module=Imaging file=Tests/ImagingTests/HostileImages.swift corpus=Tests/ImagingTests/Corpus/$1 ;;
     SafeTensors)
         module=ModelCore file=Tests/ModelCoreTests/HostileTensors.swift corpus=Tests/ModelCoreTests/Corpus/SafeTensors ;;
@@ -63,7 +65,7 @@ for target in "${targets[@]}"; do
     echo "== $target: $runs inputs"
     # A small quarantine and short traces, so that the memory shown is the reader's and not the sanitizer's.
     export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=16:malloc_context_size=0:detect_leaks=0
-    nice -n 19 "$build/fuzz-$target" -runs="$runs" -max_len="${MAX_LEN:-4096}" -timeout=5 -rss_limit_mb=256 \
+    nice -n 19 "$build/fuzz-$target" -runs="$runs" -max_len="${MAX_LEN:-4096}" -timeout=5 -rss_limit_mb="$memory" \
         -print_final_stats=1 -artifact_prefix="$build/$target/" "$build/$target/found" "$corpus" 2>&1 |
         grep -vE '^#[0-9]+|NEW_FUNC|Uses:|dictionary|^INFO: (Seed|Loaded|A corpus|seed)'
     if [ "${KEEP:-0}" = 1 ]; then

@@ -32,6 +32,7 @@ for sanitizer in "${sanitizers[@]}"; do
     echo "== $sanitizer: testing; the output goes to $scratch/tests.log"
     result=passed
     QUINTET_SANITIZER=$sanitizer swift test "${options[@]}" --skip-build --filter "$filter" > "$scratch/tests.log" 2>&1 || result=failed
+    grep -qE 'Test run with [1-9][0-9]* test' "$scratch/tests.log" || { echo "== $sanitizer: no test was run"; result=failed; }
     reports=$(grep -cE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer' "$scratch/tests.log" || true)
     [ $result = passed ] && [ "$reports" = 0 ] || failed=1
     grep -E '✘|SUMMARY: ' "$scratch/tests.log" | head -20 || true

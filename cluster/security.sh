@@ -19,10 +19,20 @@ more=()
 
 failed=()
 
-# Says what a suite found, without the lines that every test prints.
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# Says what a suite found, without the lines that every test prints. A suite that is not there has found nothing.
 run() {
+    local passed=1
     swift test -c release --skip-build --scratch-path "$scratch" "${more[@]}" --no-parallel --filter "$1" 2>&1 |
-        { grep -vE '^\[|started\.|Test Suite|Executed 0|Build|^$| test.* passed after' || true; } || failed+=("$1")
+        tee "$output" |
+        { grep -vE '^\[|started\.|Test Suite|Executed 0|Build|^$| test.* passed after' || true; } || passed=0
+    if ! grep -qE 'Test run with [1-9][0-9]* test' "$output"; then
+        echo "security.sh: there is no test '$1'" >&2
+        passed=0
+    fi
+    [ $passed = 1 ] || failed+=("$1")
 }
 
 for row in "${rows[@]}"; do

@@ -225,7 +225,7 @@ public final class BlobDirectory: Sendable {
             return digest
         }
         let temporary = AtomicFile.temporaryName(for: "\(partialPath)/\(Hexadecimal.text(digest))")
-        try AtomicFile.write(bytes, to: temporary)
+        try AtomicFile.write(bytes, to: temporary, mode: 0o600)
         do {
             try state.withLock { _ in try land(temporary, digest) }
         } catch {

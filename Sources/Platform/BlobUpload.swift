@@ -10,11 +10,11 @@ struct BlobUpload: Sendable {
     /// For choosing which running hash to forget.
     var lastUse: UInt64 = 0
 
-    /// Goes on where the partial file ends, where there is one.
+    /// Goes on where the partial file ends, where there is one. Never through a link, which would lead elsewhere.
     init(path: String, byteCount: UInt64) throws(FileError) {
         self.path = path
         self.byteCount = byteCount
-        let file = try OpenFile(path, flags: O_RDWR | O_CREAT)
+        let file = try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         if try file.byteCount() > byteCount { try file.truncate() }
         self.offset = try hash.update(file, byteCountMax: byteCount)
     }
@@ -22,7 +22,7 @@ struct BlobUpload: Sendable {
     /// On an error the file may hold a part of the piece, and this value must not be used any more.
     /// - Parameter skipping: bytes at the beginning that have arrived before.
     mutating func append(_ bytes: [UInt8], skipping: Int) throws(FileError) {
-        let file = try OpenFile(path, flags: O_WRONLY)
+        let file = try OpenFile(path, flags: O_WRONLY | O_NOFOLLOW)
         var failure: FileError?
         bytes.withUnsafeBytes { buffer in
             let rest = UnsafeRawBufferPointer(rebasing: buffer[skipping...])
@@ -38,7 +38,7 @@ struct BlobUpload: Sendable {
     }
 
     func sync() throws(FileError) {
-        let file = try OpenFile(path, flags: O_WRONLY)
+        let file = try OpenFile(path, flags: O_WRONLY | O_NOFOLLOW)
         try file.sync()
     }
 }

@@ -28,14 +28,24 @@ public struct ClusterToken: Sendable, CustomStringConvertible, CustomDebugString
         return ClusterToken(key: key)
     }
 
+    /// A new token that is nowhere but here.
+    public static func generate() -> ClusterToken { ClusterToken(key: SecureRandom.bytes(byteCount)) }
+
     /// Makes a new token in a new file with mode 0600.
     /// - Throws: `FileError`; EEXIST when the file is there: a token is never overwritten.
     @discardableResult
     public static func generate(to file: String) throws -> ClusterToken {
-        let token = ClusterToken(key: SecureRandom.bytes(byteCount))
+        let token = generate()
+        try token.save(to: file)
+        return token
+    }
+
+    /// In a new file with mode 0600.
+    /// - Throws: `FileError`; EEXIST when the file is there.
+    public func save(to file: String) throws(FileError) {
         let opened = try OpenFile(file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         var failure: FileError?
-        Array((Hexadecimal.text(token.key) + "\n").utf8).withUnsafeBytes { bytes in
+        Array((Hexadecimal.text(key) + "\n").utf8).withUnsafeBytes { bytes in
             do throws(FileError) {
                 try opened.write(bytes, at: 0)
                 try opened.sync()
@@ -48,7 +58,6 @@ public struct ClusterToken: Sendable, CustomStringConvertible, CustomDebugString
             throw failure
         }
         try FileSystem.syncFolder(FileSystem.folder(of: file))
-        return token
     }
 }
 

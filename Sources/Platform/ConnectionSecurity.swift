@@ -1,6 +1,7 @@
 /// How a connection is protected.
 public enum ConnectionSecurity: Sendable {
-    /// Not at all: for loopback and for networks that keep everyone else out.
+    /// Not at all: on loopback only, where other users of the machine still can connect. `NetworkLoop` dials nothing
+    /// else so; `CoordinatorServer` listens nowhere else so.
     case plaintext
     /// TLS 1.3 with the cluster's token as a pre-shared key, and nothing else: no certificates, no older version, no
     /// going back to plaintext. Each handshake makes fresh keys (Diffie-Hellman), so recorded traffic stays closed

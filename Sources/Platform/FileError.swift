@@ -19,7 +19,11 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
 
     public var description: String {
-        "cannot \(operation) \(path): \(String(cString: strerror(code)))" + (remedy.map { "; \($0)" } ?? "")
+        "cannot \(operation) \(path): \(reason)" + (remedy.map { "; \($0)" } ?? "")
+    }
+
+    private var reason: String {
+        code == ENOTUNIQ ? "the folder belongs to another user, or to all of them" : String(cString: strerror(code))
     }
 
     private var remedy: String? {
@@ -36,7 +40,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case EIO: "the disk reports an error; check its health (dmesg) before you go on"
         case EFBIG: "the file is larger than can be right here"
         case ENAMETOOLONG: "shorten the name"
-        case ELOOP: "its symbolic links run in a circle"
+        case ELOOP: "its symbolic links run in a circle, or a link lies where a file of ours should be: remove it"
+        case ENOTUNIQ: "choose a folder of your own, or give it to this user (chown)"
         default: nil
         }
     }

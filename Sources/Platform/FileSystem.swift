@@ -66,14 +66,17 @@ public enum FileSystem {
     }
 
     /// The folder and those above it, durable when this returns; no error when it is there already.
-    /// - Parameter isPrivate: only its owner may look into it; those above it are as any folder.
+    /// - Parameter isPrivate: only its owner may look into it, also where it was there before; those above it are as
+    ///   any folder.
+    /// - Throws: ENOTUNIQ for a private folder that other users share or own.
     public static func makeFolder(_ path: String, isPrivate: Bool = false) throws(FileError) {
-        if path.isEmpty || isFolder(path) { return }
+        if path.isEmpty { return }
+        if isFolder(path) { return isPrivate ? try makePrivate(path) : () }
         let parent = folder(of: path)
         try makeFolder(parent)
         guard mkdir(path, isPrivate ? 0o700 : 0o755) == 0 else {
             // Another process may have made it at the same moment.
-            if errno == EEXIST && isFolder(path) { return }
+            if errno == EEXIST && isFolder(path) { return isPrivate ? try makePrivate(path) : () }
             throw FileError(operation: "make the folder", path: path, code: errno)
         }
         DiskTrace.note(path, .makeFolder(path))
@@ -84,6 +87,20 @@ public enum FileSystem {
             try? remove(path)
             throw error
         }
+    }
+
+    /// Somebody may have made it, with a mode of their own, for what will be secret.
+    private static func makePrivate(_ path: String) throws(FileError) {
+        let file = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
+        var status = stat()
+        try OpenFile.repeated("examine", path) { fstat(file.descriptor, &status) }
+        // Like /tmp, where everybody may write: not ours to close, even for root.
+        let isShared = status.st_mode & S_ISVTX != 0
+        guard status.st_uid == geteuid(), !isShared else {
+            throw FileError(operation: "keep secrets in", path: path, code: ENOTUNIQ)
+        }
+        if status.st_mode & 0o077 == 0 { return }
+        try OpenFile.repeated("close to other users", path) { fchmod(file.descriptor, 0o700) }
     }
 
     /// A file or an empty folder; no error when nothing is there.

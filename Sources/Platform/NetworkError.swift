@@ -21,3 +21,15 @@ public struct NetworkError: Error, Hashable, Sendable, CustomStringConvertible {
         message = "\(what): \(String(cString: strerror(code)))" + (remedy.map { "; \($0)" } ?? "")
     }
 }
+
+/// Another machine, and no token to talk to it with: nothing goes there in the clear, not even a hello.
+public struct PlaintextError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var target: NetworkAddress
+
+    public init(target: NetworkAddress) { self.target = target }
+
+    public var description: String {
+        "\(target) is another machine, and without a token everything would go there in the clear; make one with "
+            + "`quintet token new FILE`, give it to the coordinator there and say --token-file FILE here, too"
+    }
+}

@@ -20,6 +20,7 @@ public enum NetworkEvent: Hashable, Sendable {
     case closed(ConnectionID, reason: String)
 }
 
+/// The defaults are for those who dial. Who listens sets all of them (`PeerLimits.network` of the coordinator).
 public struct NetworkLimits: Hashable, Sendable {
     public var connectionsMax = 1024
     /// Of these, peers at one address that have dialled us.
@@ -133,10 +134,15 @@ public final class NetworkLoop {
     }
 
     /// Begins to connect; the outcome comes as `connected` or `closed`. Resolving the name may take seconds.
-    /// - Throws: `NetworkError` when the name cannot be resolved.
+    /// - Throws: `PlaintextError` for another machine without a token; `NetworkError` when the name cannot be resolved.
     public func connect(host: String, port: UInt16, security: ConnectionSecurity) throws -> ConnectionID {
         let target = NetworkAddress(host: host, port: port)
-        let addresses = try target.resolved(forListening: false)
+        var addresses = try target.resolved(forListening: false)
+        if case .plaintext = security {
+            // Those that are dialled, whatever the name stands for in the next moment.
+            addresses = addresses.filter(\.isLoopback)
+            guard !addresses.isEmpty else { throw PlaintextError(target: target) }
+        }
         let connection = NetworkConnection(
             id: nextID(), isDialled: true, descriptor: -1, peer: target.description,
             phase: .connecting(others: addresses, deadline: 0),
@@ -324,7 +330,7 @@ public final class NetworkLoop {
     private func accept(_ listener: Listener) {
         // A bound, so that a flood of peers does not starve those that are here.
         for _ in 0..<64 {
-            let descriptor = Glibc.accept(listener.descriptor, nil, nil)
+            let descriptor = Socket.accepted(from: listener.descriptor)
             if descriptor < 0 {
                 switch errno {
                 case EINTR, ECONNABORTED, EPROTO: continue
@@ -345,7 +351,6 @@ public final class NetworkLoop {
                 events.append(.rejected(peer: peer, reason: reason))
                 continue
             }
-            Socket.setNonblocking(descriptor)
             Socket.setConnectionOptions(descriptor)
             let connection = NetworkConnection(
                 id: nextID(), isDialled: false, descriptor: descriptor, peer: peer,
@@ -378,7 +383,7 @@ public final class NetworkLoop {
     /// The waiting peer would be reported by every poll; with the spare descriptor it is accepted and dropped.
     private func turnAwayWithoutDescriptor(_ listener: Listener) {
         if spareDescriptor >= 0 { Glibc.close(spareDescriptor) }
-        let descriptor = Glibc.accept(listener.descriptor, nil, nil)
+        let descriptor = Socket.accepted(from: listener.descriptor)
         if descriptor >= 0 { Glibc.close(descriptor) }
         spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
         listeningPausedUntil = MonotonicClock.nowMilliseconds() + 100

@@ -7,10 +7,8 @@ public final class NetworkWaker: Sendable {
     let writeDescriptor: Int32
 
     init() throws(NetworkError) {
-        var descriptors: [Int32] = [-1, -1]
-        guard pipe(&descriptors) == 0 else { throw NetworkError("cannot make a pipe", code: errno) }
-        for descriptor in descriptors { Socket.setNonblocking(descriptor) }
-        (readDescriptor, writeDescriptor) = (descriptors[0], descriptors[1])
+        guard let pipe = Socket.pipe() else { throw NetworkError("cannot make a pipe", code: errno) }
+        (readDescriptor, writeDescriptor) = pipe
     }
 
     deinit {

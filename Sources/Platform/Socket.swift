@@ -10,11 +10,6 @@ enum Socket {
         case failed(Int32)
     }
 
-    static func setNonblocking(_ descriptor: Int32) {
-        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    }
-
     private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
@@ -25,6 +20,17 @@ enum Socket {
     private static func make(_ address: SocketAddress) -> Int32 {
         let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         return socket(address.family, Int32(kind), 0)
+    }
+
+    /// Nonblocking, and inherited by no child from its birth, as ours. - Returns: the socket, or -1 with errno.
+    static func accepted(from listener: Int32) -> Int32 {
+        accept4(listener, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+    }
+
+    /// Both ends, nonblocking, of a pipe that no child inherits: to read from, to write to; nil with errno.
+    static func pipe() -> (Int32, Int32)? {
+        var descriptors: [Int32] = [-1, -1]
+        return pipe2(&descriptors, O_NONBLOCK | O_CLOEXEC) == 0 ? (descriptors[0], descriptors[1]) : nil
     }
 
     /// No delay for small messages; a peer whose machine is gone is noticed within half a minute.
@@ -116,3 +122,14 @@ enum Socket {
         }
     }
 }
+
+// Two of Linux's own, which Swift's view of glibc leaves out: descriptors that no child inherits from their birth.
+
+@_silgen_name("accept4")
+private func accept4(
+    _ listener: Int32, _ address: UnsafeMutablePointer<sockaddr>?, _ size: UnsafeMutablePointer<socklen_t>?,
+    _ flags: Int32
+) -> Int32
+
+@_silgen_name("pipe2")
+private func pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) -> Int32

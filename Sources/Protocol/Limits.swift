@@ -1,4 +1,5 @@
-/// Every bound of the protocol, in one place. A sender that keeps to them always gets its message into one frame:
+/// Every bound of the protocol and of what a coordinator bears from its peers, in one place (docs/SECURITY.md says
+/// where those of files and of a worker's own are). A sender that keeps to them always gets its message into one frame:
 /// the largest message of each kind that they allow is smaller than `frameBytesMax` (a test adds it up). The one
 /// exception is a list of run outputs, which the sender cuts by `MessageCoding.countOfOutputsThatFit`.
 public enum Limits {
@@ -36,6 +37,12 @@ public enum Limits {
     public static let stalledMilliseconds: UInt64 = 30_000
     /// How long a client may say nothing. (A worker has three leases' time.)
     public static let clientSilenceMilliseconds: UInt64 = 600_000
+    /// How long the last bytes to a peer that is sent away may take.
+    public static let closeMilliseconds: UInt64 = 2_000
+    /// Bytes taken from one peer before the others have their turn.
+    public static let turnBytesMax = 1 << 20
+    /// Lines in the log about peers that were sent away; of more only their number is said.
+    public static let rejectionLinesPerSecondMax = 20
 
     // Requests.
 
@@ -47,6 +54,24 @@ public enum Limits {
     public static let framesPerTurnMax = 256
     /// Uploads that were not what they were said to be, before their peer is sent away.
     public static let blobFaultsMax = 8
+    /// Checkpoints and results under leases that are not, or no more, its own, that a peer may state in a minute. An
+    /// honest worker says one of each lease that it lost.
+    public static let staleResultsMax = 64
+    /// Of those of all peers in a minute, how many are written into the audit and the log. All are refused.
+    public static let staleResultsRecordedMax = 1024
+    /// Blobs that a worker is remembered to have sent: more than it states at once.
+    public static let sentBlobsMax = 4 * outputsMax
+    /// The audit's entries in one status.
+    public static let statusEventsMax = 2_000
+
+    // Votes, before they are unpacked: empty space compresses to nothing.
+
+    /// One file of votes; those on 2^31 voxels that do not compress at all have half as much.
+    public static let voteBytesMax = 512 << 20
+    /// All votes on one volume, unpacked, in voxels: 2 GiB.
+    public static let voteVoxelsMax = 1 << 34
+    /// Those of one file.
+    public static let voteVoxelsPerFileMax = 1 << 31
 
     // Blobs.
 

@@ -23,7 +23,7 @@ final class ClusterSession {
                 stateFolder: stateFolder, leaseSeconds: 30, threadCount: Threads.count(arguments),
                 log: { progress.log($0) })
             local = cluster
-            client = try CoordinatorClient(address: cluster.address, build: Version.text)
+            client = try cluster.client()
             cluster.startWorker()
         }
     }
@@ -33,7 +33,7 @@ final class ClusterSession {
         let cluster = try LocalCluster(
             stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: { progress.log($0) })
         local = cluster
-        client = try CoordinatorClient(address: cluster.address, build: Version.text)
+        client = try cluster.client()
         for _ in 0..<workerProcesses { try cluster.startWorkerProcess() }
     }
 

@@ -6,9 +6,12 @@ import Recipes
 import Worker
 
 /// A coordinator inside this process with workers of its own, in this process or as processes: the same code, messages
-/// and database as on fifty machines.
+/// and database as on fifty machines. Loopback is open to every user of the machine, so this cluster has a token, too:
+/// made for it alone, gone when it ends.
 final class LocalCluster {
     let address: NetworkAddress
+    let security: ConnectionSecurity
+    private let token = ClusterToken.generate()
     private let server: CoordinatorServer
     private let serverThread: BackgroundRun
     private let stateFolder: String
@@ -25,12 +28,24 @@ final class LocalCluster {
         self.stateFolder = stateFolder
         self.threadCount = threadCount
         self.log = log
+        security = .preSharedKeys([token])
         let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
-            stateDirectory: stateFolder, leaseSeconds: leaseSeconds, heartbeatSeconds: leaseSeconds / 6,
-            build: Version.text, log: log))
+            stateDirectory: stateFolder, security: security, leaseSeconds: leaseSeconds,
+            heartbeatSeconds: leaseSeconds / 6, build: Version.text, log: log))
         self.server = server
         address = NetworkAddress(host: "127.0.0.1", port: server.port)
         serverThread = BackgroundRun { try server.run() }
+        // The folder is ours alone from here on: what lies there is of one that was killed.
+        try FileSystem.remove(tokenFile)
+    }
+
+    /// Where processes of ours find the token, in the state's folder, which only its owner can look into: an argument
+    /// would show in the list of processes.
+    private var tokenFile: String { "\(stateFolder)/token" }
+
+    /// A client of this cluster.
+    func client() throws -> CoordinatorClient {
+        try CoordinatorClient(address: address, security: security, build: Version.text)
     }
 
     /// A file that the coordinator serves from where it lies.
@@ -45,17 +60,18 @@ final class LocalCluster {
     func startWorker() {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
-                host: address.host, port: address.port, security: .plaintext, threadCount: threadCount,
+                host: address.host, port: address.port, security: security, threadCount: threadCount,
                 cacheDirectory: "\(stateFolder)/cache", name: WorkerCommand.processName, build: Version.text, log: log),
             recipes: WorkerCommand.recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }
 
     func startWorkerProcess() throws {
+        if !FileSystem.exists(tokenFile) { try token.save(to: tokenFile) }
         processes.append(try ChildProcess(
             arguments: [
-                "worker", "--coordinator", "\(address)", "--threads", "\(threadCount)", "--cache",
-                "\(stateFolder)/cache", "--quiet",
+                "worker", "--coordinator", "\(address)", "--token-file", tokenFile, "--threads", "\(threadCount)",
+                "--cache", "\(stateFolder)/cache", "--quiet",
             ]))
     }
 
@@ -81,6 +97,7 @@ final class LocalCluster {
         daemon?.daemon.requestDrain()
         daemon?.thread.join()
         for process in processes { _ = process.wait() }
+        try? FileSystem.remove(tokenFile)
         server.requestStop()
         serverThread.join()
         if isFinished { try? FileSystem.removeTree("\(stateFolder)/cache") }

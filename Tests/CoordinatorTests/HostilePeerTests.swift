@@ -73,8 +73,8 @@ import Testing
         let (worker, _) = try leased("worker")
         #expect(try worker.request(.blobOffer(a.digest, byteCount: a.byteCount))
             == .blobOffset(a.digest, offset: a.byteCount))
-        #expect(try worker.request(.blobPut(a.digest, offset: 0, bytes: [UInt8](repeating: 0, count: 9)))
-            == .blobOffset(a.digest, offset: a.byteCount))
+        let zeros = [UInt8](repeating: 0, count: 9)
+        #expect(refusal(try worker.request(.blobPut(a.digest, offset: 0, bytes: zeros))) == .damaged)
         #expect(refusal(try worker.request(.blobOffer(a.digest, byteCount: 5))) == .malformed)
         #expect(try client.download(a) == Array("patient a".utf8))
     }

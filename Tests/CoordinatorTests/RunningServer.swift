@@ -10,12 +10,14 @@ final class RunningServer {
 
     init(
         folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
-        unusedBlobSeconds: Double = 86_400
+        unusedBlobSeconds: Double = 86_400, limits: PeerLimits = PeerLimits(),
+        log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
-        server = try CoordinatorServer(
-            configuration: CoordinatorConfiguration(
-                stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
-                heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test"))
+        var configuration = CoordinatorConfiguration(
+            stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
+            heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test", log: log)
+        configuration.limits = limits
+        server = try CoordinatorServer(configuration: configuration)
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()

@@ -52,6 +52,27 @@ private func upload(_ bytes: [UInt8], to blobs: BlobDirectory) throws {
         #expect(try blobs.digests() == [digest])
     }
 
+    /// Patients' images: nobody else reads them, wherever the folder lies.
+    @Test func blobsAreTheirOwnersAlone() throws {
+        _ = try blobs.offer(digest, byteCount: 100_000)
+        _ = try send(0..<40_000, to: blobs)
+        #expect(try FileSystem.mode(of: "\(blobs.path)/partial/\(Hexadecimal.text(digest))-100000") == 0o600)
+        _ = try send(40_000..<100_000, to: blobs)
+        #expect(try FileSystem.mode(of: completePath) == 0o600)
+        let stored = Hexadecimal.text(try blobs.store([1, 2, 3]))
+        #expect(try FileSystem.mode(of: "\(blobs.path)/\(stored.prefix(2))/\(stored)") == 0o600)
+    }
+
+    /// Who can write into the folder for a moment leads no upload elsewhere.
+    @Test func anUploadFollowsNoLink() throws {
+        let victim = folder.file("victim")
+        try AtomicFile.write("precious", to: victim)
+        symlink(victim, "\(blobs.path)/partial/\(Hexadecimal.text(digest))-100000")
+        #expect(throws: FileError.self) { try blobs.offer(digest, byteCount: 100_000) }
+        #expect(throws: BlobError.self) { try send(0..<40_000, to: blobs) }
+        #expect(try FileSystem.readText(victim, byteCountMax: 100) == "precious")
+    }
+
     @Test func anUploadGoesOnAfterARestart() throws {
         var before: BlobDirectory? = try BlobDirectory(path: folder.file("restarted"))
         _ = try before?.offer(digest, byteCount: 100_000)

@@ -88,6 +88,40 @@ import Testing
         }
     }
 
+    /// Somebody may have made it before, for all to look into.
+    @Test func aPrivateFolderIsItsOwnersAloneAlsoWhereItWasThereBefore() throws {
+        let folder = try TemporaryFolder()
+        let modes: [(String, Int?)] = [("new", nil), ("open", 0o755), ("writable", 0o777), ("closed", 0o500)]
+        for (name, before) in modes {
+            let path = folder.file(name)
+            if let before {
+                try FileSystem.makeFolder(path)
+                chmod(path, mode_t(before))
+            }
+            try FileSystem.makeFolder(path, isPrivate: true)
+            #expect(try FileSystem.mode(of: path) == (name == "closed" ? 0o500 : 0o700))
+        }
+        try FileSystem.makeFolder(folder.file("above/below"), isPrivate: true)
+        #expect(try FileSystem.mode(of: folder.file("above")) & 0o055 != 0)
+        #expect(try FileSystem.mode(of: folder.file("above/below")) == 0o700)
+    }
+
+    @Test func aFolderOfOthersIsRefusedForSecretsAndLeftAsItIs() throws {
+        let folder = try TemporaryFolder(), shared = folder.file("shared"), foreign = folder.file("foreign")
+        for path in [shared, foreign] { try FileSystem.makeFolder(path) }
+        chmod(shared, 0o1777)
+        let refusal = FileError(operation: "keep secrets in", path: shared, code: ENOTUNIQ)
+        #expect(throws: refusal) { try FileSystem.makeFolder(shared, isPrivate: true) }
+        #expect(refusal.description.contains("choose a folder of your own"))
+        #expect(try FileSystem.mode(of: shared) == 0o1777)
+        // Only root can give a folder away.
+        guard geteuid() == 0 else { return }
+        chown(foreign, 12_345, 12_345)
+        #expect(throws: FileError(operation: "keep secrets in", path: foreign, code: ENOTUNIQ)) {
+            try FileSystem.makeFolder(foreign, isPrivate: true)
+        }
+    }
+
     @Test func aFolderHasOneOwner() throws {
         let folder = try TemporaryFolder()
         var first: FolderLock? = try FolderLock(folder: folder.path)

@@ -96,6 +96,17 @@ import Testing
         }
     }
 
+    /// 192.0.2.1 and its like are nobody's.
+    @Test(arguments: ["192.0.2.1", "0.0.0.0", "::", "2001:db8::1", "::ffff:192.0.2.1"])
+    func nothingGoesToAnotherMachineInTheClear(host: String) throws {
+        let folder = try TemporaryFolder(), harness = try NetworkHarness()
+        let refusal = PlaintextError(target: NetworkAddress(host: host, port: 7311))
+        #expect(throws: refusal) { try harness.loop.connect(host: host, port: 7311, security: .plaintext) }
+        #expect(refusal.description.contains("quintet token new") && refusal.description.contains("--token-file"))
+        let token = ConnectionSecurity.preSharedKeys([try ClusterToken.generate(to: folder.file("token"))])
+        #expect(throws: Never.self) { try harness.loop.connect(host: host, port: 7311, security: token) }
+    }
+
     @Test func aPortInUseIsNamedWithTheRemedy() throws {
         let harness = try NetworkHarness(), other = try NetworkHarness()
         let port = try harness.loop.listen(host: "127.0.0.1", port: 0, security: .plaintext)

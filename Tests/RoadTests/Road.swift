@@ -73,6 +73,7 @@ final class RunningProgram {
     }
 
     var isRunning: Bool { process.poll() == nil }
+    var processID: Int32 { process.processID }
 
     func signal(_ number: Int32) { process.signal(number) }
 

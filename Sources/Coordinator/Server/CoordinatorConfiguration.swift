@@ -21,6 +21,7 @@ public struct CoordinatorConfiguration: Sendable {
     public var build: String
     /// A line for people, from any thread.
     public var log: @Sendable (String) -> Void
+    package var limits = PeerLimits()
 
     public init(
         stateDirectory: String, host: String = "127.0.0.1", port: UInt16 = 0,

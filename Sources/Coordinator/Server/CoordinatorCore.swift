@@ -13,9 +13,10 @@ final class CoordinatorCore {
     private(set) var unfinished: Set<ConnectionID> = []
     private var workerConnections: [WorkerName: ConnectionID] = [:]
     private var turn = Turn()
-
-    /// The audit's entries in one status.
-    private static let eventsMax = 2_000
+    /// What workers have shown to have.
+    let sent = SentBlobs()
+    /// Of all peers.
+    private var staleResults = MinuteCount()
 
     init(configuration: CoordinatorConfiguration, store: Store, blobs: BlobDirectory, nowMilliseconds: UInt64) throws {
         self.configuration = configuration
@@ -169,13 +170,19 @@ final class CoordinatorCore {
             refuse(.limit, "more than \(Limits.openRequestsMax) open requests", requestID, connection)
             return hangUp(connection, "too many open requests")
         }
-        if case .worker(let name) = peers[connection]!.role,
-            let refusal = peers[connection]!.leases.refusal(of: message, from: name, by: scheduler)
-        {
+        guard case .worker(let name) = peers[connection]!.role else {
+            return turn.outgoing.append(.blob(message, requestID: requestID, from: connection, sender: nil))
+        }
+        if let refusal = peers[connection]!.leases.refusal(of: message, from: name, by: scheduler) {
             peers[connection]!.openRequestCount -= 1
             return refuse(refusal, requestID, connection)
         }
-        turn.outgoing.append(.blob(message, requestID: requestID, from: connection))
+        var isReadable = false
+        if case .blobOffer(let digest, _) = message {
+            isReadable = peers[connection]!.leases.reads(digest, by: scheduler)
+        }
+        turn.outgoing.append(
+            .blob(message, requestID: requestID, from: connection, sender: isReadable ? nil : name))
     }
 
     private func receive(
@@ -185,15 +192,19 @@ final class CoordinatorCore {
         case .idle: apply(.idle(name), connection, requestID, at: now)
         case .heartbeat(let progress): apply(.heartbeat(name, progress), connection, requestID, at: now)
         case .checkpointSaved(let lease, let checkpoint, let metrics):
-            guard hasBlobs([checkpoint.blob], requestID, connection) else { return }
+            guard mayState([checkpoint.blob], metrics, lease, name, requestID, connection, at: now) else { return }
             apply(.checkpointSaved(name, lease, checkpoint, metrics), connection, requestID, at: now)
         case .finished(let result):
-            guard hasBlobs(result.outputs, requestID, connection) else { return }
+            guard mayState(result.outputs, result.metrics, result.lease, name, requestID, connection, at: now) else {
+                return
+            }
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
-            apply(.surrendered(name, lease, reason, text), connection, requestID, at: now)
+            let isHeld = scheduler.isHeld(lease, by: name)
+            apply(.surrendered(name, lease, reason, Texts.bounded(text)), connection, requestID, at: now)
             // Perhaps it failed because what it reads has rotted here.
-            if reason == .failed { turn.outgoing.append(.verify(lease.work, scheduler.suspects(of: lease.work))) }
+            guard isHeld, reason == .failed else { return }
+            turn.outgoing.append(.verify(lease.work, scheduler.suspects(of: lease.work)))
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
     }
@@ -239,6 +250,48 @@ final class CoordinatorCore {
             iterationCount: submission.iterationCount, checkpointSeconds: submission.checkpointSeconds,
             inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey)
         apply(.submit(request), connection, requestID, at: now)
+    }
+
+    /// Whether what a worker says it has made may be asked of the scheduler; refuses it where not. What counts for
+    /// nothing anyway is the scheduler's to refuse, as long as there is not too much of it.
+    private func mayState(
+        _ outputs: [BlobReference], _ metrics: [TrainingMetric], _ lease: Lease, _ name: WorkerName,
+        _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
+    ) -> Bool {
+        switch scheduler.standing(of: lease, of: name) {
+        case .accepted: return true
+        case .stale: return mayBeStale(lease, requestID, connection, at: now)
+        case .running, .lapsed: break
+        }
+        let iterationCount = scheduler.runs[scheduler.works[lease.work]!.run]!.request.iterationCount
+        if let beyond = metrics.first(where: { $0.iteration > iterationCount }) {
+            let text = "figures of iteration \(beyond.iteration) of \(lease), which has \(iterationCount)"
+            refuse(.malformed, text, requestID, connection)
+            return false
+        }
+        guard hasBlobs(outputs, requestID, connection) else { return false }
+        let readable = scheduler.digestsRead(under: lease)
+        for blob in outputs where blob.byteCount > 0 && !readable.contains(blob.digest) {
+            if sent.hasSent(name, blob.digest) { continue }
+            let text = "blob \(blob.digest) ('\(blob.name)') has not come from '\(name)'; upload it first"
+            refuse(.unknown, text, requestID, connection)
+            return false
+        }
+        return true
+    }
+
+    /// Each one is a row in the audit and a line in the log: not for ever.
+    private func mayBeStale(
+        _ lease: Lease, _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
+    ) -> Bool {
+        guard peers[connection]!.staleResults.note(at: now) <= configuration.limits.staleResultsMax else {
+            refuse(.limit, "too many results under leases that do not count", requestID, connection)
+            hangUp(connection, "it goes on stating results under leases that do not count")
+            return false
+        }
+        guard staleResults.note(at: now) > configuration.limits.staleResultsRecordedMax else { return true }
+        refuse(.staleLease, "\(lease) does not count; stop working on it", requestID, connection)
+        return false
     }
 
     /// Whether these blobs are all here; refuses the request where one is not.
@@ -302,7 +355,8 @@ final class CoordinatorCore {
         apply(.tick, at: now)
         let silence = UInt64(3 * configuration.leaseMilliseconds)
         for peer in peers.values where !peer.isClosing {
-            if let reason = peer.overdue(at: now, silenceMilliseconds: silence) { drop(peer.connection, reason) }
+            let reason = peer.overdue(at: now, silenceMilliseconds: silence, configuration.limits)
+            if let reason { drop(peer.connection, reason) }
         }
     }
 
@@ -411,7 +465,7 @@ final class CoordinatorCore {
 
     private func status(_ run: RunID?, _ history: Bool, at now: UInt64) throws -> Message {
         if let run, let refusal = refusalOfUnknown(run) { return refusal }
-        let events = history ? try store.events(of: run, countMax: Self.eventsMax) : nil
+        let events = history ? try store.events(of: run, countMax: Limits.statusEventsMax) : nil
         let maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: configuration.build)
         return .status(json: maker.json(run: run, events: events))
     }

@@ -50,6 +50,9 @@ public final class CoordinatorServer: @unchecked Sendable {
     /// - Throws: `CoordinatorError`, `StoreError`, `NetworkError`, `FileError`, `FolderLock.Held`: each says what to
     ///   do.
     public init(configuration: CoordinatorConfiguration) throws {
+        var configuration = configuration
+        // Peers' words are in some of the lines; none of them makes a line of its own.
+        configuration.log = { [log = configuration.log] in log(Texts.line($0)) }
         self.configuration = configuration
         try Self.checkSecurity(configuration)
         try FileSystem.makeFolder(configuration.stateDirectory, isPrivate: true)
@@ -67,18 +70,9 @@ public final class CoordinatorServer: @unchecked Sendable {
         core = try CoordinatorCore(
             configuration: configuration, store: store, blobs: blobs,
             nowMilliseconds: MonotonicClock.nowMilliseconds())
-        var limits = NetworkLimits()
-        limits.connectionsMax = Limits.connectionsMax
-        limits.connectionsPerAddressMax = Limits.connectionsPerAddressMax
-        limits.handshakesMax = Limits.connectionsBeforeWelcomeMax
-        limits.handshakesPerAddressMax = Limits.connectionsBeforeWelcomePerAddressMax
-        limits.overfullMilliseconds = Limits.overfullMilliseconds
-        limits.stalledMilliseconds = Limits.stalledMilliseconds
-        limits.queuedByteCountMax = Limits.queuedBytesMax
-        limits.handshakeMilliseconds = Limits.handshakeMilliseconds
         // Connections, and the files of blobs and database beside them.
-        OpenFileLimit.raise(to: Limits.connectionsMax + 512)
-        loop = try NetworkLoop(limits: limits)
+        OpenFileLimit.raise(to: configuration.limits.connectionsMax + 512)
+        loop = try NetworkLoop(limits: configuration.limits.network)
         waker = loop.waker
         self.lock = lock
         port = try loop.listen(host: configuration.host, port: configuration.port, security: configuration.security)
@@ -207,10 +201,10 @@ public final class CoordinatorServer: @unchecked Sendable {
                 loop.abort(connection, reason: reason)
             case .read(let message, let requestID, let connection):
                 send(core.read(message, at: MonotonicClock.nowMilliseconds()), requestID, connection)
-            case .blob(let message, let requestID, let connection):
-                let desk = BlobDesk(blobs: blobs)
+            case .blob(let message, let requestID, let connection, let sender):
+                let desk = BlobDesk(blobs: blobs, sent: core.sent)
                 blobQueue.async { [self] in
-                    report(.blobAnswered(desk.answer(message), requestID: requestID, connection))
+                    report(.blobAnswered(desk.answer(message, sender: sender), requestID: requestID, connection))
                 }
             case .vote(let work, let votes): count(work, votes)
             case .verify(let work, let suspects): verify(work, suspects)

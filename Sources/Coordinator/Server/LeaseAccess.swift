@@ -8,6 +8,11 @@ package struct LeaseAccess {
     /// The leases it was given, with what each one reads once that has been asked for.
     private var readable: [Lease: Set<ContentDigest>?] = [:]
 
+    /// Whether one of its leases reads it; to be asked after `refusal`.
+    func reads(_ digest: ContentDigest, by scheduler: Scheduler) -> Bool {
+        readable.keys.contains { scheduler.digestsRead(under: $0).contains(digest) }
+    }
+
     package mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
 
     /// Why this worker does not get what it asks for; nil when it may have it.
@@ -27,7 +32,7 @@ package struct LeaseAccess {
 
 extension Scheduler {
     /// Whether a result under this lease would count.
-    fileprivate func isHeld(_ lease: Lease, by name: WorkerName) -> Bool {
+    func isHeld(_ lease: Lease, by name: WorkerName) -> Bool {
         switch standing(of: lease, of: name) {
         case .running, .lapsed: return true
         case .accepted, .stale: return false
@@ -35,7 +40,7 @@ extension Scheduler {
     }
 
     /// - Parameter lease: one that is held.
-    fileprivate func digestsRead(under lease: Lease) -> Set<ContentDigest> {
+    func digestsRead(under lease: Lease) -> Set<ContentDigest> {
         let work = works[lease.work]!
         return Set((describe(work).inputs + work.checkpoints.map(\.blob)).map(\.digest))
     }

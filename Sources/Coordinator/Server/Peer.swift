@@ -31,6 +31,8 @@ struct Peer {
     var openQuestionCount = 0
     /// Uploads that were not what it had said.
     var blobFaultCount = 0
+    /// Results under leases that are not its own.
+    var staleResults = MinuteCount()
     var isClosing = false
 
     init(connection: ConnectionID, address: String, nowMilliseconds: UInt64) {
@@ -41,17 +43,17 @@ struct Peer {
     }
 
     /// Why the peer has to go; nil while it keeps to the rules.
-    func overdue(at nowMilliseconds: UInt64, silenceMilliseconds: UInt64) -> String? {
-        if role == .unknown && nowMilliseconds > acceptedMilliseconds + Limits.handshakeMilliseconds {
+    func overdue(at nowMilliseconds: UInt64, silenceMilliseconds: UInt64, _ limits: PeerLimits) -> String? {
+        if role == .unknown && nowMilliseconds > acceptedMilliseconds + limits.handshakeMilliseconds {
             return "it did not say hello in time"
         }
-        if let began = frameBeganMilliseconds, nowMilliseconds > began + Limits.frameMilliseconds {
+        if let began = frameBeganMilliseconds, nowMilliseconds > began + limits.frameMilliseconds {
             return "it did not end a frame in time"
         }
         if case .worker = role, nowMilliseconds > heardMilliseconds + silenceMilliseconds {
             return "it has been silent too long"
         }
-        if role == .client, nowMilliseconds > heardMilliseconds + Limits.clientSilenceMilliseconds {
+        if role == .client, nowMilliseconds > heardMilliseconds + limits.clientSilenceMilliseconds {
             return "it has been silent too long"
         }
         return nil

@@ -1,3 +1,5 @@
+import Protocol
+
 /// The lines about peers that were sent away: the first ones of a second in full, of a flood only how many more there
 /// were, so that no peer can fill a disk.
 struct RejectionLog {
@@ -6,10 +8,8 @@ struct RejectionLog {
     private var writtenCount = 0
     private var secondBeganMilliseconds: UInt64 = 0
 
-    private static let linesPerSecondMax = 20
-
     mutating func note(_ line: String) {
-        if waiting.count < Self.linesPerSecondMax { waiting.append(line) } else { leftOutCount += 1 }
+        if waiting.count < Limits.rejectionLinesPerSecondMax { waiting.append(line) } else { leftOutCount += 1 }
     }
 
     /// What to write now.
@@ -19,7 +19,7 @@ struct RejectionLog {
             if leftOutCount > 0 { lines.append("\(leftOutCount) more connections were ended or turned away") }
             (secondBeganMilliseconds, writtenCount, leftOutCount) = (nowMilliseconds, 0, 0)
         }
-        let now = waiting.prefix(Self.linesPerSecondMax - writtenCount)
+        let now = waiting.prefix(Limits.rejectionLinesPerSecondMax - writtenCount)
         leftOutCount += waiting.count - now.count
         writtenCount += now.count
         waiting = []

@@ -9,8 +9,8 @@ enum Outgoing: Sendable {
     case close(ConnectionID, reason: String)
     /// At once; what waits for the peer is lost.
     case abort(ConnectionID, reason: String)
-    /// To the blob thread.
-    case blob(Message, requestID: UInt32, from: ConnectionID)
+    /// To the blob thread; `sender` is a worker that has to show that it has the bytes.
+    case blob(Message, requestID: UInt32, from: ConnectionID, sender: WorkerName?)
     /// To the vote thread.
     case vote(WorkID, [BlobReference])
     /// To the blob thread: are these files, which the work reads, what they were?

@@ -17,7 +17,7 @@ struct VoteCounter: Sendable {
     func count(_ votes: [BlobReference]) -> Outcome {
         var masks: [BitMask] = []
         // Empty space compresses to nothing: a few bytes may claim a great mask. All of them together have a bound.
-        let voxelCountMax = min(1 << 31, Self.bitCountMax / max(1, votes.count))
+        let voxelCountMax = min(Limits.voteVoxelsPerFileMax, Limits.voteVoxelsMax / max(1, votes.count))
         for vote in votes {
             do {
                 masks.append(try load(vote, voxelCountMax: voxelCountMax))
@@ -40,16 +40,10 @@ struct VoteCounter: Sendable {
     /// one.
     private func load(_ vote: BlobReference, voxelCountMax: Int) throws -> BitMask {
         try blobs.verify(vote.digest.bytes)
-        guard let byteCount = blobs.byteCount(of: vote.digest.bytes), byteCount <= UInt64(Self.voteBytesMax) else {
+        guard let byteCount = blobs.byteCount(of: vote.digest.bytes), byteCount <= UInt64(Limits.voteBytesMax) else {
             throw BlobError.missing(digest: "\(vote.digest)")
         }
         let bytes = try blobs.read(vote.digest.bytes, offset: 0, count: Int(byteCount))
         return try BitMask(bytes: bytes, voxelCountMax: voxelCountMax)
     }
-
-    /// Of all masks of one vote: 2 GiB.
-    private static let bitCountMax = 1 << 34
-
-    /// A vote on 2^31 voxels that compresses not at all has 256 MiB.
-    private static let voteBytesMax = 512 << 20
 }

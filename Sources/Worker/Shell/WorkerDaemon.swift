@@ -23,8 +23,9 @@ public final class WorkerDaemon: Sendable {
     }
 
     /// Serves until drained; blocks. Once per daemon.
-    /// - Throws: `WorkerError.refused` when the coordinator will never take this worker; `FileError` when the cache's
-    ///   folder cannot be made; `NetworkError` when the system has no sockets or memory left.
+    /// - Throws: `PlaintextError` for another machine without a token; `WorkerError.refused` when the coordinator will
+    ///   never take this worker; `FileError` when the cache's folder cannot be made; `NetworkError` when the system has
+    ///   no sockets or memory left.
     public func run() throws {
         let loop = try NetworkLoop()
         let shell = try WorkerShell(configuration, recipes: recipes, loop: loop)
@@ -37,6 +38,7 @@ public final class WorkerDaemon: Sendable {
         }
         try shell.end()
         if case .refused(let message)? = shell.exit {
+            if let plaintext = shell.plaintext { throw plaintext }
             let address = NetworkAddress(host: configuration.host, port: configuration.port)
             throw WorkerError.refused(coordinator: address.description, message)
         }

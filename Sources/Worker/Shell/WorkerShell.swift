@@ -14,6 +14,8 @@ final class WorkerShell {
     /// Events that actions brought about, to be applied in order.
     private var events: [WorkerEvent] = []
     private(set) var exit: WorkerExit?
+    /// Why it was not even tried to connect.
+    private(set) var plaintext: PlaintextError?
 
     /// The longest wait; so that progress, which wakes nobody, is taken in.
     private static let waitMillisecondsMax: UInt64 = 1_000
@@ -111,6 +113,10 @@ final class WorkerShell {
         do {
             link = CoordinatorLink(try loop.connect(
                 host: configuration.host, port: configuration.port, security: configuration.security))
+        } catch let error as PlaintextError {
+            // People must act: no waiting makes it right.
+            plaintext = error
+            events.append(.rejected("\(error)"))
         } catch {
             events.append(.disconnected("\(error)"))
         }

@@ -82,12 +82,11 @@ enum WorkerCommand: Command {
         guard ["auto", "cpu"].contains(device) else {
             throw UsageError("--device \(device): this version computes on the CPU only; leave --device out")
         }
-        let home = ProcessInfo.processInfo.environment["HOME"] ?? "/tmp"
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: try ClusterOptions.security(arguments),
                 threadCount: try Threads.count(arguments),
-                cacheDirectory: arguments.text("--cache") ?? "\(home)/.cache/quintet",
+                cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
                 name: processName, build: Version.text,
                 progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
@@ -96,6 +95,14 @@ enum WorkerCommand: Command {
         StopWatch.whenRequested { daemon.requestDrain() }
         try daemon.run()
         return .done
+    }
+
+    /// Never in a folder that all users share: patients' images lie there.
+    private static func defaultCache() throws -> String {
+        guard let home = Machine.environment("HOME"), !home.isEmpty else {
+            throw UsageError("there is no HOME to keep what comes over the wire in: say --cache DIR, a folder of yours")
+        }
+        return "\(home)/.cache/quintet"
     }
 }
 
