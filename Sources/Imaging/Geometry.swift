@@ -57,14 +57,19 @@ public struct Geometry: Hashable, Sendable, Codable {
     }
 
     /// An affine from a file.
-    /// - Throws: `ImageFileError` when it is not finite, has a voxel size outside `ImageLimits.spacingMM` or is
-    ///   (nearly) singular.
+    /// - Throws: `ImageFileError` when it is not finite, has a voxel size outside `ImageLimits.spacingMM`, lies
+    ///   outside `ImageLimits.offsetMM` (what is finite as Double may be infinite in a file's Float) or is (nearly)
+    ///   singular.
     init(checking affine: [Double], name: String) throws(ImageFileError) {
         self.init(affine: affine)
         let size = spacing
         let lengths = [size.xMM, size.yMM, size.zMM]
         guard affine.allSatisfy(\.isFinite), lengths.allSatisfy(ImageLimits.spacingMM.contains) else {
             throw .damaged(name, "its voxel size is \(lengths[0]) x \(lengths[1]) x \(lengths[2]) mm")
+        }
+        let offset = [affine[3], affine[7], affine[11]]
+        guard offset.allSatisfy(ImageLimits.offsetMM.contains) else {
+            throw .damaged(name, "its origin lies at \(offset[0]), \(offset[1]), \(offset[2]) mm")
         }
         // 1 for a box, 0 for voxels squashed flat; a CT's gantry tilt of 30 degrees gives 0.87.
         let squareness = Rotation.determinant(Rotation.directions(of: self))

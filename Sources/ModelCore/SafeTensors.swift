@@ -90,6 +90,7 @@ public struct SafeTensors: Equatable, Sendable {
         package static let headerBytesMax = 16 << 20
         static let dimensionsMax = 16
         static let tensorsMax = 1 << 16
+        static let nameBytesMax = 1024
     }
 
     /// What messages call the file.

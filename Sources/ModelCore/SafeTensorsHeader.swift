@@ -1,4 +1,7 @@
-/// A safetensors header, read strictly: the JSON that the format allows and nothing else.
+import Numerics
+
+/// A safetensors header, read strictly: the JSON that the format allows and nothing else. Names and strings of the file
+/// stand in problems as `printable` has them, since problems travel to the coordinator and onto terminals.
 struct SafeTensorsHeader {
     struct Problem: Error {
         var reason: String
@@ -18,7 +21,10 @@ struct SafeTensorsHeader {
         var reader = Reader(bytes: bytes)
         var names: Set<String> = []
         try reader.object { name, reader throws(Problem) in
-            guard names.insert(name).inserted else { throw Problem(reason: "the name \"\(name)\" occurs twice") }
+            try Self.check(name)
+            guard names.insert(name).inserted else {
+                throw Problem(reason: "the name \"\(name.printable())\" occurs twice")
+            }
             guard names.count <= SafeTensors.Limits.tensorsMax else {
                 throw Problem(reason: "it names too many tensors")
             }
@@ -32,17 +38,30 @@ struct SafeTensorsHeader {
         try checkLayout(dataByteCount: dataByteCount)
     }
 
+    /// So that every later message may say the name of a tensor as it is.
+    private static func check(_ name: String) throws(Problem) {
+        guard name.utf8.count <= SafeTensors.Limits.nameBytesMax else {
+            throw Problem(reason: "the name \"\(name.printable(most: 40))\" has \(name.utf8.count) bytes, more than "
+                + "\(SafeTensors.Limits.nameBytesMax)")
+        }
+        guard name == name.printable(most: .max) else {
+            throw Problem(reason: "the name \"\(name.printable())\" holds control characters")
+        }
+    }
+
     private static func strings(_ reader: inout Reader) throws(Problem) -> [String: String] {
         var result: [String: String] = [:]
         try reader.object { key, reader throws(Problem) in
+            try Self.check(key)
             guard result.updateValue(try reader.string(), forKey: key) == nil else {
-                throw Problem(reason: "the metadata key \"\(key)\" occurs twice")
+                throw Problem(reason: "the metadata key \"\(key.printable())\" occurs twice")
             }
         }
         return result
     }
 
     private static func entry(_ name: String, _ reader: inout Reader) throws(Problem) -> Entry {
+        let shown = "\"\(name.printable())\""
         var type: SafeTensors.ElementType?
         var shape: [Int]?, offsets: [Int]?
         try reader.object { key, reader throws(Problem) in
@@ -51,24 +70,25 @@ struct SafeTensorsHeader {
                 let text = try reader.string()
                 type = SafeTensors.ElementType(rawValue: text)
                 guard type != nil else {
-                    throw Problem(reason: "\"\(name)\" has the unknown number format \"\(text)\"")
+                    throw Problem(reason: "\(shown) has the unknown number format \"\(text.printable(most: 40))\"")
                 }
             case "shape" where shape == nil: shape = try reader.numbers(most: SafeTensors.Limits.dimensionsMax)
             case "data_offsets" where offsets == nil: offsets = try reader.numbers(most: 2)
-            default: throw Problem(reason: "\"\(name)\" has an unexpected or repeated field \"\(key)\"")
+            default:
+                throw Problem(reason: "\(shown) has an unexpected or repeated field \"\(key.printable(most: 40))\"")
             }
         }
         guard let type, let shape, let offsets, offsets.count == 2 else {
-            throw Problem(reason: "\"\(name)\" lacks dtype, shape or its two data_offsets")
+            throw Problem(reason: "\(shown) lacks dtype, shape or its two data_offsets")
         }
         var size = type.byteCount
         for side in shape {
             let (product, overflow) = size.multipliedReportingOverflow(by: side)
-            guard !overflow else { throw Problem(reason: "the shape of \"\(name)\" is impossibly large") }
+            guard !overflow else { throw Problem(reason: "the shape of \(shown) is impossibly large") }
             size = product
         }
         guard offsets[0] <= offsets[1], offsets[1] - offsets[0] == size else {
-            throw Problem(reason: "\"\(name)\" takes \(size) bytes by its shape, but its data_offsets are \(offsets)")
+            throw Problem(reason: "\(shown) takes \(size) bytes by its shape, but its data_offsets are \(offsets)")
         }
         return Entry(name: name, type: type, shape: shape, bytes: offsets[0]..<offsets[1])
     }
@@ -82,11 +102,13 @@ struct SafeTensorsHeader {
         for entry in order {
             guard entry.bytes.lowerBound == end else {
                 let what = entry.bytes.lowerBound < end ? "overlaps another tensor" : "leaves a hole before it"
-                throw Problem(reason: "\"\(entry.name)\" \(what)")
+                throw Problem(reason: "\"\(entry.name.printable())\" \(what)")
             }
             end = entry.bytes.upperBound
             guard end <= dataByteCount else {
-                throw Problem(reason: "\"\(entry.name)\" ends at byte \(end) of \(dataByteCount): the file is cut off")
+                throw Problem(
+                    reason: "\"\(entry.name.printable())\" ends at byte \(end) of \(dataByteCount): the file is cut "
+                        + "off")
             }
         }
         guard end == dataByteCount else {

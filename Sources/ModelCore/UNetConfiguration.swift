@@ -1,3 +1,5 @@
+import Numerics
+
 /// What MONAI's `monai.networks.nets.UNet` (three dimensions, kernel 3, instance norm, PReLU) is told at its
 /// construction.
 public struct UNetConfiguration: Codable, Hashable, Sendable {
@@ -93,24 +95,26 @@ extension UNetConfiguration {
             return value
         }
         func number(_ key: String) throws -> Int {
-            guard let value = Int(try text(key)) else {
-                throw ModelError.invalidConfiguration("\"\(key)\" is \"\(try text(key))\", not a number")
+            let said = try text(key)
+            guard let value = Int(said) else {
+                throw ModelError.invalidConfiguration("\"\(key)\" is \"\(said.printable(most: 40))\", not a number")
             }
             return value
         }
         func list(_ key: String) throws -> [Int] {
             let whole = try text(key)
+            let refusal = ModelError.invalidConfiguration("\"\(key)\" is not a list of numbers like [16, 32]")
+            guard whole.utf8.count <= 1024 else { throw refusal }
             let inner = whole.filter { !"[]() ".contains($0) }
             let parts = inner.split(separator: ",").map { Int($0) }
-            guard whole.utf8.count <= 1024, !parts.contains(nil) else {
-                throw ModelError.invalidConfiguration("\"\(key)\" is not a list of numbers like [16, 32]")
-            }
+            guard !parts.contains(nil) else { throw refusal }
             return parts.compactMap { $0 }
         }
         for (key, wanted) in [("architecture", "monai.UNet"), ("norm", "INSTANCE"), ("act", "PRELU")] {
             let value = try text(key)
-            guard value.lowercased() == wanted.lowercased() else {
-                throw ModelError.invalidConfiguration("\"\(key)\" is \"\(value)\"; only \(wanted) is known here")
+            guard value.utf8.count <= 64, value.lowercased() == wanted.lowercased() else {
+                throw ModelError.invalidConfiguration(
+                    "\"\(key)\" is \"\(value.printable(most: 40))\"; only \(wanted) is known here")
             }
         }
         try self.init(

@@ -110,8 +110,9 @@ public enum Limits {
     public static let leasesMax = 64
     /// Blobs that one piece of work reads.
     public static let inputsMax = 4096
-    /// Blobs that one piece of work makes.
-    public static let outputsMax = 32
+    /// Blobs that one piece of work makes: a mask before and after growing for the vote and for each replica, and the
+    /// lung. A run that can be trained can be answered with.
+    public static let outputsMax = 2 * (1 + replicasMax) + 1
     /// Figures in one message, one an iteration.
     public static let metricsMax = 16_384
     /// Outputs in one answer to `outputsRequest`.

@@ -1,5 +1,7 @@
 import Foundation
 import Imaging
+import Numerics
+import Protocol
 
 /// The CTs that a command was pointed at: files, or folders with files somewhere below.
 struct Archive {
@@ -7,6 +9,26 @@ struct Archive {
         /// Unique among the items, fit for a file name.
         var name: String
         var path: String
+
+        /// The name travels with the file, and stands in logs: what no message may hold is said here, before the
+        /// others are held up by it.
+        /// - Throws: `Refusal` naming the file.
+        func checkName() throws {
+            let file = Archive.fileName(path)
+            guard file.utf8.count <= Limits.nameBytesMax else {
+                throw Refusal("\(file.printable(most: 60)): its name has \(file.utf8.count) bytes, more than "
+                    + "\(Limits.nameBytesMax); rename it")
+            }
+            guard file == file.printable(most: .max) else {
+                throw Refusal("\(file.printable()): its name holds control characters; rename it")
+            }
+        }
+    }
+
+    /// A file that cannot be used; the others can.
+    struct Refusal: Error, CustomStringConvertible {
+        var description: String
+        init(_ description: String) { self.description = description }
     }
 
     private(set) var items: [Item] = []
@@ -62,7 +84,19 @@ struct Archive {
         var stem = ImageFile.stem(name)
         stem = String(stem.map { $0.isLetter || $0.isNumber || "-_.+".contains($0) ? $0 : "_" })
         while stem.hasPrefix(".") { stem.removeFirst() }
-        return stem.isEmpty ? "volume" : String(stem.prefix(120))
+        return stem.isEmpty ? "volume" : cut(stem)
+    }
+
+    /// To what leaves room for a number and the endings of files that are made from it. Bytes, since a file system
+    /// counts them, and a character may have any number of them.
+    private static func cut(_ stem: String) -> String {
+        var result = "", count = 0
+        for scalar in stem.unicodeScalars {
+            count += String(scalar).utf8.count
+            if count > 120 { break }
+            result.unicodeScalars.append(scalar)
+        }
+        return result
     }
 }
 
@@ -86,7 +120,7 @@ struct MaskFolder {
     }
 
     /// - Parameter count: how many CTs there are in all.
-    /// - Throws: `MissingMask` naming both.
+    /// - Throws: `Archive.Refusal` naming both.
     func mask(for item: Archive.Item, of count: Int) throws -> String {
         if !isFolder {
             guard count == 1 else {
@@ -96,11 +130,9 @@ struct MaskFolder {
             return path
         }
         guard let mask = byName[item.name] else {
-            throw MissingMask(description: "\(item.path): there is no mask \(item.name).nii.gz in \(path); add it, or "
+            throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(path); add it, or "
                 + "leave --masks out to have all masks made")
         }
         return mask
     }
-
-    struct MissingMask: Error, CustomStringConvertible { var description: String }
 }

@@ -1,15 +1,21 @@
 import Foundation
+import Numerics
 import Platform
 
-/// What people see: progress on stderr, results on stdout, so that a script can read the one without the other.
-enum Console {
-    static func out(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+/// What people see: progress on stderr, results on stdout, so that a script can read the one without the other. Names
+/// of files and words of peers are in it: this is the one door to the terminal, and no control character goes through.
+package enum Console {
+    static func out(_ text: String) { write(text.printableLines() + "\n", to: .standardOutput) }
 
-    static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func error(_ text: String) { write(text.printableLines() + "\n", to: .standardError) }
+
+    /// Without looking at it.
+    fileprivate static func write(_ text: String, to file: FileHandle) { file.write(Data(text.utf8)) }
 
     /// "3 min 20 s", "1 h 05 min", "12 s".
-    static func duration(seconds: Double) -> String {
-        guard seconds.isFinite else { return "unknown" }
+    package static func duration(seconds: Double) -> String {
+        // A figure from a peer may be any number; a hundred years are none.
+        guard (0..<3e9).contains(seconds) else { return "unknown" }
         let whole = Int(seconds.rounded(.up))
         if whole < 60 { return "\(whole) s" }
         if whole < 3600 { return String(format: "%d min %02d s", whole / 60, whole % 60) }
@@ -33,13 +39,14 @@ final class ProgressLine: @unchecked Sendable {
         self.plainSeconds = plainSeconds
     }
 
-    func show(_ text: String) {
+    func show(_ shown: String) {
+        let text = shown.printable(most: 400)
         lock.lock()
         defer { lock.unlock() }
         guard !quiet, text != lastText else { return }
         if isTerminal {
             let padding = String(repeating: " ", count: max(0, lastLength - text.count))
-            FileHandle.standardError.write(Data(("\r" + text + padding).utf8))
+            Console.write("\r" + text + padding, to: .standardError)
             lastLength = text.count
             lastText = text
         } else {
@@ -66,7 +73,7 @@ final class ProgressLine: @unchecked Sendable {
         defer { lock.unlock() }
         guard !quiet else { return }
         if isTerminal, lastLength > 0 {
-            FileHandle.standardError.write(Data(("\r" + String(repeating: " ", count: lastLength) + "\r").utf8))
+            Console.write("\r" + String(repeating: " ", count: lastLength) + "\r", to: .standardError)
             lastLength = 0
         }
         lastText = ""

@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Protocol
 import Recipes
 
 /// A run's folder, as `quintet train` leaves it (docs/ARCHITECTURE.md).
@@ -36,9 +37,16 @@ struct RunFolder {
                 + "makes one, and goes on with one that was interrupted")
         }
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
-        try description.configuration.validate()
-        guard description.configuration.healthyThreshold != nil, (1...256).contains(description.replicaCount) else {
-            throw CommandError("\(file) has no healthy threshold or no replicas; train the run again")
+        do {
+            try description.configuration.validate()
+        } catch RecipeError.inputRefused(let problem) {
+            throw CommandError("\(file): \(problem)")
+        }
+        let replicaCounts = 1...Limits.replicasMax
+        guard description.configuration.healthyThreshold != nil, replicaCounts.contains(description.replicaCount)
+        else {
+            throw CommandError("\(file) has no healthy threshold or not 1 to \(Limits.replicasMax) replicas; train the "
+                + "run again")
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Protocol
 
 /// What `quintet segment --out DIR` leaves:
 ///
@@ -28,7 +29,7 @@ struct SegmentationFolder {
 
     /// The answers that are there: replicas first, then the vote.
     func answers(for name: String) -> [(name: String, grown: String?, withoutGrowing: String?)] {
-        var kinds = (0..<256).map { "replica-\($0)" }.filter {
+        var kinds = (0..<Limits.replicasMax).map { "replica-\($0)" }.filter {
             FileManager.default.fileExists(atPath: "\(path)/\($0)")
         }
         kinds.append("vote")

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Numerics
 import Platform
 import Recipes
 
@@ -14,7 +15,8 @@ struct SliceTable {
     private var slicesOfAny: Set<Int> = []
     private var hasNamelessTable = false
 
-    private static let byteCountMax = 16 << 20
+    /// Of a table: 100,000 slices have less.
+    private static let byteCountMax = 4 << 20
 
     init(_ words: [String]) throws {
         for word in words {
@@ -28,11 +30,13 @@ struct SliceTable {
     }
 
     private mutating func read(_ text: String, path: String, name: String?) throws {
-        let lines = text.split(whereSeparator: \.isNewline).map { line in
+        // Some programs put a mark before a text in UTF-8.
+        let lines = text.drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        func cells(_ line: Substring) -> [String] {
             line.split(separator: ",", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"\t")) }
         }
-        guard let header = lines.first?.map({ $0.lowercased() }),
+        guard let header = lines.first.map({ cells($0).map { $0.lowercased() } }),
             let slice = header.firstIndex(where: { ["slice", "slice_z", "z"].contains($0) })
         else {
             throw UsageError("\(path) has no column slice, slice_z or z in its first line")
@@ -40,13 +44,21 @@ struct SliceTable {
         let names = header.firstIndex { ["name", "volume", "case"].contains($0) }
         let lesion = header.firstIndex { ["lesion", "finding"].contains($0) }
         if names == nil, name == nil { hasNamelessTable = true }
-        for (number, row) in lines.enumerated().dropFirst() where row.contains(where: { !$0.isEmpty }) {
+        for (number, line) in lines.enumerated().dropFirst() {
+            let row = cells(line)
+            guard row.contains(where: { !$0.isEmpty }) else { continue }
             guard row.count > slice, let z = Int(row[slice]), (0..<100_000).contains(z) else {
                 throw UsageError("\(path), line \(number + 1): the slice is no whole number")
             }
             if let lesion, row.count > lesion, Double(row[lesion]) == 0 { continue }
-            if let name = name ?? names.flatMap({ row.count > $0 ? row[$0] : nil }) {
+            if let name {
                 slicesByName[name, default: []].insert(z)
+            } else if let names {
+                // Without its name it would be left out of every CT.
+                guard row.count > names, !row[names].isEmpty else {
+                    throw UsageError("\(path), line \(number + 1): the name of the CT is missing")
+                }
+                slicesByName[row[names], default: []].insert(z)
             } else {
                 slicesOfAny.insert(z)
             }
@@ -61,7 +73,8 @@ struct SliceTable {
         }
         let known = Set(archive.items.map(\.name))
         if let stranger = slicesByName.keys.sorted().first(where: { !known.contains($0) }) {
-            throw UsageError("the table of slices names \(stranger), and there is no such CT; its names are "
+            throw UsageError("the table of slices names \(stranger.printable(most: 80)), and there is no such CT; its "
+                + "names are "
                 + known.sorted().prefix(5).joined(separator: ", "))
         }
     }

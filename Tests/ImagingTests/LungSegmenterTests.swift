@@ -97,6 +97,49 @@ private struct DrawnChest {
         }
     }
 
+    /// Balls of millimetres are balls of thousands of voxels there.
+    @Test func aVolumeTooSmallForALungIsRefusedAtOnce() {
+        let shape = VolumeShape(depth: 90, height: 80, width: 70)
+        let geometry = Geometry(spacing: Spacing(zMM: 0.001, yMM: 0.001, xMM: 0.001))
+        let layers = (0..<shape.voxelCount).map { Float($0 / shape.sliceVoxelCount % 8 < 4 ? -850 : 40) }
+        let began = ProcessInfo.processInfo.systemUptime
+        let error = #expect(throws: LungSegmentationError.self) {
+            try LungSegmenter().segment(Volume(shape: shape, geometry: geometry, voxels: layers), pool: pool)
+        }
+        #expect(error.map { "\($0)" }?.contains("voxel size") ?? false)
+        #expect(ProcessInfo.processInfo.systemUptime - began < 20)
+    }
+
+    @Test func aGridFarFinerThanACTsTakesTheTimeOfItsVoxels() {
+        let shape = VolumeShape(depth: 2000, height: 2000, width: 5)
+        let geometry = Geometry(spacing: Spacing(zMM: 0.01, yMM: 0.01, xMM: 1000))
+        let layers = (0..<shape.voxelCount).map { Float($0 / shape.sliceVoxelCount % 800 < 400 ? -850 : 40) }
+        let began = ProcessInfo.processInfo.systemUptime
+        _ = try? LungSegmenter().segment(Volume(shape: shape, geometry: geometry, voxels: layers), pool: pool)
+        #expect(ProcessInfo.processInfo.systemUptime - began < 60)
+    }
+
+    @Test func aChestOnAVeryFineGridGivesTheLungsOfACoarserOne() throws {
+        let chest = DrawnChest(), factor = 32
+        let shape = VolumeShape(depth: 30 * factor, height: 80, width: 95)
+        let geometry = Geometry(spacing: Spacing(zMM: 9.0 / Double(factor), yMM: 4, xMM: 4))
+        func stretched<Value>(_ volume: Volume<Value>) -> Volume<Value> {
+            let voxels = (0..<shape.depth).flatMap { z in
+                (0..<shape.height).flatMap { y in
+                    (0..<shape.width).map { x in volume[z / factor * 3 + 1, 2 * y, 2 * x] }
+                }
+            }
+            return Volume(shape: shape, geometry: geometry, voxels: voxels)
+        }
+        let fine = stretched(chest.volume)
+        var segmenter = LungSegmenter()
+        let asItIs = try segmenter.segment(fine, pool: pool)
+        segmenter.finestSpacingMM = 2
+        let averaged = try segmenter.segment(fine, pool: pool)
+        #expect(averaged.shape == shape && averaged.geometry == geometry)
+        #expect(dice(averaged, stretched(chest.lung)) > 0.95 && dice(averaged, asItIs) > 0.97)
+    }
+
     @Test func volumesOfAnyShapeAreHandled() {
         var stream = RandomKey(seed: 12, purpose: .phantomNoise).stream()
         for (depth, height, width) in [(1, 1, 1), (1, 60, 70), (40, 1, 1), (3, 64, 64), (30, 20, 130)] {

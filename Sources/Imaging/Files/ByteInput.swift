@@ -70,6 +70,8 @@ final class ByteStream {
 
     var name: String { input.name }
     var isInflated: Bool { inflater != nil }
+    /// Bytes of the input that have been used; without those that were only read ahead.
+    var consumedByteCount: Int { inflater?.consumedByteCount ?? input.offset }
 
     /// Fills the buffer as far as there are bytes; returns how many came.
     func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(ImageFileError) -> Int {

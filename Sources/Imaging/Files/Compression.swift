@@ -6,10 +6,12 @@ final class Inflater {
     private let input: ByteInput
     private let stream: UnsafeMutablePointer<z_stream>
     private let buffer: UnsafeMutableRawBufferPointer
+    private let firstOffset: Int
     private var atEnd = false
 
     init(_ input: ByteInput) {
         self.input = input
+        self.firstOffset = input.offset
         let byteCount = min(ImageLimits.pieceByteCount, max(input.remainingByteCount, 1))
         self.buffer = .allocate(byteCount: byteCount, alignment: 16)
         self.stream = .allocate(capacity: 1)
@@ -24,6 +26,9 @@ final class Inflater {
         stream.deallocate()
         buffer.deallocate()
     }
+
+    /// Bytes of the input that were compressed data, so far.
+    var consumedByteCount: Int { input.offset - firstOffset - Int(stream.pointee.avail_in) }
 
     /// At most `target.count` bytes; 0 at the end of the stream, whose checksum has then been verified.
     func read(into target: UnsafeMutableRawBufferPointer) throws(ImageFileError) -> Int {
@@ -54,13 +59,24 @@ final class Inflater {
         return count > 0
     }
 
-    /// A gzip file may consist of several members; what follows without a gzip magic is not ours.
+    /// A gzip file may consist of several members, and some programs fill its last block with zeros. Anything else
+    /// behind it is no part of the image, and makes a file look larger than what is inflated of it.
     private func startNextMember() throws(ImageFileError) {
-        if try hasInput(), stream.pointee.next_in.pointee == 0x1f {
+        guard try hasInput() else { return atEnd = true }
+        if stream.pointee.next_in.pointee == 0x1f {
             inflateReset(stream)
-        } else {
-            atEnd = true
+            return
         }
+        var padding = 0
+        while try hasInput() {
+            let rest = UnsafeBufferPointer(start: stream.pointee.next_in, count: Int(stream.pointee.avail_in))
+            padding += rest.count
+            guard padding <= ImageLimits.trailingByteCountMax, rest.allSatisfy({ $0 == 0 }) else {
+                throw .damaged(input.name, "it has bytes behind its compressed data that belong to nothing")
+            }
+            stream.pointee.avail_in = 0
+        }
+        atEnd = true
     }
 }
 

@@ -1,3 +1,5 @@
+import Numerics
+
 /// Why an image file was refused or could not be written. `description` names the file, the fault and what to do.
 public struct ImageFileError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: String, Hashable, Sendable {
@@ -28,7 +30,10 @@ public struct ImageFileError: Error, Hashable, Sendable, CustomStringConvertible
         self.remedy = remedy
     }
 
-    public var description: String { "\(name): \(problem); \(remedy)" }
+    /// One line without control characters: name and problem may have come with the file.
+    public var description: String {
+        "\(name.printable(most: 300)): \(problem.printable(most: 400)); \(remedy.printable(most: 400))"
+    }
 
     static func damaged(_ name: String, _ problem: String) -> ImageFileError {
         ImageFileError(name, .damaged, problem, remedy: "get the file again from its source")

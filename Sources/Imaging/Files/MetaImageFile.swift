@@ -24,8 +24,8 @@ public enum MetaImageFile {
         }
         let skipped = max(header.skippedByteCount, 0)
         try VoxelReader.checkClaim(
-            data, storedByteCount: data.remainingByteCount, isCompressed: header.isCompressed, bytesBefore: skipped,
-            voxelByteCount: byteCount)
+            data, storedFrom: min(data.offset + skipped, data.byteCount), storedByteCount: data.remainingByteCount,
+            isCompressed: header.isCompressed, bytesBefore: skipped, voxelByteCount: byteCount)
         // HeaderSize counts stored bytes, before decompression.
         data.seek(to: min(data.offset + skipped, data.byteCount))
         let stream = header.isCompressed ? ByteStream(inflated: data) : ByteStream(data)

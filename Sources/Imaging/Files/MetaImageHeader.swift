@@ -1,3 +1,5 @@
+import Numerics
+
 /// The text header of a MetaImage file (.mha, or .mhd with its data apart), checked.
 ///
 /// Points that programs disagree about: the three triples of `TransformMatrix` are the directions of the axes x, y, z
@@ -23,6 +25,7 @@ struct MetaImageHeader {
     private(set) var byteCount = 0
     private(set) var hasOrientation = false
 
+    private static let keyByteCountMax = 200
     private let name: String
     private var fields: [String: String] = [:]
 
@@ -57,8 +60,11 @@ struct MetaImageHeader {
                 if Self.trimmed(line[...]).isEmpty { continue }
                 throw .damaged(name, "its header has a line without \"=\"")
             }
+            guard parts[0].utf8.count <= Self.keyByteCountMax else {
+                throw .damaged(name, "its header has a key of \(parts[0].utf8.count) bytes")
+            }
             guard fields.updateValue(parts[1], forKey: parts[0]) == nil else {
-                throw .damaged(name, "its header says \(parts[0].prefix(40)) twice")
+                throw .damaged(name, "its header says \(parts[0].printable(most: 40)) twice")
             }
             if parts[0] == "ElementDataFile" {
                 byteCount = position
@@ -84,7 +90,7 @@ struct MetaImageHeader {
         switch text.lowercased() {
         case "true", "t", "1", "yes": return true
         case "false", "f", "0", "no": return false
-        default: throw .damaged(name, "its header says \(key) = \(text.prefix(40))")
+        default: throw .damaged(name, "its header says \(key) = \(text.printable(most: 40))")
         }
     }
 
@@ -93,7 +99,7 @@ struct MetaImageHeader {
         let words = text.split { $0 == " " || $0 == "\t" }
         let values = words.prefix(16).compactMap { Double($0) }
         guard words.count == count, values.count == count, values.allSatisfy(\.isFinite) else {
-            throw .damaged(name, "its header says \(key) = \(text.prefix(60))")
+            throw .damaged(name, "its header says \(key) = \(text.printable(most: 60))")
         }
         return values
     }
@@ -106,16 +112,17 @@ struct MetaImageHeader {
 
     private func checkKind() throws(ImageFileError) {
         if let kind = fields["ObjectType"], kind != "Image" {
-            throw unsupported("is a MetaIO \(kind.prefix(40))", "a CT is of ObjectType Image")
+            throw unsupported("is a MetaIO \(kind.printable(most: 40))", "a CT is of ObjectType Image")
         }
         guard fields["NDims"] == "3" else {
-            throw unsupported("has \(fields["NDims"]?.prefix(40) ?? "unknown") dimensions", "a CT volume has 3")
+            let count = fields["NDims"]?.printable(most: 40) ?? "unknown"
+            throw unsupported("has \(count) dimensions", "a CT volume has 3")
         }
         if fields["BinaryData"] != nil, try !isTrue("BinaryData") {
             throw unsupported("stores its voxels as text", "save it as binary")
         }
         if let channels = fields["ElementNumberOfChannels"], channels != "1" {
-            throw unsupported("has \(channels.prefix(40)) channels", "a CT has one")
+            throw unsupported("has \(channels.printable(most: 40)) channels", "a CT has one")
         }
         let slope = fields["ElementToIntensityFunctionSlope"] ?? "1"
         let offset = fields["ElementToIntensityFunctionOffset"] ?? "0"
@@ -130,7 +137,7 @@ struct MetaImageHeader {
         let words = text.split { $0 == " " || $0 == "\t" }
         let sizes = words.prefix(4).compactMap { Int($0) }
         guard words.count == 3, sizes.count == 3 else {
-            throw .damaged(name, "its header says DimSize = \(text.prefix(60))")
+            throw .damaged(name, "its header says DimSize = \(text.printable(most: 60))")
         }
         shape = try checkedShape(x: sizes[0], y: sizes[1], z: sizes[2], name: name)
     }
@@ -163,7 +170,7 @@ struct MetaImageHeader {
         ]
         let text = fields["ElementType"] ?? "no ElementType"
         guard let type = types[text] else {
-            throw unsupported("has voxels of type \(text.prefix(40))", "a CT has MET_SHORT or MET_FLOAT")
+            throw unsupported("has voxels of type \(text.printable(most: 40))", "a CT has MET_SHORT or MET_FLOAT")
         }
         self.type = type
         isBigEndian = try isTrue("ElementByteOrderMSB", "BinaryDataByteOrderMSB")
@@ -173,7 +180,7 @@ struct MetaImageHeader {
     private mutating func readData() throws(ImageFileError) {
         let text = fields["HeaderSize"] ?? "0"
         guard let size = Int(text), size >= -1, size <= ImageLimits.dataOffsetMax else {
-            throw .damaged(name, "its header says HeaderSize = \(text.prefix(40))")
+            throw .damaged(name, "its header says HeaderSize = \(text.printable(most: 40))")
         }
         guard size >= 0 || !isCompressed else {
             throw unsupported("has compressed data and HeaderSize = -1", "save it again")
@@ -185,9 +192,10 @@ struct MetaImageHeader {
         case let list where list == "LIST" || list.hasPrefix("LIST ") || list.contains("%"):
             throw unsupported("keeps each slice in a file of its own", "save it as one .mha file")
         case "", ".", "..": throw .damaged(name, "its header names no data file")
-        case let path where path.contains("/") || path.contains("\\") || path.contains("\0"):
+        // By bytes: a slash with an accent is another character, and a slash all the same.
+        case let path where path.utf8.contains(where: { $0 < 0x20 || $0 == 0x2F || $0 == 0x5C || $0 == 0x7F }):
             throw unsupported(
-                "names a data file outside its folder (\(path.prefix(80)))",
+                "names a data file outside its folder (\(path.printable(most: 80)))",
                 "put the data beside the header and name them without a path")
         default: dataPlace = .file(file)
         }

@@ -41,6 +41,7 @@ public enum NIfTIFile {
         let byteCount = try seekVoxels(stream, header, position: 0)
         let voxels = try stream.read(byteCount)
         guard voxels.count == byteCount else { throw .damaged(stream.name, "it is cut short") }
+        try VoxelReader.checkEnd(stream)
         return header.singleFileFront(raw: raw) + voxels
     }
 
@@ -62,7 +63,7 @@ public enum NIfTIFile {
     ) throws(ImageFileError) -> Int {
         let byteCount = header.shape.voxelCount * header.type.byteCount
         try VoxelReader.checkClaim(
-            stream.input, storedByteCount: stream.input.byteCount, isCompressed: stream.isInflated,
+            stream.input, storedFrom: 0, storedByteCount: stream.input.byteCount, isCompressed: stream.isInflated,
             bytesBefore: header.dataOffset, voxelByteCount: byteCount)
         let gap = header.dataOffset - position
         guard try stream.skip(gap) == gap else {

@@ -1,10 +1,12 @@
 /// Reads a file's voxels behind a checked header. Memory grows with the bytes that really come, so a file that ends
 /// early or inflates beyond its claim costs little.
 enum VoxelReader {
-    /// - Parameter bytesBefore: where the voxels begin.
+    /// - Parameters:
+    ///   - storedFrom: where the stored bytes begin in the input, which may stand anywhere and does so afterwards.
+    ///   - bytesBefore: where the voxels begin among them, once inflated.
     /// - Throws: when the file cannot hold what its header claims; nothing has been allocated by then.
     static func checkClaim(
-        _ input: ByteInput, storedByteCount: Int, isCompressed: Bool, bytesBefore: Int, voxelByteCount: Int
+        _ input: ByteInput, storedFrom: Int, storedByteCount: Int, isCompressed: Bool, bytesBefore: Int, voxelByteCount: Int
     ) throws(ImageFileError) {
         let claim = bytesBefore + voxelByteCount
         if !isCompressed {
@@ -18,14 +20,35 @@ enum VoxelReader {
             throw .damaged(
                 input.name, "its header claims \(claim) bytes, which \(storedByteCount) compressed bytes cannot hold")
         }
-        guard voxelByteCount <= ImageLimits.unquestionedByteCount
-            || voxelByteCount / ImageLimits.bulkRatioMax <= storedByteCount
-        else {
-            throw ImageFileError(
-                input.name, .limit,
-                "\(storedByteCount) bytes that inflate to \(claim) are a compression bomb or an empty image",
-                remedy: "if it is meant, store it uncompressed or with one byte a voxel")
+        guard voxelByteCount > ImageLimits.unquestionedByteCount else { return }
+        try checkRatio(input.name, storedByteCount, voxelByteCount)
+        if voxelByteCount / ImageLimits.trustedRatioMax > storedByteCount {
+            let compressed = try compressedByteCount(input, from: storedFrom, inflatedByteCountMax: claim)
+            try checkRatio(input.name, compressed, voxelByteCount)
         }
+    }
+
+    private static func checkRatio(
+        _ name: String, _ storedByteCount: Int, _ voxelByteCount: Int
+    ) throws(ImageFileError) {
+        guard voxelByteCount / ImageLimits.bulkRatioMax > storedByteCount else { return }
+        throw ImageFileError(
+            name, .limit,
+            "\(storedByteCount) bytes that inflate to \(voxelByteCount) are a compression bomb or an empty image",
+            remedy: "if it is meant, store it uncompressed or with one byte a voxel")
+    }
+
+    /// How many of the bytes from there on are compressed data; what may follow them is not counted. Inflates them once, into
+    /// nothing.
+    private static func compressedByteCount(
+        _ input: ByteInput, from start: Int, inflatedByteCountMax: Int
+    ) throws(ImageFileError) -> Int {
+        let before = input.offset
+        defer { input.seek(to: before) }
+        input.seek(to: start)
+        let stream = ByteStream(inflated: input)
+        _ = try stream.skip(inflatedByteCountMax)
+        return stream.consumedByteCount
     }
 
     /// Reads `shape.voxelCount` voxels from the stream's current position and looks at what follows them.
@@ -40,10 +63,18 @@ enum VoxelReader {
             } catch { failure = error }
         }
         if let failure { throw failure }
-        if stream.isInflated, try stream.skip(ImageLimits.trailingByteCountMax + 1) > ImageLimits.trailingByteCountMax {
-            throw .damaged(stream.name, "it inflates to far more than its header says")
-        }
+        try checkEnd(stream)
         return voxels
+    }
+
+    /// Behind the voxels nothing may follow but a block's padding: a header that claims less than there is would give
+    /// a part of the image without a word. The end of a compressed stream also has its checksum.
+    static func checkEnd(_ stream: ByteStream) throws(ImageFileError) {
+        let limit = ImageLimits.trailingByteCountMax
+        let isTooLong = stream.isInflated ? try stream.skip(limit + 1) > limit : stream.input.remainingByteCount > limit
+        guard isTooLong else { return }
+        throw .damaged(
+            stream.name, "it \(stream.isInflated ? "inflates to" : "holds") far more bytes than its header says")
     }
 
     private static func fill(

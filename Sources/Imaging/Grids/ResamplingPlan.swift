@@ -30,7 +30,7 @@ public struct ResamplingPlan: Hashable, Sendable, Codable {
             * max(1, Double(shape.width) * from.xMM / spacing.xMM)
         guard count < Double(ImageLimits.voxelCountMax) else {
             throw ImageFileError(
-                source.name, .limit, "would have \(Int(count.rounded())) voxels on the wanted grid",
+                source.name, .limit, "would have \(count.rounded()) voxels on the wanted grid",
                 remedy: "crop it, or prepare it with a coarser preset")
         }
         mapping = GridMapping(sourceShape: shape, sourceSpacing: from, to: spacing)

@@ -1,4 +1,5 @@
 import Imaging
+import Numerics
 
 /// `dataset.json` of a prepared data set: what is in it, with digests, so that a worker that has the files has the
 /// data set, and so that slabs can be chosen without opening a volume.
@@ -65,6 +66,19 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         self.volumes = volumes
     }
 
+    /// With the endings of its files, and of files that are being written, less than a file system allows.
+    public static let nameByteCountMax = 160
+
+    /// Slabs of a run's shape are cut out of volumes of the data set's.
+    /// - Throws: `RecipeError.inputRefused` when their planes differ.
+    func check(against configuration: LungRunConfiguration) throws {
+        guard (configuration.planeHeight, configuration.planeWidth) == (planeHeight, planeWidth) else {
+            throw RecipeError.inputRefused("\(Self.fileName) has planes of \(planeHeight)x\(planeWidth), the run's "
+                + "configuration of \(configuration.planeHeight)x\(configuration.planeWidth); train with the data set "
+                + "that the run was made for")
+        }
+    }
+
     /// - Throws: `RecipeError.inputRefused` when sizes are out of range or names could leave the folder.
     public func validate() throws {
         func check(_ condition: Bool, _ problem: String) throws {
@@ -75,12 +89,20 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         }
         try check(format == 1, "format \(format) is not known to this version")
         try check((1...4096).contains(planeHeight) && (1...4096).contains(planeWidth), "the plane's size is absurd")
+        let lengths = [spacing.zMM, spacing.yMM, spacing.xMM]
+        try check(lengths.allSatisfy((0.1...100).contains), "its spacing is \(spacing.text)")
+        try check((0...1).contains(tau), "tau is \(tau)")
         try check(!volumes.isEmpty, "there is no volume in it")
         try check(Set(volumes.map(\.name)).count == volumes.count, "two volumes have the same name")
         for entry in volumes {
             let legal = !entry.name.isEmpty && !entry.name.hasPrefix(".")
+                && entry.name.utf8.count <= Self.nameByteCountMax
                 && entry.name.allSatisfy { $0.isLetter || $0.isNumber || "-_.+".contains($0) }
-            try check(legal, "\"\(entry.name)\" is no file name")
+            try check(legal, "\"\(entry.name.printable())\" is no file name")
+            try check(
+                entry.depth <= ImageLimits.voxelCountMax / (planeHeight * planeWidth),
+                "\(entry.name) has more voxels than a volume may have")
+            try check(entry.imageByteCount >= 0 && entry.lungByteCount >= 0, "\(entry.name) has files of no size")
             try check((1...65536).contains(entry.depth), "\(entry.name) has \(entry.depth) slices")
             try check(entry.lungVoxelsBySlice.count == entry.depth, "\(entry.name) lacks its slices' lung voxels")
             try check(

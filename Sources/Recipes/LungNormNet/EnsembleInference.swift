@@ -141,19 +141,34 @@ package final class EnsembleInference {
     }
 
     /// The replicas of a run, from their safetensors files.
+    /// - Parameter network: the run's. A file of another one is sound by itself, but its inputs and answers are not
+    ///   what is computed here.
     /// - Throws: `RecipeError.inputRefused` naming a file that is no such network.
-    static func loadReplicas(_ inputs: [RecipeInput]) throws -> [UNetModel] {
+    static func loadReplicas(_ inputs: [RecipeInput], network: UNetConfiguration) throws -> [UNetModel] {
         let replicas = inputs.filter { $0.role == "replica" }
         guard !replicas.isEmpty else { throw RecipeError.inputRefused("the run has no replica to vote with") }
         return try replicas.map { input in
             do {
                 let tensors = try SafeTensors(bytes: try InputFile.bytes(input), name: input.name)
-                return try UNetModel(file: tensors)
+                let model = try UNetModel(file: tensors)
+                guard model.configuration == network else { throw foreign(input, model.configuration, network) }
+                return model
             } catch let error as RecipeError {
                 throw error
             } catch {
                 throw RecipeError.inputRefused("\(input.name): \(error)")
             }
         }
+    }
+
+    private static func foreign(
+        _ input: RecipeInput, _ found: UNetConfiguration, _ wanted: UNetConfiguration
+    ) -> RecipeError {
+        func text(_ network: UNetConfiguration) -> String {
+            "in \(network.inChannels), out \(network.outChannels), channels \(network.channels), strides "
+                + "\(network.strides), residual units \(network.residualUnits)"
+        }
+        return .inputRefused("\(input.name) is another network (\(text(found))) than the run's (\(text(wanted))); take "
+            + "the replicas and the run.json that one quintet train has written")
     }
 }

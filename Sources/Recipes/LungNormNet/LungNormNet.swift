@@ -47,10 +47,12 @@ public struct LungNormNet: Recipe {
         guard let threshold = configuration.healthyThreshold else {
             throw RecipeError.inputRefused("the run has no healthy threshold; it was not calibrated")
         }
-        let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
-        let models = try EnsembleInference.loadReplicas(inputs)
+        let volume = try prepared.volume(configuration, inputs, resources)
+        let models = try EnsembleInference.loadReplicas(
+            inputs, network: configuration.preset.networkConfiguration())
         let start = resources.nowNanoseconds()
-        let inference = inferences.take(slab: configuration.slabShape, pool: resources.pool)
+        let inference = inferences.take(
+            slab: try configuration.slab(holding: volume.lung.shape, name: volume.source.name), pool: resources.pool)
         defer { inferences.keep(inference) }
         let networkStart = inference.networkNanoseconds
         var outputs: [RecipeOutput] = []
@@ -71,7 +73,7 @@ public struct LungNormNet: Recipe {
         parameters: String, inputs: [RecipeInput], resources: RecipeResources
     ) throws -> RecipeResult {
         let configuration = try LungRunConfiguration(json: parameters)
-        let volume = try prepared.volume(configuration, inputs, pool: resources.pool)
+        let volume = try prepared.volume(configuration, inputs, resources)
         guard let voted = inputs.first(where: { $0.role == "voted" }) else {
             throw RecipeError.inputRefused("the volume has no vote to finish")
         }
@@ -101,7 +103,7 @@ private final class PreparedCache: @unchecked Sendable {
     private var last: (key: String, volume: PreparedVolume)?
 
     func volume(
-        _ configuration: LungRunConfiguration, _ inputs: [RecipeInput], pool: ThreadPool
+        _ configuration: LungRunConfiguration, _ inputs: [RecipeInput], _ resources: RecipeResources
     ) throws -> PreparedVolume {
         guard let ct = inputs.first(where: { $0.role == "ct" }) else {
             throw RecipeError.inputRefused("the piece of work names no CT")
@@ -118,7 +120,8 @@ private final class PreparedCache: @unchecked Sendable {
                 ct: ImageFile.read(single: ct.path, name: ct.name),
                 lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
                 preset: configuration.preset, planeHeight: configuration.planeHeight,
-                planeWidth: configuration.planeWidth, forTraining: false, pool: pool)
+                planeWidth: configuration.planeWidth, forTraining: false, pool: resources.pool,
+                isCancelled: resources.isCancelled)
         }
         lock.lock()
         last = (key, volume)

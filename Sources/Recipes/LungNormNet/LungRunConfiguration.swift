@@ -1,5 +1,7 @@
 import Foundation
+import Imaging
 import ModelCore
+import Numerics
 
 /// The `parameters` of a lung-normnet run: everything a worker must know beside the inputs.
 public struct LungRunConfiguration: Codable, Hashable, Sendable {
@@ -30,6 +32,23 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
         TensorShape3D(depth: preset.slabDepth, height: planeHeight, width: planeWidth)
     }
 
+    /// What a network sees at once of a volume whose plane has grown beyond the run's, where its lungs needed it.
+    /// - Throws: `RecipeError.inputRefused` when that is more than a slab may have.
+    func slab(holding volume: VolumeShape, name: String) throws -> TensorShape3D {
+        let slab = TensorShape3D(depth: preset.slabDepth, height: volume.height, width: volume.width)
+        guard slab.voxelCount <= Self.slabVoxelCountMax else {
+            throw RecipeError.inputRefused("\(name): its lungs need planes of \(volume.height)x\(volume.width) voxels, "
+                + "and slabs of \(slab.depth) of them would have more than \(Self.slabVoxelCountMax); check its lung "
+                + "mask, or crop the CT")
+        }
+        return slab
+    }
+
+    /// Voxels of a slab: 16 times the paper's. Each number by itself may be sound where their product is not.
+    static let slabVoxelCountMax = 1 << 27
+    /// Voxels of a whole batch, of which two are kept ready: 16 times the paper's.
+    static let batchVoxelCountMax = 1 << 30
+
     /// Sorted keys, so that equal configurations are equal text.
     public func json() -> String { JSONText.encode(self) }
 
@@ -55,6 +74,11 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
             try check("planeHeight or planeWidth", side, 1...4096)
         }
         try check("batch", preset.batch, 1...256)
+        for (height, width) in [(planeHeight, planeWidth), (preset.planeHeight, preset.planeWidth)] {
+            let slab = preset.slabDepth * height * width
+            try check("the voxels of a slab", slab, 1...Self.slabVoxelCountMax)
+            try check("the voxels of a batch", slab * preset.batch, 1...Self.batchVoxelCountMax)
+        }
         for count in [preset.iterations, iterations] { try check("iterations", count, 0...100_000_000) }
         try check("learningRate", preset.learningRate, 0...1)
         try check("tau", preset.tau, 0...1)
@@ -88,7 +112,8 @@ public enum JSONText {
         do {
             return try JSONDecoder().decode(type, from: Data(text.utf8))
         } catch {
-            throw RecipeError.inputRefused("\(what) is not what this version of quintet writes (\(error)); "
+            let reason = "\(error)".printable(most: 400)
+            throw RecipeError.inputRefused("\(what) is not what this version of quintet writes (\(reason)); "
                 + "make it again with the same version")
         }
     }

@@ -15,6 +15,7 @@ public struct LungSamples: Sendable {
     /// - Throws: `RecipeError.inputRefused` when they are no data set to draw slabs from.
     public init(inputs: [RecipeInput], configuration: LungRunConfiguration, seed: UInt64, replica: Int) throws {
         reader = try DataSetReader(inputs: inputs)
+        try reader.manifest.check(against: configuration)
         index = try SlabIndex(manifest: reader.manifest, slabDepth: configuration.preset.slabDepth)
         self.configuration = configuration
         self.seed = seed

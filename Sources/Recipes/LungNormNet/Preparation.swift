@@ -10,12 +10,16 @@ public enum Preparation {
     ///   - lung: the lung mask on the CT's grid; nil: found by the built-in segmenter.
     ///   - planeHeight: least height of the plane in voxels; it grows to hold the lungs. Likewise the width.
     ///   - forTraining: takes out erroneous edges (A1.6), never done on a volume that is to be judged.
-    /// - Throws: `RecipeError.inputRefused` naming the file and what to do.
+    ///   - isCancelled: asked between the steps, of which a large CT's take seconds each.
+    /// - Throws: `RecipeError.inputRefused` naming the file and what to do; `.interrupted`.
     public static func run(
         ct: LoadedImage, lung given: LoadedImage?, preset: Preset, planeHeight: Int, planeWidth: Int,
-        forTraining: Bool, pool: ThreadPool
+        forTraining: Bool, pool: ThreadPool, isCancelled: () -> Bool = { false }
     ) throws -> PreparedVolume {
-        let sourceLung = try lungMask(ct: ct, given: given, pool: pool)
+        func goOn() throws { if isCancelled() { throw RecipeError.interrupted } }
+        try goOn()
+        let sourceLung = try lungMask(ct: ct, given: given, pool: pool, isCancelled: isCancelled)
+        try goOn()
         var plan = try refusing { try ResamplingPlan(source: ct.source, spacing: preset.spacing) }
         let lungOnGrid = plan.mask(sourceLung, pool: pool)
         guard let box = lungOnGrid.boundingBox() else {
@@ -27,8 +31,10 @@ public enum Preparation {
         func fitted(_ least: Int, _ needed: Int) -> Int { (max(least, needed) + multiple - 1) / multiple * multiple }
         plan.window = PlaneWindow(
             centredOn: box, height: fitted(planeHeight, box.y.count), width: fitted(planeWidth, box.x.count))
+        try goOn()
         var lung = plan.cut(lungOnGrid, fill: 0)
         var intensity = plan.cut(plan.image(ct.volume, pool: pool), fill: clipHU.lowerBound)
+        try goOn()
         scale(&intensity, within: lung)
         let removed = forTraining ? removeErroneousEdges(&intensity, &lung, tau: Float(preset.tau), pool: pool) : 0
         return PreparedVolume(
@@ -36,12 +42,16 @@ public enum Preparation {
             edgeVoxelsRemoved: removed)
     }
 
-    private static func lungMask(ct: LoadedImage, given: LoadedImage?, pool: ThreadPool) throws -> Mask {
+    private static func lungMask(
+        ct: LoadedImage, given: LoadedImage?, pool: ThreadPool, isCancelled: () -> Bool
+    ) throws -> Mask {
         guard let given else {
             let canonical = ct.volume.reoriented(from: ct.source.orientation, to: .canonical)
             let found: Mask
             do {
-                found = try LungSegmenter().segment(canonical, pool: pool)
+                found = try LungSegmenter().segment(canonical, pool: pool, isCancelled: isCancelled)
+            } catch .cancelled {
+                throw RecipeError.interrupted
             } catch {
                 throw RecipeError.inputRefused("\(ct.source.name): \(error)")
             }

@@ -20,9 +20,10 @@ struct ThresholdCalibration {
 
     func run(inputs: [RecipeInput], resources: RecipeResources) throws -> CalibrationReport {
         let reader = try DataSetReader(inputs: inputs)
+        try reader.manifest.check(against: configuration)
         let preset = configuration.preset
         let index = try SlabIndex(manifest: reader.manifest, slabDepth: preset.slabDepth)
-        let models = try EnsembleInference.loadReplicas(inputs)
+        let models = try EnsembleInference.loadReplicas(inputs, network: preset.networkConfiguration())
         let inference = EnsembleInference(slab: configuration.slabShape, pool: resources.pool)
         var counts = [Int: (both: Int, answer: Int, truth: Int)]()
         // Slabs spread evenly over all that training could draw from, the fuller half of them.

@@ -65,6 +65,7 @@ enum PrepareCommand: Command {
             progress.show("preparing \(item.name), \(done + 1) of \(archive.items.count)"
                 + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
             do {
+                try item.checkName()
                 let volume = try Preparation.run(
                     ct: ImageFile.read(path: item.path),
                     lung: masks.map { try ImageFile.read(path: $0.mask(for: item, of: archive.items.count)) },
@@ -123,7 +124,7 @@ enum PrepareCommand: Command {
         switch error {
         case let error as ImageFileError: return error.description
         case RecipeError.inputRefused(let message): return message
-        case let error as MaskFolder.MissingMask: return error.description
+        case let error as Archive.Refusal: return error.description
         default: return nil
         }
     }

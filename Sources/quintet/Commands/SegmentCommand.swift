@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Numerics
 import Platform
 import Protocol
 import Recipes
@@ -94,7 +95,13 @@ enum SegmentCommand: Command {
                     guard let item = plan.archive.items.first(where: { $0.name == output.name }) else { continue }
                     switch (output.state, output.stage) {
                     case (.refused, _): refuse(item, output.report)
-                    case (.done, .finish): rows[item.name] = try collect(output, item: item, plan, session)
+                    case (.done, .finish):
+                        do {
+                            rows[item.name] = try collect(output, item: item, plan, session)
+                        } catch let error as UnusableAnswer {
+                            refuse(item, "\(item.path): \(error.problem.printable(most: 600)); find out which worker "
+                                + "answered so (quintet status --history), and segment it again without that one")
+                        }
                     default: continue
                     }
                     fetched.insert(output.name)
@@ -111,39 +118,65 @@ enum SegmentCommand: Command {
         return ordered
     }
 
+    /// An answer that no honest worker gives. It costs the other volumes nothing.
+    private struct UnusableAnswer: Error {
+        var problem: String
+    }
+
+    /// - Throws: `UnusableAnswer`, before anything of the volume is written.
     private static func collect(
         _ output: RunOutput, item: Archive.Item, _ plan: SegmentationPlan, _ session: ClusterSession
     ) throws -> ResultRow {
+        let figures = try figures(of: output)
         // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
         let answers = Set(["vote"] + (0..<plan.run.description.replicaCount).map { "replica-\($0)" })
+        let masks = output.outputs.filter { ["mask", "core"].contains($0.role) }
+        if let stranger = masks.first(where: { !answers.contains($0.name) }) {
+            throw UnusableAnswer(problem: "a worker answered as '\(stranger.name)', which is no voter")
+        }
+        guard masks.contains(where: { $0.role == "mask" && $0.name == "vote" }) else {
+            throw UnusableAnswer(problem: "a worker answered without the vote's mask")
+        }
         for blob in output.outputs {
             switch blob.role {
             case "mask", "core":
-                guard answers.contains(blob.name) else {
-                    throw CommandError("a worker answered for \(item.name) as '\(blob.name)', which is no voter; "
-                        + "find out which worker that is (quintet status --history)")
-                }
                 try session.download(
                     blob, to: plan.output.mask(item.name, answer: blob.name, isGrown: blob.role == "mask"))
             case "lung": try session.download(blob, to: plan.output.lungPath(item.name))
             default: break
             }
         }
-        let figures = try JSONText.decode(
-            [String: LungAnswer.Figures].self, output.report, what: "the figures of \(item.name)")["vote"]
         return ResultRow(
-            name: item.name, source: item.path, lesionML: figures?.lesionML, lesionPercent: figures?.lesionPercent,
-            lungML: figures?.lungML, lesionWithoutGrowingML: figures?.lesionWithoutGrowingML)
+            name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
+            lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML)
+    }
+
+    private static func figures(of output: RunOutput) throws -> LungAnswer.Figures {
+        let figures: LungAnswer.Figures?
+        do {
+            figures = try JSONText.decode(
+                [String: LungAnswer.Figures].self, output.report, what: "a worker's report")["vote"]
+        } catch RecipeError.inputRefused(let problem) {
+            throw UnusableAnswer(problem: problem)
+        }
+        guard let figures else { throw UnusableAnswer(problem: "a worker's report lacks the vote's figures") }
+        let all = [figures.lesionML, figures.lungML, figures.lesionPercent, figures.lesionWithoutGrowingML]
+        // More than the largest volume holds.
+        guard all.allSatisfy((0...1e16).contains) else {
+            throw UnusableAnswer(problem: "a worker's figures are impossible (\(figures.lesionML) ml of lesions in "
+                + "\(figures.lungML) ml of lung)")
+        }
+        return figures
     }
 
     private static func csv(_ rows: [ResultRow]) -> String {
-        func quoted(_ text: String) -> String { "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" }
         func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "" }
         return (["name,lesion_ml,lesion_percent,lung_ml,lesion_without_growing_ml,source,refused"]
             + rows.map { row in
                 [
-                    quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
-                    number(row.lesionWithoutGrowingML), quoted(row.source), row.refused.map(quoted) ?? "",
+                    CSV.quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
+                    number(row.lesionWithoutGrowingML), CSV.quoted(row.source),
+                    row.refused.map(CSV.quoted) ?? "",
                 ].joined(separator: ",")
             }).joined(separator: "\n") + "\n"
     }
@@ -166,8 +199,13 @@ struct SegmentationPlan {
             }
             return try session.publish(role: role, name: name, path: path)
         }
+        try item.checkName()
         // The mask first: when it is missing, nothing of the CT has to travel.
-        let lung = try masks.map { try blob("lung", $0.mask(for: item, of: archive.items.count)) }
+        let lung = try masks.map { masks in
+            let mask = try masks.mask(for: item, of: archive.items.count)
+            try Archive.Item(name: item.name, path: mask).checkName()
+            return try blob("lung", mask)
+        }
         return VolumeSubmission(name: item.name, inputs: [try blob("ct", item.path)] + (lung.map { [$0] } ?? []))
     }
 

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import ModelCore
+import Numerics
 import Platform
 import Protocol
 import Recipes
@@ -74,8 +75,13 @@ enum TrainCommand: Command {
             else { throw CommandError("the coordinator has no weights of replica \(replica)") }
             try session.download(weights, to: RunFolder.replicaPath(plan.run, replica))
             digests.append("\(weights.digest)")
-            times.append(try JSONText.decode(
-                ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
+            // Figures for people only: a worker that gives none has trained all the same.
+            do {
+                times.append(try JSONText.decode(
+                    ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
+            } catch RecipeError.inputRefused(let problem) {
+                progress.say("left out: \(problem)")
+            }
             metrics += try session.client.metrics(of: run, replica: replica).map {
                 RunReport.Metric(
                     replica: replica, iteration: Int($0.iteration), loss: $0.loss, dice: $0.dice, seconds: $0.seconds)
@@ -84,8 +90,7 @@ enum TrainCommand: Command {
         guard let calibration = outputs.first(where: { $0.stage == .calibrate }) else {
             throw CommandError("the coordinator has no calibration of the run")
         }
-        let report = try JSONText.decode(
-            CalibrationReport.self, calibration.report, what: "the calibration's report")
+        let report = try report(of: calibration, run: run)
         var configuration = plan.configuration
         configuration.healthyThreshold = report.healthyThreshold
         let description = RunFolder.Description(
@@ -101,6 +106,25 @@ enum TrainCommand: Command {
         progress.say("trained \(plan.replicaCount) replicas in \(plan.run); healthy above \(report.healthyThreshold)")
         progress.say(ReplicaReport.text(times))
         return page
+    }
+}
+
+extension TrainCommand {
+    /// Without a threshold there is no finished run.
+    private static func report(of calibration: RunOutput, run: RunID) throws -> CalibrationReport {
+        let remedy = "find out which worker answered so (quintet status --history), and train again without it under "
+            + "another --seed, or with a fixed --threshold"
+        do {
+            let report = try JSONText.decode(
+                CalibrationReport.self, calibration.report, what: "the report of the calibration of \(run)")
+            guard (0...1).contains(report.healthyThreshold), report.diceByThreshold.values.allSatisfy(\.isFinite) else {
+                throw CommandError("the calibration of \(run) says healthy above \(report.healthyThreshold), which is "
+                    + "no probability; \(remedy)")
+            }
+            return report
+        } catch RecipeError.inputRefused(let problem) {
+            throw CommandError("\(problem.printable(most: 600)); \(remedy)")
+        }
     }
 }
 
@@ -136,7 +160,7 @@ struct TrainingPlan {
         }
         let preset = try PresetOptions.override(data.preset(arguments), arguments)
         seed = UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1)
-        replicaCount = try arguments.integer("--replicas", 1...255) ?? 5
+        replicaCount = try arguments.integer("--replicas", 1...Limits.replicasMax) ?? 5
         checkpointSeconds = try arguments.integer("--checkpoint-seconds", 1...86_400) ?? 60
         configuration = try Self.configuration(preset, data: data)
     }

@@ -1,17 +1,17 @@
 import Foundation
 
 /// One HTML file that needs no network: tables, curves as SVG, pictures inside.
-struct HTMLReport {
+package struct HTMLReport {
     private var body: [String] = []
     private let title: String
 
-    init(title: String) { self.title = title }
+    package init(title: String) { self.title = title }
 
-    mutating func heading(_ text: String) { body.append("<h2>\(Self.escaped(text))</h2>") }
-    mutating func paragraph(_ text: String) { body.append("<p>\(Self.escaped(text))</p>") }
+    package mutating func heading(_ text: String) { body.append("<h2>\(Self.escaped(text))</h2>") }
+    package mutating func paragraph(_ text: String) { body.append("<p>\(Self.escaped(text))</p>") }
 
     /// First column left, the others right; rows whose name is in `emphasised` are bold.
-    mutating func table(_ table: TextTable, emphasised: Set<String> = []) {
+    package mutating func table(_ table: TextTable, emphasised: Set<String> = []) {
         let head = table.header.map { "<th>\(Self.escaped($0))</th>" }.joined()
         let rows = table.rows.map { row in
             let cells = row.map { "<td>\(Self.escaped($0))</td>" }.joined()
@@ -20,7 +20,7 @@ struct HTMLReport {
         body.append("<table><tr>\(head)</tr>\(rows.joined(separator: "\n"))</table>")
     }
 
-    mutating func picture(png: [UInt8], caption: String) {
+    package mutating func picture(png: [UInt8], caption: String) {
         let data = Data(png).base64EncodedString()
         body.append("""
             <figure><img alt="\(Self.escaped(caption))" src="data:image/png;base64,\(data)">
@@ -30,7 +30,7 @@ struct HTMLReport {
 
     mutating func chart(_ chart: LineChart) { body.append("<figure>\(chart.svg())</figure>") }
 
-    func html() -> String {
+    package func html() -> String {
         """
         <!doctype html>
         <html lang="en"><head><meta charset="utf-8"><title>\(Self.escaped(title))</title>

@@ -1,7 +1,12 @@
 /// A table as text: first column to the left, the others to the right.
-struct TextTable {
-    var header: [String]
-    var rows: [[String]] = []
+package struct TextTable {
+    package var header: [String]
+    package var rows: [[String]]
+
+    package init(header: [String], rows: [[String]] = []) {
+        self.header = header
+        self.rows = rows
+    }
 
     func text() -> String {
         let widths = header.indices.map { column in
