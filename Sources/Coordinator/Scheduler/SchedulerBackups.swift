@@ -19,13 +19,18 @@ extension Scheduler {
     /// Samples of how long works take, kept for each stage of a run.
     private static let pacesMax = 31
 
+    /// Whether it has had all its attempts: what still runs may end it, nobody else begins it.
+    private func isSpent(_ work: WorkRecord) -> Bool {
+        work.failureCount >= configuration.failuresMax || work.lossCount >= configuration.lossesMax
+    }
+
     /// The work on which an idle worker helps most; nil where nobody is slow enough, or little is known yet.
     func chooseBackup(for name: WorkerName, at nowMilliseconds: Int64) -> (WorkID, why: String)? {
         var best: (work: WorkID, why: String, gain: Double)?
         for id in leased {
             let work = works[id]!
-            guard work.backup == nil, let lease = work.lease, lease.worker != name,
-                !isAvoided(id, by: name, at: nowMilliseconds),
+            guard work.backup == nil, !isSpent(work), let lease = work.lease, lease.worker != name,
+                !isWithheld(id, from: name, at: nowMilliseconds),
                 let pace = pace(of: lease, on: work, at: nowMilliseconds),
                 let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
             else { continue }

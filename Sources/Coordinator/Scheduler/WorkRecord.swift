@@ -124,8 +124,13 @@ package struct WorkRecord: Sendable {
     package var lease: LeaseRecord?
     /// A second lease, only while the first one runs.
     package var backup: LeaseRecord?
-    /// How often it failed.
+    /// How often in a row it failed without a checkpoint in between, and without a reason found on the coordinator's
+    /// disk.
     package var failureCount = 0
+    /// On whom it failed last, and why.
+    package var lastFailure = ""
+    /// Nobody gets it while the shell looks whether what it reads was damaged here.
+    package var isBeingVerified = false
     /// How often in a row a lease ran out without a checkpoint in between.
     package var lossCount = 0
     /// Until when those on whom it failed do not get it again.
