@@ -128,10 +128,11 @@ extension Scheduler {
         }
     }
 
-    /// A checkpoint beyond what the other of two has reached: the replica has moved.
+    /// A checkpoint beyond what the other of two has reached: the replica has moved. One that has not been heard of
+    /// since it was granted, or since the coordinator started, may be far ahead: it has a lease's time to say so.
     mutating func endOvertaken(by lease: Lease, _ name: WorkerName, at iteration: UInt32, _ nowMilliseconds: Int64) {
         guard let backup = works[lease.work]!.backup, backup.epoch == lease.epoch,
-            works[lease.work]!.lease?.progress?.iteration ?? 0 < iteration
+            let reached = works[lease.work]!.lease?.progress?.iteration, reached < iteration
         else { return }
         let why = "epoch \(lease.epoch) of \(name) has overtaken it, at iteration \(iteration)"
         endOthers(than: lease, because: why, at: nowMilliseconds)

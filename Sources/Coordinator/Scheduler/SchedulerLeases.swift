@@ -152,8 +152,11 @@ extension Scheduler {
                     + "\(iterationCount) iterations)")
         }
         renew(lease, at: nowMilliseconds)
+        let reached = LeaseProgress(
+            lease: lease, fraction: Double(checkpoint.iteration) / Double(max(iterationCount, 1)),
+            iteration: checkpoint.iteration, note: "")
         changeLeases(of: lease.work) {
-            if $0.epoch == lease.epoch { $0.note(reached: checkpoint.iteration, at: nowMilliseconds) }
+            if $0.epoch == lease.epoch { $0.note(reached: reached, at: nowMilliseconds) }
         }
         if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
             works[lease.work]!.checkpoints.append(checkpoint)

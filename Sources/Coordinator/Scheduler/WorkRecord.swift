@@ -99,10 +99,11 @@ package struct LeaseRecord: Sendable {
         progressMilliseconds = nowMilliseconds
     }
 
-    /// A checkpoint may be ahead of the last heartbeat.
-    mutating func note(reached iteration: UInt32, at nowMilliseconds: Int64) {
-        guard let progress, progress.iteration < iteration else { return }
-        self.progress!.iteration = iteration
+    /// A checkpoint may be ahead of the last heartbeat, or the first word since the coordinator started.
+    mutating func note(reached checkpoint: LeaseProgress, at nowMilliseconds: Int64) {
+        guard let progress else { return note(checkpoint, at: nowMilliseconds) }
+        guard progress.iteration < checkpoint.iteration else { return }
+        self.progress!.iteration = checkpoint.iteration
         progressMilliseconds = nowMilliseconds
     }
 }
