@@ -110,6 +110,7 @@ struct TranscriptPlayer {
             // A vote goes by its name.
             let digest = checkpoint?.blob.digest ?? blob("voted", parts[1]).digest
             return .inputDamaged(work, digest, unsent: nil)
+        case "verified": return .verified(WorkID(UInt64(words[1])!))
         case "away": return .wasAway
         case "tick": return .tick
         default: throw TranscriptError(line: line)

@@ -18,13 +18,17 @@ struct Promises {
     private var epochMax: [WorkID: UInt64] = [:]
     private var live: [WorkID: [Held]] = [:]
     private var acceptedEpoch: [WorkID: UInt64] = [:]
-    private var checkpointIteration: [WorkID: UInt32] = [:]
+    /// As many as are kept, oldest first.
+    private var checkpoints: [WorkID: [Checkpoint]] = [:]
     private var grantees: [Lease: WorkerName] = [:]
     private var assignees: [Lease: WorkerName] = [:]
     private var acknowledgedResults: [WorkID: Lease] = [:]
     private var acknowledgedCheckpoints: [WorkID: UInt32] = [:]
     private var acknowledgedKeys: Set<String> = []
     private var cancelledRuns: Set<RunID> = []
+    /// How often in a row, by the ends of leases, work failed and lost its worker.
+    private var failureCounts: [WorkID: Int] = [:]
+    private var lossCounts: [WorkID: Int] = [:]
     private var checkedVersion = -1
     private var checkedLife = -1
     private var isUnchecked = false
@@ -67,6 +71,7 @@ struct Promises {
     // MARK: - What is committed
 
     mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
+        countAttempts(change)
         switch change {
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _):
             if lease.epoch <= epochMax[lease.work] ?? 0 {
@@ -89,11 +94,11 @@ struct Promises {
             live[lease.work] = [Held(epoch: lease.epoch, worker: worker)]
         case .leaseEnded(let lease, _, _): live[lease.work]?.removeAll { $0.epoch == lease.epoch }
         case .checkpointAccepted(let lease, let worker, let checkpoint, _): check(checkpoint, lease, worker)
-        case .checkpointDropped(let work, let iteration): dropped(work, iteration, coordinator.store)
+        case .checkpointDropped(let work, let iteration): dropped(work, iteration)
         case .resultAccepted(let result, let worker): check(result, worker, coordinator)
         case .workRefused(let work, let cause, let message):
             live[work] = []
-            if cause == .failed, !story.hasProductLimits { violate("\(work) was refused without need: \(message)") }
+            if cause == .failed, !hasHadItsAttempts(work) { violate("\(work) was refused without need: \(message)") }
             if cause == .input, story.refusedVolume == nil { violate("\(work) was refused: \(message)") }
         case .runCancelled(let run):
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
@@ -103,12 +108,45 @@ struct Promises {
         }
     }
 
+    /// What work that always fails says.
+    static let alwaysFails = "it always fails"
+
+    /// Whoever fails or falls silent, beside another lease or not, uses up an attempt; what was accepted, or found
+    /// damaged on the coordinator's disk, gives them back. One more than allowed may be under way at the end.
+    private mutating func countAttempts(_ change: StoreChange) {
+        switch change {
+        case .leaseEnded(let lease, _, let end):
+            var isFailure = end.message.contains(Self.alwaysFails)
+            if case .failed = end { isFailure = true }
+            if isFailure { failureCounts[lease.work, default: 0] += 1 }
+            if end.message.contains(LeaseEnd.lapsed.message) { lossCounts[lease.work, default: 0] += 1 }
+            if failureCounts[lease.work] ?? 0 > story.failuresMax + 1 { violate("\(lease.work) fails on and on") }
+            if lossCounts[lease.work] ?? 0 > story.lossesMax + 1 { violate("\(lease.work) kills on and on") }
+        case .leaseRevived(let lease, _): lossCounts[lease.work] = max(0, (lossCounts[lease.work] ?? 0) - 1)
+        case .checkpointAccepted(let lease, _, _, _):
+            failureCounts[lease.work] = 0
+            lossCounts[lease.work] = 0
+        case .checkpointDropped(let work, _), .workVoting(let work): failureCounts[work] = 0
+        case .votesDamaged(let finish, _): failureCounts[WorkID(finish.value - 1), default: 0] += 1
+        case .runReopened(_, let works):
+            for one in works {
+                failureCounts[one.work] = 0
+                lossCounts[one.work] = 0
+            }
+        default: break
+        }
+    }
+
+    private func hasHadItsAttempts(_ work: WorkID) -> Bool {
+        failureCounts[work] ?? 0 >= story.failuresMax || lossCounts[work] ?? 0 >= story.lossesMax
+    }
+
     private mutating func check(_ checkpoint: Checkpoint, _ lease: Lease, _ worker: WorkerName) {
         if live[lease.work]?.contains(where: { $0.epoch == lease.epoch && $0.worker == worker }) != true {
             violate("a checkpoint under \(lease) of \(worker), which is not live")
         }
-        if checkpoint.iteration <= checkpointIteration[lease.work] ?? 0 {
-            violate("\(lease) goes back from \(checkpointIteration[lease.work]!) to \(checkpoint.iteration)")
+        if let last = checkpoints[lease.work]?.last, checkpoint.iteration <= last.iteration {
+            violate("\(lease) goes back from \(last.iteration) to \(checkpoint.iteration)")
         }
         let request = story.requests.first { $0.kind == .train }!
         let state = SimulatedWork.state(
@@ -118,7 +156,7 @@ struct Promises {
         {
             violate("\(lease): the checkpoint of iteration \(checkpoint.iteration) has other bytes")
         }
-        checkpointIteration[lease.work] = checkpoint.iteration
+        checkpoints[lease.work] = Array(((checkpoints[lease.work] ?? []) + [checkpoint]).suffix(3))
     }
 
     /// Of a training's work; 0 before its run is known.
@@ -133,14 +171,13 @@ struct Promises {
     private var firstWorks: [String: UInt64] = [:]
 
     /// The only way back is a fault on the disk.
-    private mutating func dropped(_ work: WorkID, _ iteration: UInt32, _ store: SimulatedStore) {
-        let held = store[work].record.checkpoints
-        guard let checkpoint = held.first(where: { $0.iteration == iteration }) else { return }
+    private mutating func dropped(_ work: WorkID, _ iteration: UInt32) {
+        guard let checkpoint = checkpoints[work]?.first(where: { $0.iteration == iteration }) else { return }
         if !rotten.contains(checkpoint.blob.digest) {
             violate("\(work): checkpoint \(iteration) was dropped, and nothing had happened to it")
         }
-        let left = held.filter { $0.iteration != iteration }.last?.iteration ?? 0
-        checkpointIteration[work] = left
+        checkpoints[work]!.removeAll { $0.iteration == iteration }
+        let left = checkpoints[work]!.last?.iteration ?? 0
         if let acknowledged = acknowledgedCheckpoints[work] { acknowledgedCheckpoints[work] = min(acknowledged, left) }
     }
 
@@ -322,9 +359,18 @@ struct Promises {
     func isWellEnded(_ work: WorkRecord) -> Bool {
         switch work.state {
         case .done: return true
-        case .refused(.input), .refused(.dependency): return story.refusedVolume != nil
+        case .refused(.input): return name(of: work) == Story.brokenName
+        case .refused(.failed): return name(of: work).map(story.hopelessNames.contains) == true
+        case .refused(.dependency):
+            return name(of: work).map { $0 == Story.brokenName || story.hopelessNames.contains($0) } == true
         default: return false
         }
+    }
+
+    /// Of the volume; nil for a replica's work.
+    private func name(of work: WorkRecord) -> String? {
+        guard work.stage == .predict || work.stage == .finish else { return nil }
+        return story.requests.first { $0.kind == .segment }?.volumes[work.index].name
     }
 
     mutating func checkEnd(_ coordinator: CoordinatorMachine) {

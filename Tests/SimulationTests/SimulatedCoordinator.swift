@@ -56,10 +56,8 @@ struct CoordinatorMachine {
     init(story: Story, bug: PlantedBug?) throws {
         var configuration = Scheduler.Configuration(leaseMilliseconds: Story.leaseMilliseconds)
         if !story.hasBackups { configuration.backupShare = 0 }
-        if !story.hasProductLimits {
-            configuration.failuresMax = 1_000_000
-            configuration.lossesMax = 1_000_000
-        }
+        configuration.failuresMax = story.failuresMax
+        configuration.lossesMax = story.lossesMax
         scheduler = Scheduler(configuration: configuration)
         for request in story.requests {
             for blob in request.inputs + request.volumes.flatMap(\.inputs) {
@@ -262,10 +260,11 @@ extension Simulation {
                 queue.add(
                     .coordinator(life: coordinator.life, .voted(work, votes)), at: now + 10 + random.below(2_000))
             case .verify(let work, let suspects):
+                let time = now + random.below(1_000)
                 for blob in suspects where coordinator.blobs.verify(blob.digest) != true {
-                    let input = CoordinatorInput.damaged(work, blob.digest)
-                    queue.add(.coordinator(life: coordinator.life, input), at: now + random.below(50))
+                    queue.add(.coordinator(life: coordinator.life, .damaged(work, blob.digest)), at: time)
                 }
+                queue.add(.coordinator(life: coordinator.life, .verified(work)), at: time + 1)
             case .tellClient(let index, let answer):
                 if case .submitted(let run) = answer, !hasFaults || random.happens(perMille: 800) {
                     clientAcknowledged[index] = run
@@ -296,6 +295,7 @@ extension Simulation {
             if coordinator.peers[wire] != nil { sendDown(message, requestID, wire) }
         case .voted(let work, let votes): voted(work, votes)
         case .damaged(let work, let digest): applyToScheduler(.inputDamaged(work, digest, unsent: nil))
+        case .verified(let work): applyToScheduler(.verified(work))
         case .submit(let index): applyToScheduler(.submit(story.requests[index]), client: index)
         case .cancel(let run):
             promises.cancelled(run)
@@ -345,9 +345,6 @@ extension Simulation {
             }
         case .surrender(let lease, let reason, let text):
             applyToScheduler(.surrendered(name, lease, reason, text), wire, requestID)
-            if reason == .failed {
-                coordinator.outgoing.append(.verify(lease.work, coordinator.scheduler.suspects(of: lease.work)))
-            }
         case .hello: break
         default: promises.violate("a worker said \(message.brief)")
         }
@@ -452,6 +449,7 @@ extension Simulation {
                 if let wire { coordinator.outgoing.append(.send(message, requestID, wire: wire, promise)) }
             case .send(let message, let name): tell(name, message)
             case .vote(let work, let votes): coordinator.outgoing.append(.vote(work, votes))
+            case .verify(let work, let suspects): coordinator.outgoing.append(.verify(work, suspects))
             }
         }
     }

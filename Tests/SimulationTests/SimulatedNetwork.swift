@@ -25,6 +25,7 @@ enum CoordinatorInput {
     case blobAnswer(Message, RequestID, wire: Int)
     case voted(WorkID, [BlobReference])
     case damaged(WorkID, ContentDigest)
+    case verified(WorkID)
     case submit(Int)
     case cancel(RunID)
 }

@@ -80,6 +80,7 @@ struct SimulatedStore {
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             try accept(checkpoint, lease, worker, metrics, &released)
         case .checkpointDropped(let work, let iteration):
+            self[work].record.failureCount = 0
             self[work].record.checkpoints.removeAll {
                 if $0.iteration == iteration { released.append($0.blob.digest) }
                 return $0.iteration == iteration
@@ -91,6 +92,7 @@ struct SimulatedStore {
         case .workReady(let work): self[work].record.state = .ready
         case .workVoting(let work):
             self[work].record.state = .voting
+            self[work].record.failureCount = 0
             if let voted = self[work].record.voted { released.append(voted.digest) }
             self[work].record.voted = nil
         case .votesCounted(let work, let blob):
@@ -147,7 +149,7 @@ struct SimulatedStore {
         let isLeased = self[lease.work].leases.contains { $0.outcome == nil }
         self[lease.work].record.state = isLeased ? .leased : .ready
         if case .failed = end { self[lease.work].record.failureCount += 1 }
-        if end == .lapsed { self[lease.work].record.lossCount += 1 }
+        if end.isLoss { self[lease.work].record.lossCount += 1 }
     }
 
     /// The epoch check inside the transaction.
@@ -172,6 +174,7 @@ struct SimulatedStore {
             throw Refused(message: "a checkpoint of \(lease) that goes back")
         }
         self[lease.work].record.lossCount = 0
+        self[lease.work].record.failureCount = 0
         self[lease.work].record.checkpoints = Array((held + [checkpoint]).suffix(WorkRecord.checkpointsMax))
         released += held.dropLast(WorkRecord.checkpointsMax - 1).map(\.blob.digest)
         self[lease.work].metrics.formUnion(metrics.map(\.iteration))

@@ -212,6 +212,12 @@ extension Simulation {
         if description.inputs.contains(where: { $0.name == Story.brokenName }) {
             return end(lease, .inputRefused("\(Story.brokenName) cannot be read"), box)
         }
+        if running.stepsLeft == 1, let name = description.inputs.last?.name {
+            if name == Story.failingName { return end(lease, .failed(Promises.alwaysFails), box) }
+            if name == Story.deadlyName {
+                return endWorker(box, isPowerCut: false, pause: random.between(100, 20_000))
+            }
+        }
         if running.stepsLeft > 0 { advance(box) }
         guard let running = boxes[box].running else { return }  // what it said led to an end
         if running.isCancelled { return end(lease, .cancelled, box) }

@@ -114,7 +114,9 @@ final class Simulation {
     }
 
     /// Three leases and the work, all of it again.
-    var livenessMilliseconds: Int64 { 3 * Story.leaseMilliseconds + story.serialMilliseconds }
+    var livenessMilliseconds: Int64 {
+        3 * Story.leaseMilliseconds + story.serialMilliseconds + story.hopelessMilliseconds
+    }
 
     private func happen(_ event: Event) {
         switch event {
@@ -194,7 +196,12 @@ final class Simulation {
         return true
     }
 
+    /// Or up to three at once: what spoils one may spoil its neighbours.
     private func rotABlob() -> Bool {
+        (0..<random.between(1, 3)).count { _ in rotOne() } > 0
+    }
+
+    private func rotOne() -> Bool {
         let candidates = promises.blobsThatMayRot(coordinator.store).filter {
             coordinator.blobs.byteCount(of: $0) != nil
         }

@@ -69,6 +69,21 @@ import Testing
         Issue.record("nobody noticed \(bug) in 1000 seeds")
     }
 
+    /// Nothing else goes wrong, and whoever is idle gets a backup on what takes so long: none of them may keep a volume
+    /// alive that always fails or kills its workers.
+    @Test(arguments: [Story.failingName, Story.deadlyName], [nil, 0])
+    func hopelessWorkEndsBesideItsBackups(_ name: String, _ slowBox: Int?) throws {
+        let names = (0..<6).map { "volume-\($0)" } + [name]
+        for seed in UInt64(0)..<10 {
+            let story = Story(request: Story.segment(voters: 1, names: names), workerCount: 4, slowBox: slowBox)
+            let simulation = try Simulation(story, seed: seed)
+            simulation.tell()
+            #expect(simulation.promises.violations == [], "seed \(seed)")
+            #expect(simulation.coverage.workEvents["backup: granted"] ?? 0 > 0, "seed \(seed)")
+            #expect(simulation.coverage.workSteps["leased -> refused"] == 1, "seed \(seed)")
+        }
+    }
+
     /// For looking into one seed: every fault, commit and message of it.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["QUINTET_SIMULATION_TRACE"] != nil))
     func oneStoryIsToldInFull() throws {

@@ -41,6 +41,8 @@ struct Story {
     let episodePauseMilliseconds: Int64
     /// Whether works are refused after a few failures, as in the product, or never.
     let hasProductLimits: Bool
+    /// Volumes of an archive that no worker will ever end: one always fails, one kills its worker.
+    private(set) var hopelessNames: Set<String> = []
     /// Works at it end differently in no way: their input is at fault.
     let refusedVolume: String?
     /// Whether the SQLite store goes along and must agree.
@@ -54,6 +56,13 @@ struct Story {
     static let heartbeatMilliseconds: Int64 = 5_000
     /// How a volume is called whose input is at fault.
     static let brokenName = "broken"
+    /// How volumes are called that always fail, or kill their workers.
+    static let failingName = "failing"
+    static let deadlyName = "deadly"
+
+    var failuresMax: Int { hasProductLimits ? 3 : 1_000_000 }
+    /// The product waits for 20: longer than a story.
+    var lossesMax: Int { !hasProductLimits ? 1_000_000 : hopelessNames.isEmpty ? 20 : 3 }
 
     init(seed: UInt64) {
         var random = SimulationRandom(seed: seed &+ 0x51)
@@ -76,9 +85,24 @@ struct Story {
         refusedVolume = hasBroken ? Self.brokenName : nil
         var requests = [Self.segment(&random, hasBroken: hasBroken), Self.train(seed: seed, &random)]
         if random.happens(perMille: 500) { requests.swapAt(0, 1) }
-        self.requests = requests
         slowBox = random.happens(perMille: 300) ? Int(random.below(Int64(workerCount))) : nil
         slowFactor = 4
+        if hasProductLimits {
+            for name in [Self.failingName, Self.deadlyName] where random.happens(perMille: 400) {
+                hopelessNames.insert(name)
+                let archive = requests.firstIndex { $0.kind == .segment }!
+                requests[archive].volumes.append(Self.volume(name))
+            }
+        }
+        self.requests = requests
+    }
+
+    /// All that a hopeless volume takes until it is refused, should it be tried once more at the end of the faults: its
+    /// attempts, the rests between them, and leases that have to run out.
+    var hopelessMilliseconds: Int64 {
+        let step = SimulatedWork.stepMilliseconds * (slowBox == nil ? 1 : slowFactor)
+        let attempt = Int64(SimulatedWork.hopelessStepCount) * step + Self.leaseMilliseconds + 20_000
+        return Int64(hopelessNames.count) * 2 * 4 * attempt
     }
 
     /// Nothing goes wrong; at most one worker is slow, at a tenth of the speed of the others.
@@ -92,6 +116,7 @@ struct Story {
         episodes = []
         episodePauseMilliseconds = 1
         hasProductLimits = true
+        hopelessNames = Set(request.volumes.map(\.name)).intersection([Self.failingName, Self.deadlyName])
         refusedVolume = nil
         hasDatabase = true
     }
@@ -142,10 +167,11 @@ struct Story {
             inputs: (0..<voters).map {
                 BlobReference(role: "replica", name: "replica-\($0)", bytes: input("replica-\($0)"))
             },
-            volumes: names.map {
-                VolumeSubmission(name: $0, inputs: [BlobReference(role: "ct", name: $0, bytes: input($0))])
-            },
-            idempotencyKey: "archive")
+            volumes: names.map(volume), idempotencyKey: "archive")
+    }
+
+    private static func volume(_ name: String) -> VolumeSubmission {
+        VolumeSubmission(name: name, inputs: [BlobReference(role: "ct", name: name, bytes: input(name))])
     }
 
     /// The bytes of what people bring.

@@ -16,9 +16,12 @@ import Protocol
 /// idle is first.
 ///
 /// **Failure.** Work that failed goes to another worker; the one on whom it failed may have it again only after
-/// `retryMilliseconds`. After `failuresMax` failures, or `lossesMax` leases in a row that ran out with no checkpoint in
-/// between (work that kills its workers), it is refused with the last message, and everything else goes on. Submitting
-/// the same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
+/// `retryMilliseconds`. If it reads what may have rotted on the coordinator's disk, nobody gets it before the shell has
+/// looked; what is found damaged explains the failures, and they count no more. After `failuresMax` failures in a row
+/// with no checkpoint in between, or `lossesMax` leases in a row that ran out with no checkpoint in
+/// between (work that kills its workers), it is refused with the last message, and everything else goes on. Where
+/// another lease on it runs at that moment, that one may end it first; its failure is then the last. Submitting the
+/// same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
 ///
 /// **Stragglers.** An idle worker for whom nothing is ready gets a second lease, a backup, on work whose worker is far
 /// slower than usual (SchedulerBackups.swift). The first result wins; a training that has overtaken the other wins at
@@ -89,6 +92,7 @@ package struct Scheduler: Sendable {
         case .voteFailed(let work, let message): retryVote(work, message, at: nowMilliseconds)
         case .inputDamaged(let work, let digest, let unsent):
             makeAgain(digest, for: work, unsent: unsent)
+        case .verified(let work): endVerification(of: work)
         case .wasAway: extendLeases(at: nowMilliseconds)
         case .tick: tick(at: nowMilliseconds)
         }

@@ -23,16 +23,16 @@ extension Scheduler {
     private func choose(for name: WorkerName, at nowMilliseconds: Int64) -> WorkID? {
         for run in activeRuns {
             let own = runs[run]!.readyFinish.first {
-                predictor(of: $0) == name && !isAvoided($0, by: name, at: nowMilliseconds)
+                predictor(of: $0) == name && !isWithheld($0, from: name, at: nowMilliseconds)
             }
             if let own { return own }
         }
         for run in activeRuns {
             let finish = runs[run]!.readyFinish.first {
-                !isAvoided($0, by: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
+                !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
             }
             if let finish { return finish }
-            if let other = runs[run]!.ready.first(where: { !isAvoided($0, by: name, at: nowMilliseconds) }) {
+            if let other = runs[run]!.ready.first(where: { !isWithheld($0, from: name, at: nowMilliseconds) }) {
                 return other
             }
         }
@@ -48,7 +48,11 @@ extension Scheduler {
         return nowMilliseconds < works[finish]!.readySinceMilliseconds + configuration.preferenceMilliseconds
     }
 
-    func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {
+    func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {
+        works[work]!.isBeingVerified || isAvoided(work, by: name, at: nowMilliseconds)
+    }
+
+    private func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {
         guard let until = works[work]!.avoided[name] else { return false }
         return nowMilliseconds < until
     }

@@ -19,13 +19,18 @@ extension Scheduler {
     /// Samples of how long works take, kept for each stage of a run.
     private static let pacesMax = 31
 
+    /// Whether it has had all its attempts: what still runs may end it, nobody else begins it.
+    private func isSpent(_ work: WorkRecord) -> Bool {
+        work.failureCount >= configuration.failuresMax || work.lossCount >= configuration.lossesMax
+    }
+
     /// The work on which an idle worker helps most; nil where nobody is slow enough, or little is known yet.
     func chooseBackup(for name: WorkerName, at nowMilliseconds: Int64) -> (WorkID, why: String)? {
         var best: (work: WorkID, why: String, gain: Double)?
         for id in leased {
             let work = works[id]!
-            guard work.backup == nil, let lease = work.lease, lease.worker != name,
-                !isAvoided(id, by: name, at: nowMilliseconds),
+            guard work.backup == nil, !isSpent(work), let lease = work.lease, lease.worker != name,
+                !isWithheld(id, from: name, at: nowMilliseconds),
                 let pace = pace(of: lease, on: work, at: nowMilliseconds),
                 let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
             else { continue }
@@ -123,10 +128,11 @@ extension Scheduler {
         }
     }
 
-    /// A checkpoint beyond what the other of two has reached: the replica has moved.
+    /// A checkpoint beyond what the other of two has reached: the replica has moved. One that has not been heard of
+    /// since it was granted, or since the coordinator started, may be far ahead: it has a lease's time to say so.
     mutating func endOvertaken(by lease: Lease, _ name: WorkerName, at iteration: UInt32, _ nowMilliseconds: Int64) {
         guard let backup = works[lease.work]!.backup, backup.epoch == lease.epoch,
-            works[lease.work]!.lease?.progress?.iteration ?? 0 < iteration
+            let reached = works[lease.work]!.lease?.progress?.iteration, reached < iteration
         else { return }
         let why = "epoch \(lease.epoch) of \(name) has overtaken it, at iteration \(iteration)"
         endOthers(than: lease, because: why, at: nowMilliseconds)

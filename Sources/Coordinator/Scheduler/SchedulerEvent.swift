@@ -22,6 +22,8 @@ package enum SchedulerEvent: Sendable {
     /// training goes on from the checkpoint before; votes are counted again. `unsent` is the lease whose assignment was
     /// held back for it.
     case inputDamaged(WorkID, ContentDigest, unsent: Lease?)
+    /// The blobs of this work's latest `verify` have been looked at; what was damaged has been told.
+    case verified(WorkID)
     /// The coordinator itself stood still for a while (a suspended machine); messages may be waiting unread.
     case wasAway
     /// Time has passed. The only event that lets leases run out; the shell gives it often.
@@ -34,7 +36,7 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .cancel, .voted, .voteFailed, .inputDamaged, .wasAway, .tick: return nil
+        case .submit, .cancel, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
         }
     }
 }
@@ -48,12 +50,16 @@ package enum SchedulerAction: Hashable, Sendable {
     case send(Message, to: WorkerName)
     /// Count these votes, one blob per voter in replica order, and report `voted` or `voteFailed`.
     case vote(WorkID, [BlobReference])
+    /// Read these blobs, report `inputDamaged` for each one that is not what it was, and then `verified`.
+    case verify(WorkID, [BlobReference])
 }
 
 /// How a lease ends without a result.
 package enum LeaseEnd: Hashable, Sendable {
     /// No sign of life in time; can be revived.
     case lapsed
+    /// The same, beside another lease on the work: counted like it, but there is no way back.
+    case lapsedBeside(String)
     /// Its worker came back without it; can be revived.
     case notHeld
     case drained
@@ -66,7 +72,15 @@ package enum LeaseEnd: Hashable, Sendable {
         case .notHeld: return "not held"
         case .drained: return "drained"
         case .failed: return "failed"
-        case .revoked: return "revoked"
+        case .lapsedBeside, .revoked: return "revoked"
+        }
+    }
+
+    /// Whether the work may have been the end of its worker.
+    package var isLoss: Bool {
+        switch self {
+        case .lapsed, .lapsedBeside: return true
+        case .notHeld, .drained, .failed, .revoked: return false
         }
     }
 
@@ -78,7 +92,7 @@ package enum LeaseEnd: Hashable, Sendable {
         case .lapsed: return "no sign of life in time"
         case .notHeld: return "its worker came back without it"
         case .drained: return "its worker leaves"
-        case .failed(let message), .revoked(let message): return message
+        case .failed(let message), .revoked(let message), .lapsedBeside(let message): return message
         }
     }
 }

@@ -114,15 +114,16 @@ extension Scheduler {
     /// A running lease ends without its worker's word.
     mutating func loseLease(_ id: WorkID, _ lease: LeaseRecord, _ end: LeaseEnd, at nowMilliseconds: Int64) {
         let ended = Lease(work: id, epoch: lease.epoch)
+        if end == .lapsed { works[id]!.lossCount += 1 }  // an assignment lost on the way is not the work's fault
         if let other = works[id]!.liveLeases.first(where: { $0.epoch != lease.epoch }) {
-            let why = LeaseEnd.revoked("\(end.message); epoch \(other.epoch) of \(other.worker) goes on")
-            actions.append(.persist(.leaseEnded(ended, lease.worker, why)))
+            let why = "\(end.message); epoch \(other.epoch) of \(other.worker) goes on"
+            let endBeside = end == .lapsed ? LeaseEnd.lapsedBeside(why) : .revoked(why)
+            actions.append(.persist(.leaseEnded(ended, lease.worker, endBeside)))
             return dropOne(ended)
         }
         actions.append(.persist(.leaseEnded(ended, lease.worker, end)))
         // Only the latest can be revived.
         if lease.epoch == works[id]!.epoch { works[id]!.lease!.hasLapsed = true } else { works[id]!.lease = nil }
-        if end == .lapsed { works[id]!.lossCount += 1 }  // an assignment lost on the way is not the work's fault
         if works[id]!.lossCount >= configuration.lossesMax {
             let count = works[id]!.lossCount
             refuse(
@@ -151,8 +152,11 @@ extension Scheduler {
                     + "\(iterationCount) iterations)")
         }
         renew(lease, at: nowMilliseconds)
+        let reached = LeaseProgress(
+            lease: lease, fraction: Double(checkpoint.iteration) / Double(max(iterationCount, 1)),
+            iteration: checkpoint.iteration, note: "")
         changeLeases(of: lease.work) {
-            if $0.epoch == lease.epoch { $0.note(reached: checkpoint.iteration, at: nowMilliseconds) }
+            if $0.epoch == lease.epoch { $0.note(reached: reached, at: nowMilliseconds) }
         }
         if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
             works[lease.work]!.checkpoints.append(checkpoint)
@@ -160,6 +164,7 @@ extension Scheduler {
                 works[lease.work]!.checkpoints.removeFirst()
             }
             works[lease.work]!.lossCount = 0
+            works[lease.work]!.failureCount = 0
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
             endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
@@ -169,11 +174,13 @@ extension Scheduler {
         actions.append(.answer(.accepted))
     }
 
-    /// The one way back: what is damaged is no checkpoint.
+    /// The one way back: what is damaged is no checkpoint. It is the reason for the failures so far, as far as one can
+    /// tell.
     mutating func dropCheckpoint(of id: WorkID, _ digest: ContentDigest, unsent: Lease?) {
         guard let index = works[id]!.checkpoints.firstIndex(where: { $0.blob.digest == digest }) else { return }
         let iteration = works[id]!.checkpoints[index].iteration
         works[id]!.checkpoints.remove(at: index)
+        works[id]!.failureCount = 0
         actions.append(.persist(.checkpointDropped(id, iteration: iteration)))
         guard let unsent, let lease = works[id]!.liveLeases.first(where: { $0.epoch == unsent.epoch }) else { return }
         sendAssignment(unsent, to: lease.worker)
@@ -230,6 +237,7 @@ extension Scheduler {
             }
         case .predict:
             works[work.partner]!.state = .voting
+            works[work.partner]!.failureCount = 0
             actions.append(.persist(.workVoting(work.partner)))
             requestVote(work.partner)
         case .finish: works[work.partner]!.outputs = []
@@ -264,24 +272,23 @@ extension Scheduler {
         }
     }
 
-    /// It failed on one worker: elsewhere, a bounded number of times.
+    /// It failed on one worker: elsewhere, a bounded number of times. Beside another lease, that one goes on and may
+    /// well end it; the failure is counted all the same, or work that always fails would live for ever on backups.
     private mutating func fail(_ lease: Lease, _ name: WorkerName, _ message: String, at nowMilliseconds: Int64) {
         let id = lease.work
         works[id]!.avoided[name] = nowMilliseconds + configuration.retryMilliseconds
-        if let backup = works[id]!.backup {
-            // Not the work's fault, as far as one can tell: the other one may well end it.
-            let other = backup.epoch == lease.epoch ? works[id]!.lease! : backup
-            let end = LeaseEnd.revoked("it failed: \(message); epoch \(other.epoch) of \(other.worker) goes on")
+        works[id]!.failureCount += 1
+        works[id]!.lastFailure = "on '\(name)': \(message)"
+        if let other = works[id]!.liveLeases.first(where: { $0.epoch != lease.epoch }) {
+            let end = LeaseEnd.failed("\(message); epoch \(other.epoch) of \(other.worker) goes on")
             actions.append(.persist(.leaseEnded(lease, name, end)))
-            return dropOne(lease)
+            dropOne(lease)
+            verifyInputs(of: id)
+            return
         }
         actions.append(.persist(.leaseEnded(lease, name, .failed(message))))
-        works[id]!.failureCount += 1
         works[id]!.lease = nil
-        if works[id]!.failureCount >= configuration.failuresMax {
-            refuse(id, .failed, "failed \(works[id]!.failureCount) times, the last time on '\(name)': \(message)")
-        } else {
-            makeReady(id, at: nowMilliseconds)
-        }
+        makeReady(id, at: nowMilliseconds)
+        if !verifyInputs(of: id) { refuseIfFailedTooOften(id) }
     }
 }

@@ -55,11 +55,20 @@ extension Scheduler {
         }
     }
 
-    /// What was under way in the coordinator itself when it stopped: votes to count again. Once, after recovery.
+    /// What was under way in the coordinator itself when it stopped: votes to count again; whether what has failed too
+    /// often reads something damaged. Once, after recovery.
     package mutating func resume() -> [SchedulerAction] {
         defer { actions = [] }
         for run in activeRuns {
-            for work in runs[run]!.works where works[work]!.state == .voting { requestVote(work) }
+            for id in runs[run]!.works {
+                let work = works[id]!
+                if work.state == .voting { requestVote(id) }
+                guard work.state == .ready, work.lease == nil, work.failureCount >= configuration.failuresMax else {
+                    continue
+                }
+                works[id]!.lastFailure = "before the coordinator started again; see `quintet status --history`"
+                verifyInputs(of: id)
+            }
         }
         return actions
     }

@@ -89,6 +89,7 @@ extension Scheduler {
         for work in again {
             works[work]!.state = .waiting
             works[work]!.failureCount = 0
+            works[work]!.isBeingVerified = false
             works[work]!.lossCount = 0
             works[work]!.avoided = [:]
         }

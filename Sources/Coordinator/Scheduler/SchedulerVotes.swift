@@ -4,14 +4,36 @@ import Protocol
 
 extension Scheduler {
     /// What a piece of work reads that lies on the coordinator's disk and can be made again. When the work fails, the
-    /// disk may be at fault: worth a look.
-    package func suspects(of id: WorkID) -> [BlobReference] {
+    /// disk may be at fault: worth a look. All the checkpoints that are kept: what spoilt one may have spoilt more.
+    private func suspects(of id: WorkID) -> [BlobReference] {
         guard let work = works[id], !work.state.isFinal else { return [] }
         switch work.stage {
-        case .train: return work.checkpoint.map { [$0.blob] } ?? []
+        case .train: return work.checkpoints.reversed().map(\.blob)
         case .finish: return (work.voted.map { [$0] } ?? []) + works[work.partner]!.votes
         case .calibrate, .predict: return []
         }
+    }
+
+    /// - Returns: false where there is nothing to look at.
+    @discardableResult
+    mutating func verifyInputs(of id: WorkID) -> Bool {
+        let suspects = suspects(of: id)
+        guard !suspects.isEmpty else { return false }
+        works[id]!.isBeingVerified = true
+        actions.append(.verify(id, suspects))
+        return true
+    }
+
+    mutating func endVerification(of id: WorkID) {
+        guard works[id]?.isBeingVerified == true else { return }  // of a life before, or ended meanwhile
+        works[id]!.isBeingVerified = false
+        if works[id]!.state == .ready { refuseIfFailedTooOften(id) }
+    }
+
+    mutating func refuseIfFailedTooOften(_ id: WorkID) {
+        let work = works[id]!
+        guard work.failureCount >= configuration.failuresMax else { return }
+        refuse(id, .failed, "failed \(work.failureCount) times, the last time \(work.lastFailure)")
     }
 
     mutating func makeAgain(_ digest: ContentDigest, for id: WorkID, unsent: Lease?) {
@@ -37,6 +59,7 @@ extension Scheduler {
         works[finish]!.backup = nil
         works[finish]!.state = .voting
         works[finish]!.voted = nil
+        works[finish]!.failureCount = 0
         actions.append(.persist(.workVoting(finish)))
         requestVote(finish)
     }

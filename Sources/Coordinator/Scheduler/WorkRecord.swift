@@ -99,10 +99,11 @@ package struct LeaseRecord: Sendable {
         progressMilliseconds = nowMilliseconds
     }
 
-    /// A checkpoint may be ahead of the last heartbeat.
-    mutating func note(reached iteration: UInt32, at nowMilliseconds: Int64) {
-        guard let progress, progress.iteration < iteration else { return }
-        self.progress!.iteration = iteration
+    /// A checkpoint may be ahead of the last heartbeat, or the first word since the coordinator started.
+    mutating func note(reached checkpoint: LeaseProgress, at nowMilliseconds: Int64) {
+        guard let progress else { return note(checkpoint, at: nowMilliseconds) }
+        guard progress.iteration < checkpoint.iteration else { return }
+        self.progress!.iteration = checkpoint.iteration
         progressMilliseconds = nowMilliseconds
     }
 }
@@ -124,8 +125,13 @@ package struct WorkRecord: Sendable {
     package var lease: LeaseRecord?
     /// A second lease, only while the first one runs.
     package var backup: LeaseRecord?
-    /// How often it failed.
+    /// How often in a row it failed without a checkpoint in between, and without a reason found on the coordinator's
+    /// disk.
     package var failureCount = 0
+    /// On whom it failed last, and why.
+    package var lastFailure = ""
+    /// Nobody gets it while the shell looks whether what it reads was damaged here.
+    package var isBeingVerified = false
     /// How often in a row a lease ran out without a checkpoint in between.
     package var lossCount = 0
     /// Until when those on whom it failed do not get it again.

@@ -200,11 +200,7 @@ final class CoordinatorCore {
             }
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
-            let isHeld = scheduler.isHeld(lease, by: name)
             apply(.surrendered(name, lease, reason, Texts.bounded(text)), connection, requestID, at: now)
-            // Perhaps it failed because what it reads has rotted here.
-            guard isHeld, reason == .failed else { return }
-            turn.outgoing.append(.verify(lease.work, scheduler.suspects(of: lease.work)))
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
     }
@@ -338,6 +334,8 @@ final class CoordinatorCore {
         apply(.inputDamaged(work, digest, unsent: nil), at: now)
     }
 
+    func verified(_ work: WorkID, at now: UInt64) { apply(.verified(work), at: now) }
+
     /// A file that runs may use where it lies; known again after a restart.
     func remember(external digest: ContentDigest, byteCount: UInt64, path: String) {
         do {
@@ -391,6 +389,7 @@ final class CoordinatorCore {
                 if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
+            case .verify(let work, let suspects): turn.outgoing.append(.verify(work, suspects))
             }
         }
     }

@@ -36,6 +36,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         case blobAnswered(Message, requestID: UInt32, ConnectionID)
         case voted(WorkID, [BlobReference], VoteCounter.Outcome)
         case damaged(WorkID, ContentDigest)
+        case verified(WorkID)
         case external(ContentDigest, byteCount: UInt64, path: String)
     }
 
@@ -181,6 +182,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 send(message, requestID, connection)
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
             case .damaged(let work, let digest): core.inputDamaged(work, digest, at: now)
+            case .verified(let work): core.verified(work, at: now)
             case .external(let digest, let byteCount, let path):
                 core.remember(external: digest, byteCount: byteCount, path: path)
             }
@@ -239,6 +241,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                     configuration.log("'\(blob.name)' of \(work) cannot be read: \(error)")
                 }
             }
+            report(.verified(work))
         }
     }
 

@@ -35,7 +35,7 @@ extension Store {
                 state = CASE WHEN EXISTS(SELECT 1 FROM leases WHERE work = ?4 AND outcome IS NULL)
                     THEN 'leased' ELSE 'ready' END
             WHERE id = ?4 AND state IN ('leased', 'ready')
-            """, .integer(failed), .integer(end == .lapsed ? 1 : 0), .integer(wallMilliseconds), id(lease.work))
+            """, .integer(failed), .integer(end.isLoss ? 1 : 0), .integer(wallMilliseconds), id(lease.work))
         try require(changed, lease, "an end")
     }
 
@@ -67,7 +67,7 @@ extension Store {
     ) throws {
         try requireCurrent(lease, worker, "a checkpoint", outcome: nil, wallMilliseconds)
         let changed = try database.run(
-            "UPDATE works SET losses = 0 WHERE id = ?1 AND "
+            "UPDATE works SET losses = 0, failures = 0 WHERE id = ?1 AND "
                 + "ifnull((SELECT max(iteration) FROM checkpoints WHERE work = ?1), 0) < ?2", id(lease.work),
             .integer(Int64(checkpoint.iteration)))
         try require(changed, lease, "a checkpoint that goes back")
@@ -98,7 +98,9 @@ extension Store {
         }
     }
 
+    /// Damage on our own disk explains what failed.
     func dropCheckpoint(of work: WorkID, _ iteration: UInt32, _ released: inout [String]) throws {
+        try database.run("UPDATE works SET failures = 0 WHERE id = ?", id(work))
         try database.query(
             "SELECT digest FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(Int64(iteration))
         ) { released.append($0.text(0)) }

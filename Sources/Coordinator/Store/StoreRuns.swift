@@ -92,13 +92,13 @@ extension Store {
             """, id(work))
     }
 
-    /// The vote that there was, if there was one, does not count.
+    /// The vote that there was, if there was one, does not count; it explains what failed.
     func beginVote(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
         try database.query("SELECT voted FROM works WHERE id = ? AND voted IS NOT NULL", id(finish)) {
             released.append($0.text(0))
         }
         try database.run(
-            "UPDATE works SET state = 'voting', voted = NULL, changed_ms = ? WHERE id = ?",
+            "UPDATE works SET state = 'voting', voted = NULL, failures = 0, changed_ms = ? WHERE id = ?",
             .integer(wallMilliseconds), id(finish))
     }
 
