@@ -126,7 +126,11 @@ import Testing
         let coordinator = try road.start([
             "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--lease-seconds", "2", "--port-file", "port",
         ])
-        defer { coordinator.signal(SIGTERM) }
+        // Waited for: a dead child that nobody asks about holds up every test in a process of its own.
+        defer {
+            coordinator.signal(SIGTERM)
+            _ = coordinator.wait()
+        }
         let address = try address(of: coordinator, road)
         let submitted = try train(road, "stormy", iterations: 120, ["--coordinator", address, "--quiet"])
         // Workers die at moments that differ from run to run; the bytes must not.
