@@ -6,7 +6,8 @@ enum VoxelReader {
     ///   - bytesBefore: where the voxels begin among them, once inflated.
     /// - Throws: when the file cannot hold what its header claims; nothing has been allocated by then.
     static func checkClaim(
-        _ input: ByteInput, storedFrom: Int, storedByteCount: Int, isCompressed: Bool, bytesBefore: Int, voxelByteCount: Int
+        _ input: ByteInput, storedFrom: Int, storedByteCount: Int, isCompressed: Bool, bytesBefore: Int,
+        voxelByteCount: Int
     ) throws(ImageFileError) {
         let claim = bytesBefore + voxelByteCount
         if !isCompressed {
@@ -38,8 +39,8 @@ enum VoxelReader {
             remedy: "if it is meant, store it uncompressed or with one byte a voxel")
     }
 
-    /// How many of the bytes from there on are compressed data; what may follow them is not counted. Inflates them once, into
-    /// nothing.
+    /// How many of the bytes from there on are compressed data; what may follow them is not counted. Inflates them
+    /// once, into nothing.
     private static func compressedByteCount(
         _ input: ByteInput, from start: Int, inflatedByteCountMax: Int
     ) throws(ImageFileError) -> Int {

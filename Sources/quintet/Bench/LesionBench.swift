@@ -41,7 +41,8 @@ enum LesionBench {
             voxelsPerSecond: Double(field.shape.voxelCount) / summary.secondsPerSample)
         BenchReport(summary: summary, details: details).show(
             options,
-            more: "\(together) samples at a time; \(Text.fixed(details.voxelsPerSecond / 1e6, 1)) million voxels a second; "
+            more: "\(together) samples at a time; \(Text.fixed(details.voxelsPerSecond / 1e6, 1)) "
+                + "million voxels a second; "
                 + "\(details.lesionVoxels) lesion voxels in the first sample")
     }
 
