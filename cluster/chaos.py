@@ -197,7 +197,7 @@ class Audit:
             if found:
                 known.add((work, epoch, next(filter(None, found.groups()))))
         self.acknowledged = 0
-        pattern = re.compile(r"work (\d+) epoch (\d+): (?:checkpoint of iteration (\d+) is safe|done)$")
+        pattern = re.compile(r"work (\d+) epoch (\d+): (?:what was trained up to iteration (\d+) is safe|done)$")
         for path in glob.glob(f"{cluster.folder}/worker-*.log"):
             for line in open(path, errors="replace"):
                 found = pattern.search(line.strip())

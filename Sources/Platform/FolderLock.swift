@@ -2,7 +2,7 @@ import Glibc
 
 /// The one owner of a folder, as long as this value lives; the kernel lets go of it when the process dies.
 public final class FolderLock: Sendable {
-    static let fileName = "lock"
+    public static let fileName = "lock"
     private let descriptor: Int32
 
     public struct Held: Error, Hashable, Sendable, CustomStringConvertible {

@@ -44,7 +44,7 @@ struct LeaseBook {
             known.insert("\(match.1) \(match.2 ?? match.3 ?? match.4!)")
         }
         return lines.filter { line in
-            let pattern = #/(work \d+ epoch \d+): (?:checkpoint of iteration (\d+) is safe|done)$/#
+            let pattern = #/(work \d+ epoch \d+): (?:what was trained up to iteration (\d+) is safe|done)$/#
             return line.firstMatch(of: pattern).map { !known.contains("\($0.1) \($0.2 ?? "done")") } ?? false
         }.map { "acknowledged and lost: \($0)" }
     }

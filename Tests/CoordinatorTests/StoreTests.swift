@@ -179,6 +179,39 @@ import Testing
         #expect(goodCount == 0)
     }
 
+    /// A coordinator runs for months; what `status --history` shows is the end of it.
+    @Test func theAuditIsTrimmedWhileTheCoordinatorRuns() throws {
+        let store = try storeWithALease()
+        for number in 1...40 {
+            _ = try store.commit([.messageRefused(lease(1, 1), "a", "number \(number)")], wallMilliseconds: 6)
+        }
+        try store.trimEvents(keeping: 10)
+        let events = try store.events(of: RunID(1), countMax: 100)
+        #expect(events.count == 10)
+        #expect(events.last?.message.contains("number 40") == true)
+        #expect(try store.rowCount(of: "events") == 10)
+    }
+
+    /// What failed beside another lease, and what was lost, is known after a restart; a checkpoint ends the row.
+    @Test func attemptsAreCountedBesideAnotherLeaseToo() throws {
+        let store = try storeWithALease()
+        func counts() throws -> [Int] {
+            let work = try store.recover()[0].works[0]
+            return [work.failureCount, work.lossCount]
+        }
+        let backups = (2...3).map { StoreChange.backupGranted(lease(1, $0), "b", from: 0, why: "slow") }
+        _ = try store.commit([backups[0], .leaseEnded(lease(1, 2), "b", .failed("no memory"))], wallMilliseconds: 6)
+        _ = try store.commit([backups[1], .leaseEnded(lease(1, 3), "b", .lapsedBeside("gone"))], wallMilliseconds: 7)
+        #expect(try counts() == [1, 1])
+        #expect(try store.recover()[0].works[0].state == .leased)
+        _ = try store.commit([.checkpointAccepted(lease(1, 1), "a", checkpoint(10), [])], wallMilliseconds: 8)
+        #expect(try counts() == [0, 0])
+        _ = try store.commit(
+            [.leaseEnded(lease(1, 1), "a", .failed("damaged")), .checkpointDropped(WorkID(1), iteration: 10)],
+            wallMilliseconds: 9)
+        #expect(try counts() == [0, 0])
+    }
+
     @Test func aFileThatIsNoDatabaseIsRefusedByName() throws {
         try String(repeating: "this is no database, but a text. ", count: 100)
             .write(toFile: path, atomically: true, encoding: .utf8)

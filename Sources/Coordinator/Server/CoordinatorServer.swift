@@ -142,6 +142,7 @@ public final class CoordinatorServer: @unchecked Sendable {
             if now >= cleanAt {
                 cleanAt = now + min(Self.cleaningMilliseconds, unusedMilliseconds)
                 removeUnusedBlobs()
+                do { try core.store.trimEvents() } catch { configuration.log("old events cannot be removed: \(error)") }
             }
             for connection in core.unfinished { loop.setReading(false, on: connection) }
             for line in rejections.lines(at: now) { configuration.log(line) }

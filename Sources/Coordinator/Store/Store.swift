@@ -7,7 +7,7 @@ import Protocol
 package final class Store {
     let database: Database
     /// The audit keeps this many entries.
-    static let eventsMax = 1_000_000
+    package static let eventsMax = 1_000_000
 
     /// Opens or makes the database and brings its schema up to date.
     /// - Throws: `StoreError`.
@@ -16,8 +16,12 @@ package final class Store {
         try Migrations.apply(to: database)
         try Migrations.check(database)
         try database.run("UPDATE workers SET connected = 0 WHERE connected = 1")
-        try database.run(
-            "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(Self.eventsMax)))
+        try trimEvents()
+    }
+
+    /// Forgets the oldest entries of the audit. At the start and every hour: a coordinator runs for months.
+    package func trimEvents(keeping count: Int = eventsMax) throws {
+        try database.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(count)))
     }
 
     package func close() { database.close() }

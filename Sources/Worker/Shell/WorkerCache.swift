@@ -19,11 +19,13 @@ struct WorkerCache: Sendable {
         removeForgotten()
     }
 
-    /// Transfers that nobody has gone on with for a day, and blobs found damaged: no `trim` counts them.
+    /// Transfers that nobody has gone on with for a day, of any process with this cache (`partial-2`, ...), and blobs
+    /// found damaged: no `trim` counts them.
     private func removeForgotten() {
         let dayAgo = WallClock.nowSeconds() - 86_400
-        for file in Self.files(under: blobs.path + "/partial") + Self.files(under: blobs.path + "/damaged")
-        where file.modifiedSeconds < dayAgo {
+        let folders = ((try? FileSystem.list(blobs.path)) ?? []).filter { $0.hasPrefix("partial") } + ["damaged"]
+        for file in folders.flatMap({ Self.files(under: "\(blobs.path)/\($0)") })
+        where file.modifiedSeconds < dayAgo && !file.path.hasSuffix("/\(FolderLock.fileName)") {
             try? FileSystem.remove(file.path)
         }
     }
@@ -54,6 +56,10 @@ struct WorkerCache: Sendable {
         do {
             return .blobHeld(digest, byteCount: try body())
         } catch BlobError.damaged {
+            return .blobDamaged(digest)
+        } catch BlobError.wrongSize {
+            // Cut, or another blob's: no waiting makes it whole.
+            discard(digest)
             return .blobDamaged(digest)
         } catch let error as FileError where error.isDiskFull {
             return .storageFull(digest, "\(error)")

@@ -42,6 +42,8 @@ struct InputFetch: Sendable {
     private var inFlight: [PieceRequest] = []
     private var quietSince: UInt64 = 0
     private(set) var pausedUntil: UInt64?
+    /// Since when the cache has taken nothing.
+    private(set) var storageFailedSince: UInt64?
 
     private let pieceBytes: UInt64
 
@@ -137,6 +139,7 @@ struct InputFetch: Sendable {
         precondition(byteCount <= need.byteCount, "the cache holds at most the whole blob")
         isOpening = false
         obstacle = nil
+        if byteCount > heldBytes ?? 0 { storageFailedSince = nil }
         if byteCount == need.byteCount {
             needs.removeFirst()
             fetchedBytes += need.byteCount
@@ -162,11 +165,13 @@ struct InputFetch: Sendable {
         return .goesOn
     }
 
-    mutating func storageFull(_ digest: ContentDigest, because reason: String, atMilliseconds now: UInt64) {
+    /// A full disk, or one with errors: neither is the work's fault, and either may pass.
+    mutating func storageFailed(_ digest: ContentDigest, because reason: String, atMilliseconds now: UInt64) {
         guard let need = needs.first, need.digest == digest else { return }
         isOpening = false
         heldBytes = nil
         askAgain(from: 0)
+        storageFailedSince = storageFailedSince ?? now
         pause(because: "the cache cannot take \(need.name): \(reason)", at: now)
     }
 

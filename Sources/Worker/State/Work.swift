@@ -39,6 +39,8 @@ struct Work: Sendable {
     private var progress: LeaseProgress
     private var checkpointAt: UInt64?
     private var isCheckpointAsked = false
+    /// How often inputs that had arrived whole were found damaged in the cache.
+    private var refetchCount = 0
     /// When computing last showed progress.
     private var progressAt: UInt64 = 0
 
@@ -82,12 +84,17 @@ struct Work: Sendable {
     }
 
     /// Some inputs were found damaged in the cache.
-    mutating func fetchAgain() {
+    /// - Returns: false where it has happened too often: then this disk gives back something else than was written, and
+    ///   fetching would go on for ever while heartbeats keep the lease.
+    mutating func fetchAgain() -> Bool {
+        refetchCount += 1
+        guard refetchCount < WorkerLimits.damageMax else { return false }
         phase = .fetching
         fetch = InputFetch(assignment, pieceBytes: pieceBytes)
         delivery = nil
         checkpointAt = nil
         isCheckpointAsked = false
+        return true
     }
 
     mutating func progressed(_ report: LeaseProgress, _ newMetrics: [TrainingMetric], atMilliseconds now: UInt64) {
@@ -114,9 +121,13 @@ struct Work: Sendable {
         return checkpointAt
     }
 
-    /// When computing is taken to hang; nil while nothing is computed.
+    /// When computing is taken to hang, or a cache that takes nothing to be broken; nil while neither may be.
     func stuckMilliseconds(_ settings: WorkerSettings) -> UInt64? {
-        phase == .computing || phase == .stopping ? progressAt + settings.progressMilliseconds : nil
+        switch phase {
+        case .fetching: return fetch.storageFailedSince.map { $0 + settings.progressMilliseconds }
+        case .computing, .stopping: return progressAt + settings.progressMilliseconds
+        case .delivering, .handingOver, .givingBack: return nil
+        }
     }
 
     mutating func askedForCheckpoint() { isCheckpointAsked = true }

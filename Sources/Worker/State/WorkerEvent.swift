@@ -67,7 +67,7 @@ package enum WorkerEvent: Hashable, Sendable {
     case blobDamaged(ContentDigest)
     /// Answers the same: the disk is full; nothing was written.
     case storageFull(ContentDigest, String)
-    /// Answers the same: it cannot be written or read, and waiting will not help.
+    /// Answers the same: it cannot be written or read; nothing is known to be there.
     case storageFailed(ContentDigest, String)
 
     // The compute thread.

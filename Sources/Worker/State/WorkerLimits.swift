@@ -16,9 +16,10 @@ package enum WorkerLimits {
     package static let settledMilliseconds: UInt64 = 5_000
     /// A request that got no answer for this long is asked again.
     package static let answerMilliseconds: UInt64 = 30_000
-    /// Pause after a full disk, here or at the coordinator, and after its internal errors.
+    /// Pause after a full disk or an error of the disk, here or at the coordinator.
     package static let pauseMilliseconds: UInt64 = 5_000
-    /// How often a blob may arrive damaged, or be forgotten by the coordinator, before the work is given back.
+    /// How often a blob may arrive damaged, be found damaged in the cache, or be forgotten by the coordinator, before
+    /// the work is given back.
     package static let damageMax = 3
 
     /// The first rest after work that failed here; doubles with every failure in a row, up to the last.

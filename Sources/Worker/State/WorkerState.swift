@@ -22,6 +22,7 @@ import Protocol
 /// - Computing that shows no progress for `settings.progressMilliseconds` hangs: the work is given back as failed, so
 ///   that another worker gets it. Heartbeats alone, which come from another thread, would keep the lease for ever. The
 ///   thread is told to stop; until it does, this worker asks for nothing.
+/// - A cache that is full or has errors is waited for, and people are told; for as long as that.
 /// - Leaving (`drainRequested`): fetching and finished-with work is given back or delivered; computing stops after the
 ///   current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
 ///   whatever happened, the worker is gone.
@@ -111,10 +112,8 @@ package struct WorkerState: Sendable {
             guard work?.phase == .fetching, let verdict = work?.fetch.damaged(digest) else { return }
             actions.append(.log("blob \(digest) arrived damaged; fetching it again"))
             apply(verdict)
-        case .storageFull(let digest, let reason):
-            if work?.phase == .fetching { work?.fetch.storageFull(digest, because: reason, atMilliseconds: now) }
-        case .storageFailed(let digest, let reason):
-            if work?.phase == .fetching, work?.fetch.needs.first?.digest == digest { giveBack(.failed, reason) }
+        case .storageFull(let digest, let reason), .storageFailed(let digest, let reason):
+            if work?.phase == .fetching { work?.fetch.storageFailed(digest, because: reason, atMilliseconds: now) }
         case .progressed(let progress, let metrics):
             if work?.lease == progress.lease { work?.progressed(progress, metrics, atMilliseconds: now) }
         case .checkpointTaken(let lease, let taken):

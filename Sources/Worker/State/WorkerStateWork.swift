@@ -47,8 +47,13 @@ extension WorkerState {
             }
         }
         if let work, let stuckAt = work.stuckMilliseconds(settings), now >= stuckAt {
-            giveBack(.failed, "no progress for \(settings.progressMilliseconds / 1_000) s: the computation hangs")
-            actions.append(.cancelCompute(work.lease))
+            let seconds = settings.progressMilliseconds / 1_000
+            if work.phase == .fetching {
+                giveBack(.failed, "\(work.fetch.obstacle ?? "the cache takes nothing"), for \(seconds) s")
+            } else {
+                giveBack(.failed, "no progress for \(seconds) s: the computation hangs")
+                actions.append(.cancelCompute(work.lease))
+            }
         }
         if let work, work.isCheckpointDue(isServing: isServing, atMilliseconds: now) {
             self.work?.askedForCheckpoint()
@@ -76,7 +81,10 @@ extension WorkerState {
         case .inputsDamaged(let digests):
             actions.append(.log("\(digests.count) blobs in the cache are damaged; fetching them again"))
             actions += digests.map { .discardBlob($0) }
-            self.work?.fetchAgain()
+            if self.work?.fetchAgain() == false {
+                giveBack(.failed, "inputs that arrived whole were damaged in this worker's cache "
+                    + "\(WorkerLimits.damageMax) times: check this machine's disk and memory")
+            }
         case .inputRefused(let message):
             giveBack(.inputRefused, message)
         case .failed(let message):
@@ -119,7 +127,8 @@ extension WorkerState {
         case (.stale, _): abandon(lease, "the coordinator has given it to another worker")
         case (.settled, .checkpoint(let checkpoint)):
             guard work?.settleCheckpoint(checkpoint) == true else { return }
-            actions.append(.log("\(lease): checkpoint of iteration \(checkpoint.iteration) is safe"))
+            // Of two workers on one replica the one behind is told so, too: a later checkpoint is kept, not this one.
+            actions.append(.log("\(lease): what was trained up to iteration \(checkpoint.iteration) is safe"))
             if work?.phase == .handingOver { giveBack(.drained, "the worker leaves") }
         case (.settled, .result):
             actions.append(.log("\(lease): done"))
