@@ -13,6 +13,8 @@ final class CoordinatorCore {
     private(set) var unfinished: Set<ConnectionID> = []
     private var workerConnections: [WorkerName: ConnectionID] = [:]
     private var turn = Turn()
+    /// Blobs that nothing refers to any more and that somebody may still be fetching.
+    private var retained: Set<ContentDigest> = []
 
     /// The audit's entries in one status.
     private static let eventsMax = 2_000
@@ -185,15 +187,20 @@ final class CoordinatorCore {
         case .idle: apply(.idle(name), connection, requestID, at: now)
         case .heartbeat(let progress): apply(.heartbeat(name, progress), connection, requestID, at: now)
         case .checkpointSaved(let lease, let checkpoint, let metrics):
-            guard hasBlobs([checkpoint.blob], requestID, connection) else { return }
+            guard isStale(lease, of: name) || hasBlobs([checkpoint.blob], requestID, connection) else { return }
             apply(.checkpointSaved(name, lease, checkpoint, metrics), connection, requestID, at: now)
         case .finished(let result):
-            guard hasBlobs(result.outputs, requestID, connection) else { return }
+            guard isStale(result.lease, of: name) || hasBlobs(result.outputs, requestID, connection) else { return }
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
             apply(.surrendered(name, lease, reason, text), connection, requestID, at: now)
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
+    }
+
+    /// Whoever has lost a lease hears that, whatever has become of what it uploaded.
+    private func isStale(_ lease: Lease, of name: WorkerName) -> Bool {
+        if case .stale = scheduler.standing(of: lease, of: name) { true } else { false }
     }
 
     private func receive(
@@ -330,6 +337,8 @@ final class CoordinatorCore {
                     blobs.byteCount(of: resume.blob.digest.bytes) != resume.blob.byteCount
                 {
                     let lease = assignment.lease
+                    // Cut: kept by its name for whoever wants to know why.
+                    do { try blobs.setAside(resume.blob.digest.bytes) } catch { configuration.log("\(error)") }
                     apply(.inputDamaged(lease.work, resume.blob.digest, unsent: lease), at: now)
                     continue
                 }
@@ -337,6 +346,7 @@ final class CoordinatorCore {
                 if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
+            case .discard(let digest): turn.discarded.append(digest)
             case .verify(let work, let suspects): turn.outgoing.append(.verify(work, suspects))
             }
         }
@@ -347,7 +357,10 @@ final class CoordinatorCore {
     func endTurn(at now: UInt64) throws -> [Outgoing] {
         let ended = turn
         turn = Turn()
-        guard !ended.changes.isEmpty else { return ended.outgoing }
+        guard !ended.changes.isEmpty else {
+            removeBlobs(ended.discarded)
+            return ended.outgoing
+        }
         do {
             let folder = configuration.stateDirectory
             if case .fail(let code) = Failpoint.hit("store.beforeCommit", detail: folder) {
@@ -356,11 +369,23 @@ final class CoordinatorCore {
             let wall = Int64(WallClock.nowSeconds() * 1000)
             let released = try store.commit(ended.changes, wallMilliseconds: wall)
             _ = Failpoint.hit("store.afterCommit", detail: folder)
-            for digest in released { try? blobs.remove(digest.bytes) }
+            removeBlobs(released + ended.discarded)
             for change in ended.changes { if change.isWorthALine { configuration.log("\(change)") } }
             return ended.outgoing
         } catch {
             return try startAgain(after: error, ended, at: now)
+        }
+    }
+
+    /// Those that nothing refers to, once nobody is about to begin with them.
+    private func removeBlobs(_ candidates: [ContentDigest]) {
+        retained.formUnion(candidates)
+        guard !retained.isEmpty else { return }
+        let fetched = scheduler.digestsBeingFetched
+        for digest in retained where !fetched.contains(digest) {
+            retained.remove(digest)
+            // The same bytes may have come again, and count now.
+            if (try? store.knows(digest)) == false { try? blobs.remove(digest.bytes) }
         }
     }
 
