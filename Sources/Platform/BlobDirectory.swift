@@ -99,14 +99,17 @@ public final class BlobDirectory: Sendable {
     public func verify(_ digest: [UInt8]) throws {
         guard let file = path(of: digest) else { throw BlobError.missing(digest: Hexadecimal.text(digest)) }
         guard try SHA256.digest(ofFile: file) != digest else { return }
-        let name = Hexadecimal.text(digest)
-        if file == completePath(digest) {
-            try FileSystem.rename(file, to: "\(path)/damaged/\(name)")
-            try FileSystem.syncFolder(FileSystem.folder(of: file))
-        } else {
-            state.withLock { $0.externals[digest] = nil }
-        }
-        throw BlobError.damaged(digest: name, path: file)
+        try setAside(digest)
+        throw BlobError.damaged(digest: Hexadecimal.text(digest), path: file)
+    }
+
+    /// For a blob that is known to be damaged: moves it to `damaged/`, forgets an external one.
+    /// - Throws: `FileError`.
+    public func setAside(_ digest: [UInt8]) throws {
+        let file = completePath(digest)
+        guard FileSystem.exists(file) else { return state.withLock { $0.externals[digest] = nil } }
+        try FileSystem.rename(file, to: "\(path)/damaged/\(Hexadecimal.text(digest))")
+        try FileSystem.syncFolder(FileSystem.folder(of: file))
     }
 
     // MARK: - Uploads

@@ -1,9 +1,26 @@
 import Coordinator
 import Foundation
+import Protocol
 import Testing
 
 @Suite struct TranscriptTests {
     @Test func thereAreTranscripts() { #expect(TranscriptFiles.names.count >= 10) }
+
+    /// A backup begins with checkpoint 2 while its worker's fetch is slow; four later ones push that one out.
+    @Test func aCheckpointThatIsBeingFetchedStays() throws {
+        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        let lines = [
+            "0 submit k train replicas=2", "0 connect a", "0 idle a", "0 connect b", "0 idle b", "0 connect c",
+            "0 idle c", "1000 heartbeat a 1.1@0", "1000 heartbeat b 2.1@0", "20000 checkpoint a 1.1@2",
+            "41000 heartbeat a 1.1@4", "41000 heartbeat b 2.1@40", "41000 tick", "42000 heartbeat c 1.2@2",
+        ] + (5...8).map { "4\($0)000 checkpoint a 1.1@\($0)" }
+        for line in lines { _ = try player.play(line) }
+        let digest = blob("checkpoint", "1.1@2").digest
+        #expect(player.scheduler.works[WorkID(1)]?.checkpoints.contains { $0.blob.digest == digest } == false)
+        #expect(player.scheduler.digestsBeingFetched == [digest])
+        _ = try player.play("50000 heartbeat c 1.2@3")
+        #expect(player.scheduler.digestsBeingFetched == [])
+    }
 
     /// Plays a transcript and writes it down again: events as they are, actions as the scheduler decided. Must give the
     /// file back. Each change is written to a real store, too, from which a restart recovers.

@@ -48,6 +48,9 @@ struct CoordinatorMachine {
     var suspendedUntil: Int64 = 0
     var changes: [StoreChange] = []
     var outgoing: [Outgoing] = []
+    var discarded: [ContentDigest] = []
+    /// Blobs that nothing refers to any more and that somebody may still be fetching.
+    var retained: Set<ContentDigest> = []
     /// SQLite, where the story has it go along.
     var database: Store?
 
@@ -111,6 +114,8 @@ extension Simulation {
         coordinator.inbox = []
         coordinator.changes = []
         coordinator.outgoing = []
+        coordinator.discarded = []
+        coordinator.retained = []
         coordinator.turnAt = .max
         coordinator.blobs.processEnded()
         if isPowerCut {
@@ -181,7 +186,10 @@ extension Simulation {
         coordinator.changes = []
         coordinator.outgoing = []
         if bug == .acknowledgesBeforeCommit { carryOut(outgoing) }
-        if !changes.isEmpty {
+        defer { coordinator.discarded = [] }
+        if changes.isEmpty {
+            removeBlobs(coordinator.discarded)
+        } else {
             if fault(.coordinatorKilledBeforeCommit) {
                 return endCoordinator(isPowerCut: random.happens(perMille: 500))
             }
@@ -208,12 +216,22 @@ extension Simulation {
                 let alsoReleased = try database.commit(changes, wallMilliseconds: now)
                 promises.compare(released, alsoReleased, at: now)
             }
-            for digest in released { coordinator.blobs.remove(digest) }
+            removeBlobs(released + coordinator.discarded)
             if bug == nil { promises.compare(coordinator.scheduler, with: coordinator.store) }
             return true
         } catch {
             promises.violate("the store refuses \(changes.map(\.description)): \(error)")
             return false
+        }
+    }
+
+    private func removeBlobs(_ candidates: [ContentDigest]) {
+        coordinator.retained.formUnion(candidates)
+        guard !coordinator.retained.isEmpty else { return }
+        let fetched = coordinator.scheduler.digestsBeingFetched
+        for digest in coordinator.retained where !fetched.contains(digest) {
+            coordinator.retained.remove(digest)
+            if !coordinator.store.refers(to: digest) { coordinator.blobs.remove(digest) }
         }
     }
 
@@ -449,6 +467,7 @@ extension Simulation {
                 if let wire { coordinator.outgoing.append(.send(message, requestID, wire: wire, promise)) }
             case .send(let message, let name): tell(name, message)
             case .vote(let work, let votes): coordinator.outgoing.append(.vote(work, votes))
+            case .discard(let digest): coordinator.discarded.append(digest)
             case .verify(let work, let suspects): coordinator.outgoing.append(.verify(work, suspects))
             }
         }

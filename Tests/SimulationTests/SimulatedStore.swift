@@ -2,7 +2,7 @@ import Coordinator
 import Protocol
 
 /// The store as a value: what Coordinator.Store writes into SQLite, by the same rules, epochs checked in the same
-/// places. `SimulatedStoreTests` compares the two change by change.
+/// places. `Promises.checkRecovered` compares the two after every restart of a story that has both.
 struct SimulatedStore {
     struct Refused: Error { var message: String }
 
@@ -226,7 +226,7 @@ struct SimulatedStore {
         self[work].sequence = (works[works(of: run)].compactMap(\.sequence).max() ?? 0) + 1
     }
 
-    private func refers(to digest: ContentDigest) -> Bool {
+    func refers(to digest: ContentDigest) -> Bool {
         for run in runs {
             if run.request.inputs.contains(where: { $0.digest == digest }) { return true }
             if run.request.volumes.contains(where: { $0.inputs.contains { $0.digest == digest } }) { return true }

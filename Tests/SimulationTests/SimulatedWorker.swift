@@ -137,7 +137,8 @@ extension Simulation {
                 try boxes[box].cache.offer(digest, byteCount: byteCount)
             })
         case .storePiece(let digest, let offset, let bytes):
-            if fault(.cacheFull) { return events.append(.storageFull(digest, "the disk is full")) }
+            let isFull = story.fullBox == box && now < Story.fullMilliseconds
+            if isFull || fault(.cacheFull) { return events.append(.storageFull(digest, "the disk is full")) }
             if fault(.cacheFails) { return events.append(.storageFailed(digest, "an I/O error")) }
             events.append(held(digest) { () throws(SimulatedBlobs.Problem) in
                 try boxes[box].cache.append(digest, offset: offset, bytes: bytes)

@@ -38,8 +38,11 @@ import Testing
         for step in LegalSteps.ofWorks { #expect(coverage.workSteps[step] != nil, "never: \(step)") }
         for step in LegalSteps.ofWorkers { #expect(coverage.workerSteps[step] != nil, "never: \(step)") }
         for event in LegalSteps.eventsOfWorks { #expect(coverage.workEvents[event] != nil, "never: \(event)") }
-        let illegal = Set(coverage.workSteps.keys).intersection(LegalSteps.impossibleOfWorks)
-        #expect(illegal.isEmpty)
+        let strangeOfWorks = Set(coverage.workSteps.keys).subtracting(LegalSteps.ofWorks + LegalSteps.rareOfWorks)
+        #expect(strangeOfWorks.isEmpty)
+        let strangeOfWorkers = Set(coverage.workerSteps.keys)
+            .subtracting(LegalSteps.ofWorkers + LegalSteps.rareOfWorkers)
+        #expect(strangeOfWorkers.isEmpty)
     }
 
     @Test func theSameSeedTellsTheSameStory() throws {
@@ -105,10 +108,12 @@ enum LegalSteps {
         "refused -> leased", "refused -> waiting", "done -> leased",
     ]
 
-    /// From a result there is a way back only for votes, which are then made again.
-    static let impossibleOfWorks: Set<String> = [
-        "done -> waiting", "done -> voting", "done -> cancelled", "refused -> done", "cancelled -> done",
-        "waiting -> done", "voting -> done",
+    /// Legal, too, and not in every few hundred stories. From a result there is a way back only for votes that are made
+    /// again, or cannot be; a lapsed lease's result may find nobody else at it; what failed too often is refused once
+    /// its inputs have been looked at.
+    static let rareOfWorks = [
+        "done -> ready", "done -> refused", "ready -> done", "ready -> refused", "voting -> cancelled",
+        "voting -> refused", "waiting -> leased", "cancelled -> voting", "refused -> ready", "refused -> voting",
     ]
 
     static let eventsOfWorks = [
@@ -126,6 +131,11 @@ enum LegalSteps {
         "fetching -> givingBack", "fetching -> none", "computing -> fetching", "computing -> delivering",
         "computing -> stopping", "computing -> givingBack", "computing -> none", "stopping -> handingOver",
         "stopping -> givingBack", "stopping -> none", "handingOver -> givingBack", "handingOver -> none",
-        "delivering -> none", "givingBack -> none",
+        "delivering -> none", "givingBack -> none", "away -> closed", "closed -> dialling",
+    ]
+
+    /// A coordinator may turn down the result, or a worker be told to leave, in a moment that is short.
+    static let rareOfWorkers = [
+        "dialling -> closed", "greeting -> closed", "delivering -> givingBack", "computing -> handingOver",
     ]
 }

@@ -51,6 +51,9 @@ struct Story {
     let slowBox: Int?
     let slowFactor: Int64
     var hasBackups = true
+    /// A worker whose cache has no room for the first `fullMilliseconds`.
+    var fullBox: Int?
+    static let fullMilliseconds: Int64 = 300_000
 
     static let leaseMilliseconds: Int64 = 30_000
     static let heartbeatMilliseconds: Int64 = 5_000

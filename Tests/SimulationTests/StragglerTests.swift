@@ -5,10 +5,11 @@ import Testing
 /// same on every machine.
 @Suite struct StragglerTests {
     private func makespan(
-        _ request: RunRequest, seed: UInt64, slowBox: Int?, hasBackups: Bool = true
+        _ request: RunRequest, seed: UInt64, slowBox: Int?, fullBox: Int? = nil, hasBackups: Bool = true
     ) throws -> (milliseconds: Double, backupCount: Int) {
         var story = Story(request: request, workerCount: 8, slowBox: slowBox)
         story.hasBackups = hasBackups
+        story.fullBox = fullBox
         let simulation = try Simulation(story, seed: seed)
         simulation.tell()
         // Among them: no work is done twice, no bytes are other bytes, at most two leases, and two only with a backup.
@@ -32,6 +33,23 @@ import Testing
             + "backups \(ratiosWithout.min()!) to \(ratiosWithout.max()!)")
         #expect(ratios.max()! <= ratioMax)
         #expect(ratiosWithout.max()! > 1.3)
+    }
+
+    /// It has a replica, is alive and never makes a step: it has no pace to compare.
+    @Test func aWorkerThatNeverBeginsHoldsUpNoTraining() throws {
+        let request = Story.train(seed: 3, replicaCount: 5, iterationCount: 500, checkpointSeconds: 20)
+        var ratios: [Double] = [], ratiosWithout: [Double] = []
+        for seed in UInt64(0)..<8 {
+            let box = Int(seed)
+            let usual = try makespan(request, seed: seed, slowBox: nil).milliseconds
+            ratios.append(try makespan(request, seed: seed, slowBox: nil, fullBox: box).milliseconds / usual)
+            ratiosWithout.append(
+                try makespan(request, seed: seed, slowBox: nil, fullBox: box, hasBackups: false).milliseconds / usual)
+        }
+        print("with a worker that never begins train takes \(ratios.max()!) times as long, without backups "
+            + "\(ratiosWithout.max()!)")
+        #expect(ratios.max()! <= 1.2)
+        #expect(ratiosWithout.max()! > 1.4)
     }
 
     @Test func aSlowWorkerHoldsUpNoArchive() throws {

@@ -194,7 +194,7 @@ final class ComputeBench: @unchecked Sendable {
     @Test(arguments: [("refuse", "inputRefused: case-7 has no lungs: give a mask"),
         ("fail", "failed: predict of fake: broken"),
         ("confused", "failed: the recipe fake stopped without being asked to"),
-        ("outputs=33", "failed: 33 outputs; at most 32 are possible")])
+        ("outputs=132", "failed: 132 outputs; at most 131 are possible")])
     func anErrorSaysWhoseFaultItIs(_ parameters: String, _ expected: String) throws {
         let bench = ComputeBench()
         try bench.start(.predict, parameters)

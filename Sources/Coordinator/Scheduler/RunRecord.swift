@@ -74,6 +74,8 @@ package struct RunRecord: Sendable {
     package var concludedCount = 0
     /// Milliseconds that the latest works took, by stage; of training each iteration.
     package var paces: [WorkStage: [Double]] = [:]
+    /// Milliseconds from the latest leases on replicas to their first steps.
+    package var starts: [Double] = []
 
     package init(id: RunID, request: RunRequest, firstWork: WorkID) {
         self.id = id

@@ -87,10 +87,18 @@ extension Scheduler {
 
     mutating func sendAssignment(_ lease: Lease, to name: WorkerName) {
         let work = works[lease.work]!
+        changeLeases(of: lease.work) {
+            if $0.epoch == lease.epoch { $0.fetching = work.checkpoint.map { [$0.blob.digest] } ?? [] }
+        }
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,
             checkpointSeconds: runs[work.run]!.request.checkpointSeconds)
         actions.append(.send(.assignment(assignment), to: name))
+    }
+
+    /// Checkpoints whose files must not go yet, whatever has replaced them: somebody is about to begin with them.
+    package var digestsBeingFetched: Set<ContentDigest> {
+        Set(leased.flatMap { works[$0]!.liveLeases.flatMap(\.fetching) })
     }
 
     /// The description that determines a work's result; its inputs are all there.

@@ -18,6 +18,8 @@ extension Scheduler {
 
     /// Samples of how long works take, kept for each stage of a run.
     private static let pacesMax = 31
+    /// So many times as long as usual may the first step take: fetching and preparing take longer on some machines.
+    private static let startFactor = 4.0
 
     /// Whether it has had all its attempts: what still runs may end it, nobody else begins it.
     private func isSpent(_ work: WorkRecord) -> Bool {
@@ -30,19 +32,59 @@ extension Scheduler {
         for id in leased {
             let work = works[id]!
             guard work.backup == nil, !isSpent(work), let lease = work.lease, lease.worker != name,
-                !isWithheld(id, from: name, at: nowMilliseconds),
-                let pace = pace(of: lease, on: work, at: nowMilliseconds),
-                let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
+                !isWithheld(id, from: name, at: nowMilliseconds)
             else { continue }
-            let steps = work.stage == .train ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
-            let afresh = steps * usual * workers[name]!.slowness
-            let gain = pace.leftMilliseconds * configuration.backupShare - afresh
-            guard gain > 0, gain > best?.gain ?? 0 else { continue }
-            let percent = Int(100 * usual / pace.stepMilliseconds)
-            let why = "epoch \(lease.epoch) of \(lease.worker) goes at \(percent) % of the usual pace"
-            best = (id, why, gain)
+            let isYetToBegin = work.stage == .train && !lease.hasBegun
+            let reason = isYetToBegin
+                ? reasonOfNoBeginning(lease, on: work, name, at: nowMilliseconds)
+                : reasonOfPace(lease, on: work, name, at: nowMilliseconds)
+            guard let (why, gain) = reason, gain > 0, gain > best?.gain ?? 0 else { continue }
+            best = (id, "epoch \(lease.epoch) of \(lease.worker) \(why)", gain)
         }
         return best.map { ($0.work, $0.why) }
+    }
+
+    private func reasonOfPace(
+        _ lease: LeaseRecord, on work: WorkRecord, _ name: WorkerName, at nowMilliseconds: Int64
+    ) -> (why: String, gain: Double)? {
+        guard let pace = pace(of: lease, on: work, at: nowMilliseconds),
+            let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
+        else { return nil }
+        let gain = pace.leftMilliseconds * configuration.backupShare - afresh(work, usual, name)
+        return ("goes at \(Int(100 * usual / pace.stepMilliseconds)) % of the usual pace", gain)
+    }
+
+    /// How long the idle worker would need, from the last checkpoint.
+    private func afresh(_ work: WorkRecord, _ stepMilliseconds: Double, _ name: WorkerName) -> Double {
+        let steps = work.stage == .train ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
+        return steps * stepMilliseconds * workers[name]!.slowness
+    }
+
+    /// A training without a first step has no pace: its worker may be waiting for room in its cache, or a dead disk.
+    /// It is compared with how long others needed to begin. Where nobody has begun since the coordinator started, it is
+    /// taken as a volume that says nothing of itself: half may be done.
+    private func reasonOfNoBeginning(
+        _ lease: LeaseRecord, on work: WorkRecord, _ name: WorkerName, at nowMilliseconds: Int64
+    ) -> (why: String, gain: Double)? {
+        let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
+        guard elapsed >= Double(configuration.leaseMilliseconds) else { return nil }
+        let why = "has made no step in \(Int(elapsed / 1000)) s"
+        if let usual = Self.median(runs[work.run]!.starts) {
+            guard elapsed > Self.startFactor * usual else { return nil }
+            return ("\(why), \(Int(usual / 1000)) s are usual", elapsed * configuration.backupShare)
+        }
+        guard let usual = usualStepMilliseconds(of: work, at: nowMilliseconds) else { return nil }
+        return (why, elapsed * configuration.backupShare - afresh(work, usual, name))
+    }
+
+    mutating func noteStart(of id: WorkID, milliseconds: Double) {
+        guard works[id]!.stage == .train else { return }
+        let starts = runs[works[id]!.run]!.starts + [milliseconds]
+        runs[works[id]!.run]!.starts = Array(starts.suffix(Self.pacesMax))
+    }
+
+    private static func median(_ values: [Double]) -> Double? {
+        values.isEmpty ? nil : values.sorted()[(values.count - 1) / 2]
     }
 
     private func stepsLeft(from iteration: UInt32, of work: WorkRecord) -> UInt32 {
@@ -83,7 +125,7 @@ extension Scheduler {
                 }
             }
         }
-        return paces.isEmpty ? nil : paces.sorted()[(paces.count - 1) / 2]
+        return Self.median(paces)
     }
 
     /// A lease that ends well tells how long such work takes, and how fast its worker is.

@@ -9,6 +9,7 @@ extension SchedulerAction: CustomStringConvertible {
         case .answer(let message): return "answer \(message.brief)"
         case .send(let message, let worker): return "send \(worker): \(message.brief)"
         case .vote(let work, let votes): return "vote \(work): \(votes.map(\.name).joined(separator: " "))"
+        case .discard(let digest): return "discard \(digest)"
         case .verify(let work, let blobs): return "verify \(work): \(blobs.map(\.name).joined(separator: " "))"
         }
     }

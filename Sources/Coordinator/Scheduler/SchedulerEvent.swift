@@ -50,6 +50,8 @@ package enum SchedulerAction: Hashable, Sendable {
     case send(Message, to: WorkerName)
     /// Count these votes, one blob per voter in replica order, and report `voted` or `voteFailed`.
     case vote(WorkID, [BlobReference])
+    /// An upload that nothing came of. Its file may go after the commit, unless the store knows it for another reason.
+    case discard(ContentDigest)
     /// Read these blobs, report `inputDamaged` for each one that is not what it was, and then `verified`.
     case verify(WorkID, [BlobReference])
 }

@@ -69,11 +69,27 @@ extension Scheduler {
         for one in progress {
             renewOrRevoke(one.lease, of: name, at: nowMilliseconds)
             guard works[one.lease.work]?.state == .leased else { continue }
-            changeLeases(of: one.lease.work) {
-                if $0.epoch == one.lease.epoch, $0.worker == name { $0.note(one, at: nowMilliseconds) }
-            }
+            note(one, ofCheckpoint: false, by: name, at: nowMilliseconds)
         }
         actions.append(.answer(.heartbeatAnswer))
+    }
+
+    /// How far a lease is, as its worker says; its first step tells how long others may need to theirs.
+    private mutating func note(
+        _ progress: LeaseProgress, ofCheckpoint isOfCheckpoint: Bool, by name: WorkerName, at nowMilliseconds: Int64
+    ) {
+        var startMilliseconds: Int64?
+        changeLeases(of: progress.lease.work) {
+            guard $0.epoch == progress.lease.epoch, $0.worker == name else { return }
+            let hadBegun = $0.hasBegun
+            if isOfCheckpoint {
+                $0.note(reached: progress, at: nowMilliseconds)
+            } else {
+                $0.note(progress, at: nowMilliseconds)
+            }
+            if !hadBegun, $0.hasBegun, !$0.isRecovered { startMilliseconds = nowMilliseconds - $0.grantedMilliseconds }
+        }
+        if let startMilliseconds { noteStart(of: progress.lease.work, milliseconds: Double(startMilliseconds)) }
     }
 
     /// Both of a work that is leased, where there are two.
@@ -140,8 +156,10 @@ extension Scheduler {
         at nowMilliseconds: Int64
     ) {
         switch standing(of: lease, of: name) {
-        case .accepted: return actions.append(.answer(.accepted))
-        case .stale(let why): return refuseStale(lease, name, why)
+        case .accepted:
+            actions.append(.discard(checkpoint.blob.digest))
+            return actions.append(.answer(.accepted))
+        case .stale(let why): return refuseStale(lease, name, why, uploaded: [checkpoint.blob])
         case .running, .lapsed: break
         }
         let work = works[lease.work]!
@@ -155,9 +173,7 @@ extension Scheduler {
         let reached = LeaseProgress(
             lease: lease, fraction: Double(checkpoint.iteration) / Double(max(iterationCount, 1)),
             iteration: checkpoint.iteration, note: "")
-        changeLeases(of: lease.work) {
-            if $0.epoch == lease.epoch { $0.note(reached: reached, at: nowMilliseconds) }
-        }
+        note(reached, ofCheckpoint: true, by: name, at: nowMilliseconds)
         if checkpoint.iteration > work.checkpoint?.iteration ?? 0 {
             works[lease.work]!.checkpoints.append(checkpoint)
             if works[lease.work]!.checkpoints.count > WorkRecord.checkpointsMax {
@@ -168,8 +184,10 @@ extension Scheduler {
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
             endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
-        } else if !metrics.isEmpty {
-            actions.append(.persist(.metricsAccepted(lease, name, metrics)))
+        } else {
+            // The other of two is further; what it has saved is kept. This one's figures count.
+            if !metrics.isEmpty { actions.append(.persist(.metricsAccepted(lease, name, metrics))) }
+            actions.append(.discard(checkpoint.blob.digest))
         }
         actions.append(.answer(.accepted))
     }
@@ -190,7 +208,7 @@ extension Scheduler {
         let lease = result.lease
         switch standing(of: lease, of: name) {
         case .accepted: return actions.append(.answer(.accepted))
-        case .stale(let why): return refuseStale(lease, name, why)
+        case .stale(let why): return refuseStale(lease, name, why, uploaded: result.outputs)
         case .running, .lapsed: break
         }
         if let problem = problem(of: result) {
@@ -246,8 +264,11 @@ extension Scheduler {
         endRunIfComplete(work.run)
     }
 
-    private mutating func refuseStale(_ lease: Lease, _ name: WorkerName, _ why: String) {
+    private mutating func refuseStale(
+        _ lease: Lease, _ name: WorkerName, _ why: String, uploaded: [BlobReference]
+    ) {
         actions.append(.persist(.messageRefused(lease, name, why)))
+        for blob in uploaded { actions.append(.discard(blob.digest)) }
         answerRefusal(.staleLease, "\(why); stop working on it")
     }
 

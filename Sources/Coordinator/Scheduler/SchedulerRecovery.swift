@@ -20,11 +20,15 @@ package struct RecoveredRun: Sendable {
 
 extension LeaseRecord {
     /// As after a restart: nothing is known of its past.
-    fileprivate func renewed(at nowMilliseconds: Int64, until expiresMilliseconds: Int64) -> LeaseRecord {
+    fileprivate func renewed(
+        at nowMilliseconds: Int64, until expiresMilliseconds: Int64, fetching: [ContentDigest]
+    ) -> LeaseRecord {
         var lease = LeaseRecord(
             worker: worker, epoch: epoch, grantedMilliseconds: nowMilliseconds,
             expiresMilliseconds: expiresMilliseconds)
         lease.hasLapsed = hasLapsed
+        lease.isRecovered = true
+        lease.fetching = fetching
         return lease
     }
 }
@@ -41,8 +45,9 @@ extension Scheduler {
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
                 let full = nowMilliseconds + configuration.leaseMilliseconds
-                work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full) }
-                work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full) }
+                let fetching = work.checkpoints.map(\.blob.digest)
+                work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
+                work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 works[work.id] = work
                 if work.state == .ready { run.insertReady(work.id, stage: work.stage) }
                 if work.state == .leased { leased.insertSorted(work.id) }

@@ -80,6 +80,12 @@ package struct LeaseRecord: Sendable {
     package var firstIteration: UInt32 = 0
     package var firstFraction: Double = 0
     package var firstMilliseconds: Int64 = 0
+    /// Training: whether it has made a step.
+    package var hasBegun = false
+    /// Whether it is of before the coordinator started, so that nobody knows when it was granted and how far it is.
+    package var isRecovered = false
+    /// Checkpoints that its worker may be fetching still: their files stay until the first step.
+    package var fetching: [ContentDigest] = []
 
     package init(worker: WorkerName, epoch: UInt64, grantedMilliseconds: Int64, expiresMilliseconds: Int64) {
         self.worker = worker
@@ -97,10 +103,17 @@ package struct LeaseRecord: Sendable {
         }
         self.progress = progress
         progressMilliseconds = nowMilliseconds
+        if progress.iteration > firstIteration { begin() }
+    }
+
+    private mutating func begin() {
+        hasBegun = true
+        fetching = []
     }
 
     /// A checkpoint may be ahead of the last heartbeat, or the first word since the coordinator started.
     mutating func note(reached checkpoint: LeaseProgress, at nowMilliseconds: Int64) {
+        begin()
         guard let progress else { return note(checkpoint, at: nowMilliseconds) }
         guard progress.iteration < checkpoint.iteration else { return }
         self.progress!.iteration = checkpoint.iteration

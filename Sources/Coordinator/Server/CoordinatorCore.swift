@@ -17,6 +17,8 @@ final class CoordinatorCore {
     let sent = SentBlobs()
     /// Of all peers.
     private var staleResults = MinuteCount()
+    /// Blobs that nothing refers to any more and that somebody may still be fetching.
+    private var retained: Set<ContentDigest> = []
 
     init(configuration: CoordinatorConfiguration, store: Store, blobs: BlobDirectory, nowMilliseconds: UInt64) throws {
         self.configuration = configuration
@@ -249,7 +251,8 @@ final class CoordinatorCore {
     }
 
     /// Whether what a worker says it has made may be asked of the scheduler; refuses it where not. What counts for
-    /// nothing anyway is the scheduler's to refuse, as long as there is not too much of it.
+    /// nothing anyway is the scheduler's to refuse, whatever has become of the upload, as long as there is not too much of
+    /// it.
     private func mayState(
         _ outputs: [BlobReference], _ metrics: [TrainingMetric], _ lease: Lease, _ name: WorkerName,
         _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
@@ -382,6 +385,8 @@ final class CoordinatorCore {
                     blobs.byteCount(of: resume.blob.digest.bytes) != resume.blob.byteCount
                 {
                     let lease = assignment.lease
+                    // Cut: kept by its name for whoever wants to know why.
+                    do { try blobs.setAside(resume.blob.digest.bytes) } catch { configuration.log("\(error)") }
                     apply(.inputDamaged(lease.work, resume.blob.digest, unsent: lease), at: now)
                     continue
                 }
@@ -389,6 +394,7 @@ final class CoordinatorCore {
                 if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
+            case .discard(let digest): turn.discarded.append(digest)
             case .verify(let work, let suspects): turn.outgoing.append(.verify(work, suspects))
             }
         }
@@ -399,7 +405,10 @@ final class CoordinatorCore {
     func endTurn(at now: UInt64) throws -> [Outgoing] {
         let ended = turn
         turn = Turn()
-        guard !ended.changes.isEmpty else { return ended.outgoing }
+        guard !ended.changes.isEmpty else {
+            removeBlobs(ended.discarded)
+            return ended.outgoing
+        }
         do {
             let folder = configuration.stateDirectory
             if case .fail(let code) = Failpoint.hit("store.beforeCommit", detail: folder) {
@@ -408,11 +417,23 @@ final class CoordinatorCore {
             let wall = Int64(WallClock.nowSeconds() * 1000)
             let released = try store.commit(ended.changes, wallMilliseconds: wall)
             _ = Failpoint.hit("store.afterCommit", detail: folder)
-            for digest in released { try? blobs.remove(digest.bytes) }
+            removeBlobs(released + ended.discarded)
             for change in ended.changes { if change.isWorthALine { configuration.log("\(change)") } }
             return ended.outgoing
         } catch {
             return try startAgain(after: error, ended, at: now)
+        }
+    }
+
+    /// Those that nothing refers to, once nobody is about to begin with them.
+    private func removeBlobs(_ candidates: [ContentDigest]) {
+        retained.formUnion(candidates)
+        guard !retained.isEmpty else { return }
+        let fetched = scheduler.digestsBeingFetched
+        for digest in retained where !fetched.contains(digest) {
+            retained.remove(digest)
+            // The same bytes may have come again, and count now.
+            if (try? store.knows(digest)) == false { try? blobs.remove(digest.bytes) }
         }
     }
 

@@ -42,6 +42,7 @@ extension Scheduler {
     /// - Parameter lease: one that is held.
     func digestsRead(under lease: Lease) -> Set<ContentDigest> {
         let work = works[lease.work]!
-        return Set((describe(work).inputs + work.checkpoints.map(\.blob)).map(\.digest))
+        let fetching = work.liveLeases.first { $0.epoch == lease.epoch }?.fetching ?? []
+        return Set((describe(work).inputs + work.checkpoints.map(\.blob)).map(\.digest) + fetching)
     }
 }

@@ -23,6 +23,8 @@ enum Outgoing: Sendable {
 struct Turn: Sendable {
     var changes: [StoreChange] = []
     var outgoing: [Outgoing] = []
+    /// Uploads that nothing came of.
+    var discarded: [ContentDigest] = []
 
     /// What remains of a turn whose commit failed: every answer becomes a refusal, nothing else is said, and blobs and
     /// questions, which change nothing, are served as ever.

@@ -291,6 +291,13 @@ extension Store {
         }
     }
 
+    /// Whether anything refers to a blob.
+    package func knows(_ digest: ContentDigest) throws -> Bool {
+        var isKnown = false
+        try database.query("SELECT 1 FROM blobs WHERE digest = ?", .text("\(digest)")) { _ in isKnown = true }
+        return isKnown
+    }
+
     /// Every blob that a run needs.
     package func usedDigests() throws -> Set<[UInt8]> {
         var found: Set<[UInt8]> = []
