@@ -251,8 +251,8 @@ final class CoordinatorCore {
     }
 
     /// Whether what a worker says it has made may be asked of the scheduler; refuses it where not. What counts for
-    /// nothing anyway is the scheduler's to refuse, whatever has become of the upload, as long as there is not too much of
-    /// it.
+    /// nothing anyway is the scheduler's to refuse, whatever has become of the upload, as long as there is not too
+    /// much of it.
     private func mayState(
         _ outputs: [BlobReference], _ metrics: [TrainingMetric], _ lease: Lease, _ name: WorkerName,
         _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
