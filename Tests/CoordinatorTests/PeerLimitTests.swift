@@ -24,25 +24,6 @@ import Testing
 
     private func isLogged(_ text: String) -> Bool { log.withLock { $0.contains { $0.contains(text) } } }
 
-    private func refusal(_ message: Message) -> RefusalCode? {
-        if case .refusal(let refusal) = message { refusal.code } else { nil }
-    }
-
-    /// Of one replica, with 9 iterations.
-    private func submit(_ client: CoordinatorClient, _ key: String) throws -> BlobReference {
-        let input = try client.upload(bytes: Array("patient \(key)".utf8), role: "volume", name: key)
-        _ = try client.submit(Submission(
-            kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 9,
-            checkpointSeconds: 60, inputs: [input], volumeManifest: nil, idempotencyKey: key))
-        return input
-    }
-
-    private func leased(_ server: RunningServer, _ name: String) throws -> (FakeWorker, Assignment) {
-        let worker = try FakeWorker(server, name: name)
-        try worker.idle()
-        return (worker, try worker.nextAssignment())
-    }
-
     // MARK: - Time
 
     /// A member's as well, however regularly a byte of it comes.

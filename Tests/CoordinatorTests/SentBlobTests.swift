@@ -14,24 +14,6 @@ import Testing
         try RunningServer(folder: folder.file("state"), leaseSeconds: 20, port: port)
     }
 
-    private func submit(_ client: CoordinatorClient, _ key: String) throws -> BlobReference {
-        let input = try client.upload(bytes: Array("patient \(key)".utf8), role: "volume", name: key)
-        _ = try client.submit(Submission(
-            kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 9,
-            checkpointSeconds: 60, inputs: [input], volumeManifest: nil, idempotencyKey: key))
-        return input
-    }
-
-    private func leased(_ server: RunningServer, _ name: String) throws -> (FakeWorker, Assignment) {
-        let worker = try FakeWorker(server, name: name)
-        try worker.idle()
-        return (worker, try worker.nextAssignment())
-    }
-
-    private func refusal(_ message: Message) -> RefusalCode? {
-        if case .refusal(let refusal) = message { refusal.code } else { nil }
-    }
-
     private func save(_ blob: BlobReference, at iteration: UInt32, _ lease: Lease) -> Message {
         .checkpointSaved(lease, Checkpoint(iteration: iteration, blob: blob), [])
     }
@@ -76,6 +58,21 @@ import Testing
             let blob = try liar.upload([UInt8(iteration)], role: "checkpoint", name: "c")
             #expect(try liar.request(save(blob, at: iteration, own.lease)) == .accepted)
         }
+        #expect(try client.download(waiting) == [4, 5, 6])
+    }
+
+    /// What is stated under a lease that does not count goes from the disk, but only what its worker has sent.
+    @Test func nobodyHasAnothersUploadRemovedUnderALeaseThatDoesNotCount() throws {
+        let server = try server()
+        defer { server.stop() }
+        let client = try server.client()
+        _ = try submit(client, "a")
+        let (liar, own) = try leased(server, "liar")
+        let waiting = try client.upload(bytes: [4, 5, 6], role: "ct", name: "waiting")
+        let old = Lease(work: own.lease.work, epoch: own.lease.epoch + 1)
+        #expect(refusal(try liar.request(save(waiting, at: 1, old))) == .staleLease)
+        #expect(try liar.finish(own, [try liar.upload([1], role: "replica", name: "w")]) == .accepted)
+        #expect(try liar.request(save(waiting, at: 1, own.lease)) == .accepted)
         #expect(try client.download(waiting) == [4, 5, 6])
     }
 

@@ -394,10 +394,18 @@ final class CoordinatorCore {
                 if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
                 turn.outgoing.append(.send(message, requestID: 0, to: worker))
             case .vote(let work, let votes): turn.outgoing.append(.vote(work, votes))
-            case .discard(let digest): turn.discarded.append(digest)
+            case .discard(let digest): discard(digest, of: connection)
             case .verify(let work, let suspects): turn.outgoing.append(.verify(work, suspects))
             }
         }
+    }
+
+    /// Whatever a worker names under a lease that does not count, only its own upload goes.
+    private func discard(_ digest: ContentDigest, of connection: ConnectionID?) {
+        guard let connection, case .worker(let name)? = peers[connection]?.role, sent.hasSent(name, digest) else {
+            return
+        }
+        turn.discarded.append(digest)
     }
 
     /// Commits the turn. What is returned may be said and done now.
