@@ -1,8 +1,13 @@
 // The judge of the fast kernels: the definitions, as plain loops that add in double. Also the path for shapes that no
-// fast kernel takes (strides above 2). Each element of a result is one task's alone, so threads change no bit.
+// fast kernel takes (strides above 2). Each element of a result is one task's alone and is summed up in the order of
+// its definition, so threads change no bit. Nor does the width of vectors: their lanes are channels of the result, and
+// a product of two floats is exact in double, whether it is fused with the addition or not.
 #include <math.h>
 #include <string.h>
 #include "conv_layout.h"
+
+enum { LANES = 16 };
+typedef double lanes __attribute__((ext_vector_type(LANES), aligned(8)));
 
 typedef struct {
     const quintet_convolution *convolution;
@@ -11,58 +16,154 @@ typedef struct {
     int accumulate;
 } naive_job;
 
-#define EACH_VOXEL(layout) \
-    for (int d = 0; d < (layout).depth; d++) \
-        for (int h = 0; h < (layout).height; h++) \
-            for (int w = 0; w < (layout).width; w++)
-
 static double voxels_of(quintet_layout layout) { return (double)layout.depth * layout.height * layout.width; }
 static int padded_channels(quintet_layout layout) {
     return layout.planar ? layout.channels : quintet_blocks(layout) * 16;
 }
+static int lane_groups(quintet_layout layout) { return (layout.channels + LANES - 1) / LANES; }
+static int lanes_in_group(quintet_layout layout, int group) {
+    int left = layout.channels - group * LANES;
+    return left < LANES ? left : LANES;
+}
+// Floats from one voxel of a row to the next.
+static int step_of(quintet_layout layout) { return layout.planar ? 1 : 16; }
 
-static void naive_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
-                                  float *statistics) {
-    (void)pool, (void)scratch;
-    memset(statistics, 0, sizeof(float) * 2 * padded_channels(layout));
-    for (int c = 0; c < layout.channels; c++) {
-        double sum = 0, square = 0;
-        EACH_VOXEL(layout) sum += x[quintet_element(layout, c, d, h, w)];
-        double mean = sum / voxels_of(layout);
-        EACH_VOXEL(layout) {
-            double v = x[quintet_element(layout, c, d, h, w)] - mean;
-            square += v * v;
-        }
-        int place = layout.planar ? c : quintet_padded(layout, c);
-        statistics[place] = (float)mean;
-        statistics[padded_channels(layout) + place] = (float)(1 / sqrt(square / voxels_of(layout) + 1e-5));
+// sums[j * sum_step] += x[j * x_step] * w
+#define ADD_PRODUCTS(NAME, TARGET) \
+    TARGET static void NAME(lanes *sums, int sum_step, int count, const float *x, int x_step, const lanes *w) { \
+        lanes weights = *w; \
+        for (int j = 0; j < count; j++) sums[(long)j * sum_step] += (double)x[(long)j * x_step] * weights; \
+    }
+// sums[t] += x[j * x_step + t * tap_step] * y[j], for all j in order; three taps together where there are three.
+#define ADD_TAPS(NAME, TARGET) \
+    TARGET static void NAME(lanes *sums, int taps, int count, const float *x, int x_step, int tap_step, \
+                            const lanes *y) { \
+        lanes a = sums[0], b = taps == 3 ? sums[1] : a, c = taps == 3 ? sums[2] : a; \
+        for (int j = 0; j < count; j++, x += x_step) { \
+            a += (double)x[0] * y[j]; \
+            if (taps != 3) continue; \
+            b += (double)x[tap_step] * y[j]; \
+            c += (double)x[2 * tap_step] * y[j]; \
+        } \
+        sums[0] = a; \
+        if (taps == 3) sums[1] = b, sums[2] = c; \
+    }
+ADD_PRODUCTS(add_products_portable, )
+ADD_TAPS(add_taps_portable, )
+#if defined(__x86_64__)
+ADD_PRODUCTS(add_products_avx512, __attribute__((target("avx512f"))))
+ADD_TAPS(add_taps_avx512, __attribute__((target("avx512f"))))
+#endif
+
+static void add_products(lanes *sums, int sum_step, int count, const float *x, int x_step, const lanes *w) {
+#if defined(__x86_64__)
+    if (quintet_variant_available(QUINTET_AVX512)) {
+        add_products_avx512(sums, sum_step, count, x, x_step, w);
+        return;
+    }
+#endif
+    add_products_portable(sums, sum_step, count, x, x_step, w);
+}
+static void add_taps(lanes *sums, int taps, int count, const float *x, int x_step, int tap_step, const lanes *y) {
+#if defined(__x86_64__)
+    if (quintet_variant_available(QUINTET_AVX512)) {
+        add_taps_avx512(sums, taps, count, x, x_step, tap_step, y);
+        return;
+    }
+#endif
+    add_taps_portable(sums, taps, count, x, x_step, tap_step, y);
+}
+
+// Memory of this task alone for so many sums.
+static lanes *scratch_lanes(size_t count) {
+    return (lanes *)quintet_thread_scratch(count * sizeof(lanes) / sizeof(float));
+}
+
+// What a row's sums begin with: the biases of a group of channels, or nothing.
+static void begin_row(lanes *sums, int width, const float *bias, int group, int count) {
+    lanes start = 0;
+    for (int l = 0; bias && l < count; l++) start[l] = bias[group * LANES + l];
+    for (int w = 0; w < width; w++) sums[w] = start;
+}
+
+// Rounds a row's sums once and stores them, or adds them to what is there.
+static void end_row(const naive_job *job, quintet_layout layout, int group, int d, int h, const lanes *sums) {
+    for (int l = 0; l < lanes_in_group(layout, group); l++) {
+        float *row = job->out + quintet_element(layout, group * LANES + l, d, h, 0);
+        for (int w = 0; w < layout.width; w++, row += step_of(layout))
+            *row = (float)(job->accumulate ? *row + sums[w][l] : sums[w][l]);
     }
 }
 
-// y[o, d, h, w] = bias[o] + sum x[i, d s + kd - p, ...] w[o, i, kd, kh, kw]
+// One channel's tensors, for what norms and sums do with each channel by itself.
+typedef struct {
+    quintet_layout layout;
+    const float *x, *statistics, *slope, *residual, *y_gradient;
+    float *y, *own;
+    double *scratch;
+} channel_job;
+
+// Every voxel of channel c, which lies `at` floats from the tensor's start.
+#define EACH_VOXEL_OF(layout, c, at) \
+    for (int d = 0; d < (layout).depth; d++) \
+        for (int h = 0; h < (layout).height; h++) \
+            for (long at = quintet_element(layout, c, d, h, 0), end = at + (long)(layout).width * step_of(layout); \
+                 at < end; at += step_of(layout))
+
+// Mean and 1/sqrt(variance + 1e-5) have their place among the padded channels.
+static float *statistics_of(quintet_layout layout, const float *statistics, int c) {
+    return (float *)statistics + (layout.planar ? c : quintet_padded(layout, c));
+}
+
+static void statistics_task(void *context, int c) {
+    const channel_job *job = context;
+    quintet_layout layout = job->layout;
+    double sum = 0, square = 0;
+    EACH_VOXEL_OF(layout, c, at) sum += job->x[at];
+    double mean = sum / voxels_of(layout);
+    EACH_VOXEL_OF(layout, c, at) square += (job->x[at] - mean) * (job->x[at] - mean);
+    float *own = statistics_of(layout, job->own, c);
+    own[0] = (float)mean;
+    own[padded_channels(layout)] = (float)(1 / sqrt(square / voxels_of(layout) + 1e-5));
+}
+
+static void naive_norm_statistics(quintet_pool *pool, quintet_layout layout, const float *x, double *scratch,
+                                  float *statistics) {
+    (void)scratch;
+    memset(statistics, 0, sizeof(float) * 2 * padded_channels(layout));
+    channel_job job = {.layout = layout, .x = x, .own = statistics};
+    quintet_pool_run(pool, layout.channels, statistics_task, &job);
+}
+
+// y[o, d, h, w] = bias[o] + sum x[i, d s + kd - p, ...] w[o, i, kd, kh, kw]: one plane of 16 channels.
 static void convolve_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2;
-    int o = index / coarse.depth, d = index % coarse.depth;
-    for (int h = 0; h < coarse.height; h++)
-        for (int w = 0; w < coarse.width; w++) {
-            double sum = job->bias ? job->bias[o] : 0;
-            for (int i = 0; i < fine.channels; i++)
-                for (int t = 0; t < k * k * k; t++)
-                    sum += (double)job->in[quintet_element(fine, i, d * s + t / (k * k) - reach,
-                                                           h * s + t / k % k - reach, w * s + t % k - reach)]
-                           * job->w[((long)o * fine.channels + i) * k * k * k + t];
-            float *y = job->out + quintet_element(coarse, o, d, h, w);
-            *y = (float)(job->accumulate ? *y + sum : sum);
-        }
+    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    int group = index / coarse.depth, d = index % coarse.depth, count = lanes_in_group(coarse, group);
+    lanes *sums = scratch_lanes((size_t)coarse.width + (size_t)fine.channels * taps), *weights = sums + coarse.width;
+    for (long i = 0; i < (long)fine.channels * taps; i++) {
+        weights[i] = 0;
+        for (int l = 0; l < count; l++)
+            weights[i][l] = job->w[(long)(group * LANES + l) * fine.channels * taps + i];
+    }
+    for (int h = 0; h < coarse.height; h++) {
+        begin_row(sums, coarse.width, job->bias, group, count);
+        for (int i = 0; i < fine.channels; i++)
+            for (int t = 0; t < taps; t++) {
+                const float *x = job->in + quintet_element(fine, i, d * s + t / (k * k) - reach,
+                                                           h * s + t / k % k - reach, t % k - reach);
+                add_products(sums, 1, coarse.width, x, s * step_of(fine), weights + i * taps + t);
+            }
+        end_row(job, coarse, group, d, h, sums);
+    }
 }
 
 static void naive_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                            const float *packed, const float *bias, float *y, int accumulate,
                            const quintet_result_statistics *wanted) {
     naive_job job = {convolution, x, NULL, packed, bias, y, accumulate};
-    quintet_pool_run(pool, convolution->coarse.channels * convolution->coarse.depth, convolve_task, &job);
+    quintet_pool_run(pool, lane_groups(convolution->coarse) * convolution->coarse.depth, convolve_task, &job);
     if (wanted) naive_norm_statistics(pool, wanted->layout, y, NULL, wanted->statistics);
 }
 
@@ -72,116 +173,163 @@ static int coarse_of(int f, int t, int reach, int stride, int size) {
     return scaled >= 0 && scaled % stride == 0 && scaled / stride < size ? scaled / stride : -1;
 }
 
+// Coarse row (cd, ch) of every channel through three taps that differ along the row, onto a fine row's sums.
+static void add_coarse_row(const naive_job *job, int cd, int ch, int tap, const lanes *weights, lanes *sums) {
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    for (int t = tap; t < tap + k; t++) {
+        int first = 0, last = coarse.width;
+        while (first < last && first * s + t % k - reach < 0) first++;
+        while (last > first && (last - 1) * s + t % k - reach >= fine.width) last--;
+        for (int o = 0; o < coarse.channels; o++)
+            add_products(sums + first * s + t % k - reach, s, last - first,
+                         job->in + quintet_element(coarse, o, cd, ch, first), step_of(coarse), weights + o * taps + t);
+    }
+}
+
 static void convolve_transposed_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2;
-    int i = index / fine.depth, d = index % fine.depth;
-    for (int h = 0; h < fine.height; h++)
-        for (int w = 0; w < fine.width; w++) {
-            double sum = job->bias ? job->bias[i] : 0;
-            for (int t = 0; t < k * k * k; t++) {
-                int cd = coarse_of(d, t / (k * k), reach, s, coarse.depth);
-                int ch = coarse_of(h, t / k % k, reach, s, coarse.height);
-                int cw = coarse_of(w, t % k, reach, s, coarse.width);
-                if (cd < 0 || ch < 0 || cw < 0) continue;
-                for (int o = 0; o < coarse.channels; o++)
-                    sum += (double)job->in[quintet_element(coarse, o, cd, ch, cw)]
-                           * job->w[((long)o * fine.channels + i) * k * k * k + t];
-            }
-            float *x = job->out + quintet_element(fine, i, d, h, w);
-            *x = (float)(job->accumulate ? *x + sum : sum);
+    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    int group = index / fine.depth, d = index % fine.depth, count = lanes_in_group(fine, group);
+    lanes *sums = scratch_lanes((size_t)fine.width + (size_t)coarse.channels * taps), *weights = sums + fine.width;
+    for (int o = 0; o < coarse.channels; o++)
+        for (int t = 0; t < taps; t++) {
+            lanes *own = weights + o * taps + t;
+            *own = 0;
+            for (int l = 0; l < count; l++)
+                (*own)[l] = job->w[((long)o * fine.channels + group * LANES + l) * taps + t];
         }
+    for (int h = 0; h < fine.height; h++) {
+        begin_row(sums, fine.width, job->bias, group, count);
+        for (int tap = 0; tap < taps; tap += k) {
+            int cd = coarse_of(d, tap / (k * k), reach, s, coarse.depth);
+            int ch = coarse_of(h, tap / k % k, reach, s, coarse.height);
+            if (cd >= 0 && ch >= 0) add_coarse_row(job, cd, ch, tap, weights, sums);
+        }
+        end_row(job, fine, group, d, h, sums);
+    }
 }
 
 static void naive_convolve_transposed(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
                                       const float *packed, const float *bias, float *x, int accumulate,
                                       const quintet_result_statistics *wanted) {
     naive_job job = {convolution, y, NULL, packed, bias, x, accumulate};
-    quintet_pool_run(pool, convolution->fine.channels * convolution->fine.depth, convolve_transposed_task, &job);
+    quintet_pool_run(pool, lane_groups(convolution->fine) * convolution->fine.depth, convolve_transposed_task, &job);
     if (wanted) naive_norm_statistics(pool, wanted->layout, x, NULL, wanted->statistics);
 }
 
-static void weight_gradient_task(void *context, int o) {
+// Gradients of 16 output channels' weights of one input channel.
+static void weight_gradient_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2;
-    for (int i = 0; i < fine.channels; i++)
-        for (int t = 0; t < k * k * k; t++) {
-            double sum = 0;
-            for (int d = 0; d < coarse.depth; d++)
-                for (int h = 0; h < coarse.height; h++)
-                    for (int w = 0; w < coarse.width; w++)
-                        sum += (double)job->in[quintet_element(fine, i, d * s + t / (k * k) - reach,
-                                                               h * s + t / k % k - reach, w * s + t % k - reach)]
-                               * job->other[quintet_element(coarse, o, d, h, w)];
-            job->out[((long)o * fine.channels + i) * k * k * k + t] += (float)sum;
+    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    int group = index / fine.channels, i = index % fine.channels, count = lanes_in_group(coarse, group);
+    lanes *row = scratch_lanes((size_t)coarse.width + taps), *sums = row + coarse.width;
+    for (int t = 0; t < taps; t++) sums[t] = 0;
+    for (int w = 0; w < coarse.width; w++) row[w] = 0;
+    for (int d = 0; d < coarse.depth; d++)
+        for (int h = 0; h < coarse.height; h++) {
+            for (int l = 0; l < count; l++) {
+                const float *dy = job->other + quintet_element(coarse, group * LANES + l, d, h, 0);
+                for (int w = 0; w < coarse.width; w++) row[w][l] = dy[w * step_of(coarse)];
+            }
+            // Three taps along the row together, or any other number one by one.
+            int together = k == 3 ? 3 : 1;
+            for (int t = 0; t < taps; t += together) {
+                const float *x = job->in + quintet_element(fine, i, d * s + t / (k * k) - reach,
+                                                           h * s + t / k % k - reach, t % k - reach);
+                add_taps(sums + t, together, coarse.width, x, s * step_of(fine), step_of(fine), row);
+            }
         }
+    for (int l = 0; l < count; l++)
+        for (int t = 0; t < taps; t++)
+            job->out[((long)(group * LANES + l) * fine.channels + i) * taps + t] += (float)sums[t][l];
 }
 
 static void naive_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                                   const float *y_gradient, float *scratch, float *gradient) {
     (void)scratch;
     naive_job job = {convolution, x, y_gradient, NULL, NULL, gradient, 0};
-    quintet_pool_run(pool, convolution->coarse.channels, weight_gradient_task, &job);
+    quintet_pool_run(pool, lane_groups(convolution->coarse) * convolution->fine.channels, weight_gradient_task, &job);
+}
+
+static void bias_task(void *context, int c) {
+    const channel_job *job = context;
+    double sum = 0;
+    EACH_VOXEL_OF(job->layout, c, at) sum += job->y_gradient[at];
+    job->own[c] += (float)sum;
 }
 
 static void naive_bias_gradient(quintet_pool *pool, quintet_layout layout, const float *y_gradient, double *scratch,
                                 float *gradient) {
-    (void)pool, (void)scratch;
-    for (int c = 0; c < layout.channels; c++) {
-        double sum = 0;
-        EACH_VOXEL(layout) sum += y_gradient[quintet_element(layout, c, d, h, w)];
-        gradient[c] += (float)sum;
+    (void)scratch;
+    channel_job job = {.layout = layout, .y_gradient = y_gradient, .own = gradient};
+    quintet_pool_run(pool, layout.channels, bias_task, &job);
+}
+
+static void activate_task(void *context, int c) {
+    const channel_job *job = context;
+    quintet_layout layout = job->layout;
+    const float *statistics = statistics_of(layout, job->statistics, c);
+    double mean = statistics[0], inverse = statistics[padded_channels(layout)], slope = *job->slope;
+    EACH_VOXEL_OF(layout, c, at) {
+        double u = (job->x[at] - mean) * inverse;
+        job->y[at] = (float)((u > 0 ? u : u * slope) + (job->residual ? job->residual[at] : 0));
     }
 }
 
 static void naive_norm_activate(quintet_pool *pool, quintet_layout layout, const float *x, const float *statistics,
                                 const float *slope, const float *residual, float *y) {
-    (void)pool;
-    for (int c = 0; c < layout.channels; c++) {
-        int place = layout.planar ? c : quintet_padded(layout, c);
-        EACH_VOXEL(layout) {
-            long at = quintet_element(layout, c, d, h, w);
-            double u = ((double)x[at] - statistics[place]) * statistics[padded_channels(layout) + place];
-            y[at] = (float)((u > 0 ? u : u * *slope) + (residual ? residual[at] : 0));
-        }
+    channel_job job = {layout, x, statistics, slope, residual, NULL, y, NULL, NULL};
+    quintet_pool_run(pool, layout.channels, activate_task, &job);
+}
+
+// scratch [channel]: the slope's gradient.
+static void activate_gradient_task(void *context, int c) {
+    const channel_job *job = context;
+    quintet_layout layout = job->layout;
+    const float *statistics = statistics_of(layout, job->statistics, c);
+    double mean = statistics[0], inverse = statistics[padded_channels(layout)], slope = *job->slope;
+    double sum = 0, product = 0, slopes = 0, count = voxels_of(layout);
+    EACH_VOXEL_OF(layout, c, at) {
+        double u = (job->x[at] - mean) * inverse, g = job->y_gradient[at];
+        if (!(u > 0)) slopes += g * u, g *= slope;
+        sum += g;
+        product += g * u;
     }
+    EACH_VOXEL_OF(layout, c, at) {
+        double u = (job->x[at] - mean) * inverse, g = job->y_gradient[at];
+        if (!(u > 0)) g *= slope;
+        job->y[at] = (float)(inverse * (g - sum / count - u * product / count));
+    }
+    job->scratch[c] = slopes;
 }
 
 static void naive_norm_activate_gradient(quintet_pool *pool, quintet_layout layout, const float *x,
                                          const float *statistics, const float *slope, const float *y_gradient,
                                          double *scratch, float *x_gradient, float *slope_gradient) {
-    (void)pool, (void)scratch;
-    double slopes = 0, count = voxels_of(layout);
-    for (int c = 0; c < layout.channels; c++) {
-        int place = layout.planar ? c : quintet_padded(layout, c);
-        double mean = statistics[place], inverse = statistics[padded_channels(layout) + place], sum = 0, product = 0;
-        EACH_VOXEL(layout) {
-            long at = quintet_element(layout, c, d, h, w);
-            double u = (x[at] - mean) * inverse, g = y_gradient[at];
-            if (!(u > 0)) slopes += g * u, g *= *slope;
-            sum += g;
-            product += g * u;
-        }
-        EACH_VOXEL(layout) {
-            long at = quintet_element(layout, c, d, h, w);
-            double u = (x[at] - mean) * inverse, g = y_gradient[at];
-            if (!(u > 0)) g *= *slope;
-            x_gradient[at] = (float)(inverse * (g - sum / count - u * product / count));
-        }
-    }
+    channel_job job = {layout, x, statistics, slope, NULL, y_gradient, x_gradient, NULL, scratch};
+    quintet_pool_run(pool, layout.channels, activate_gradient_task, &job);
+    double slopes = 0;
+    for (int c = 0; c < layout.channels; c++) slopes += scratch[c];
     *slope_gradient += (float)slopes;
 }
 
-static void naive_add(quintet_pool *pool, quintet_layout layout, const float *x, float *y) {
-    (void)pool;
-    for (int c = 0; c < layout.channels; c++)
-        EACH_VOXEL(layout) {
-            long at = quintet_element(layout, c, d, h, w);
-            y[at] += x[at];
-        }
+static void add_task(void *context, int c) {
+    const channel_job *job = context;
+    EACH_VOXEL_OF(job->layout, c, at) job->y[at] += job->x[at];
 }
+
+static void naive_add(quintet_pool *pool, quintet_layout layout, const float *x, float *y) {
+    channel_job job = {.layout = layout, .x = x, .y = y};
+    quintet_pool_run(pool, layout.channels, add_task, &job);
+}
+
+#define EACH_VOXEL(layout) \
+    for (int d = 0; d < (layout).depth; d++) \
+        for (int h = 0; h < (layout).height; h++) \
+            for (int w = 0; w < (layout).width; w++)
 
 // Softmax of one voxel into gradient's place; returns the log of the sum of the exponentials.
 static double softmax_voxel(quintet_layout layout, const float *logits, int d, int h, int w, float *p) {
