@@ -59,20 +59,6 @@ public enum GaussianFilter {
         run(steps + expansions, on: values, shape: shape, pool: pool, workspace: workspace ?? FilterWorkspace())
     }
 
-    /// A filtered copy of a volume; sigma in millimetres along every axis of the patient's grid.
-    public static func filtered(
-        _ volume: Volume<Float>, sigmaMM: Double, boundary: FilterBoundary = .mirror, pool: ThreadPool? = nil
-    ) -> Volume<Float> {
-        let spacing = volume.geometry.spacing
-        var copy = volume
-        copy.voxels.withUnsafeMutableBufferPointer {
-            apply($0, shape: volume.shape,
-                  sigmaVoxels: (z: sigmaMM / spacing.zMM, y: sigmaMM / spacing.yMM, x: sigmaMM / spacing.xMM),
-                  boundary: boundary, pool: pool)
-        }
-        return copy
-    }
-
     private static func run(
         _ steps: [(axis: Int, operation: GaussianAxis)], on values: UnsafeMutableBufferPointer<Float>,
         shape: VolumeShape, pool: ThreadPool?, workspace: FilterWorkspace

@@ -22,7 +22,11 @@ public struct StructuringElement: Sendable {
         ]
     }
 
-    /// All voxels whose centre is at most `radiusMM` away.
+    /// A ball's table and the time that it takes grow with the square of its radius in voxels. On a grid so fine that a
+    /// ball is wider than this, ask `DistanceTransform` instead.
+    static let ballRadiusVoxelsMax = 512
+
+    /// All voxels whose centre is at most `radiusMM` away, which are `ballRadiusVoxelsMax` voxels or less.
     public init(ballRadiusMM radiusMM: Double, spacing: Spacing) {
         precondition(radiusMM >= 0 && radiusMM.isFinite, "a ball has a radius of 0 mm or more")
         // A rounding error must not lose the voxel that lies exactly on the radius.
@@ -31,6 +35,8 @@ public struct StructuringElement: Sendable {
             squaredMM < 0 ? -1 : Int(squaredMM.squareRoot() / spacingMM * (1 + 1e-12))
         }
         radius = (steps(squared, spacing.zMM), steps(squared, spacing.yMM), steps(squared, spacing.xMM))
+        precondition(
+            max(radius.z, radius.y, radius.x) <= Self.ballRadiusVoxelsMax, "a ball of \(radius) voxels is too wide")
         var reach: [Int32] = []
         for dz in -radius.z...radius.z {
             for dy in -radius.y...radius.y {

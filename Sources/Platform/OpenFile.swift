@@ -5,13 +5,15 @@ struct OpenFile: ~Copyable {
     let descriptor: Int32
     let path: String
 
-    /// - Parameter flags: as of open(2); O_CLOEXEC is added.
+    /// - Parameter flags: as of open(2); O_CLOEXEC is added, and to those for reading O_NONBLOCK: a pipe where a file
+    ///   should be, in an archive that somebody sent, would be waited for without end.
     init(_ path: String, flags: Int32, mode: mode_t = 0o644) throws(FileError) {
         if case .fail(let code) = Failpoint.hit("file.open", detail: path) {
             throw FileError(operation: "open", path: path, code: code)
         }
         let isNew = flags & O_CREAT != 0 && !FileSystem.exists(path)
-        self.descriptor = try OpenFile.repeated("open", path) { open(path, flags | O_CLOEXEC, mode) }
+        let more = flags & O_ACCMODE == O_RDONLY ? O_CLOEXEC | O_NONBLOCK : O_CLOEXEC
+        self.descriptor = try OpenFile.repeated("open", path) { open(path, flags | more, mode) }
         self.path = path
         if isNew { DiskTrace.note(path, .create(path)) }
     }

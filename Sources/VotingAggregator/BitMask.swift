@@ -132,9 +132,17 @@ public struct BitMask: Hashable, Sendable {
     /// Box around all set voxels; nil when there is none.
     public func boundingBox() -> VoxelBox? { BitVolume(shape: shape, words: words).boundingBox() }
 
-    /// All voxels whose centre is at most `radiusMM` away from a set one's.
+    /// All voxels whose centre is at most `radiusMM` away from a set one's, to a millionth of it.
+    ///
+    /// From distances, not by moving a ball about: a file's voxels may be a thousandth of a millimetre wide, and a
+    /// ball's cost grows with the square of its radius in voxels. This one's is the volume's, whatever the radius.
     public func dilated(radiusMM: Double, spacing: Spacing, pool: ThreadPool? = nil) -> BitMask {
-        let ball = StructuringElement(ballRadiusMM: radiusMM, spacing: spacing)
-        return BitMask(shape: shape, words: BitVolume(shape: shape, words: words).dilated(by: ball, pool: pool).words)
+        precondition(radiusMM >= 0 && radiusMM.isFinite, "a mask grows by 0 mm or more")
+        let distances = DistanceTransform.distanceMM(
+            to: mask(geometry: Geometry(spacing: spacing), pool: pool), pool: pool)
+        let beyond = distances.voxels.withUnsafeBufferPointer {
+            BitMask(shape: shape, values: $0, above: Float(radiusMM * (1 + 1e-6)), pool: pool)
+        }
+        return BitMask(filling: shape).subtracting(beyond)
     }
 }

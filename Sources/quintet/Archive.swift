@@ -58,14 +58,18 @@ struct Archive {
         }
         found.sort { $0.relative < $1.relative }
         var taken: Set<String> = []
+        // Where to look on for a free number: an archive may have 100,000 files of one name.
+        var nextNumbers: [String: Int] = [:]
         for (relative, path) in found {
             // Short where that is unique, with the folders in it where not.
             var name = Self.stem(Self.fileName(relative))
             if taken.contains(name) { name = Self.stem(relative.replacingOccurrences(of: "/", with: "_")) }
-            var number = 2
+            let stem = Self.stem(Self.fileName(relative))
+            var number = nextNumbers[stem] ?? 2
             while taken.contains(name) {
-                name = Self.stem(Self.fileName(relative)) + "-\(number)"
+                name = stem + "-\(number)"
                 number += 1
+                nextNumbers[stem] = number
             }
             taken.insert(name)
             items.append(Item(name: name, path: path))

@@ -9,6 +9,13 @@ package enum Console {
 
     static func error(_ text: String) { write(text.printableLines() + "\n", to: .standardError) }
 
+    /// On a terminal over the page before. Of all that is written only these two sequences, home and clear, are obeyed.
+    static func show(page text: String) { write(page(text, isTerminal: isatty(1) == 1), to: .standardOutput) }
+
+    package static func page(_ text: String, isTerminal: Bool) -> String {
+        (isTerminal ? "\u{1B}[H\u{1B}[2J" : "") + text.printableLines() + "\n"
+    }
+
     /// Without looking at it.
     fileprivate static func write(_ text: String, to file: FileHandle) { file.write(Data(text.utf8)) }
 

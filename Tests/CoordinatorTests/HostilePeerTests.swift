@@ -16,33 +16,13 @@ import Testing
         client = try server.client()
     }
 
-    /// A run of one replica with an input of its own.
-    private func submit(_ key: String) throws -> BlobReference {
-        let input = try client.upload(bytes: Array("patient \(key)".utf8), role: "volume", name: key)
-        _ = try client.submit(
-            Submission(
-                kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 9,
-                checkpointSeconds: 60, inputs: [input], volumeManifest: nil, idempotencyKey: key))
-        return input
-    }
-
-    private func leased(_ name: String) throws -> (worker: FakeWorker, assignment: Assignment) {
-        let worker = try FakeWorker(server, name: name)
-        try worker.idle()
-        return (worker, try worker.nextAssignment())
-    }
-
-    private func refusal(_ message: Message) -> RefusalCode? {
-        if case .refusal(let refusal) = message { refusal.code } else { nil }
-    }
-
     private func get(_ blob: BlobReference) -> Message { .blobGet(blob.digest, offset: 0, byteCountMax: 100) }
 
     @Test func aWorkerReadsWhatItsLeaseNamesAndNothingElse() throws {
         defer { server.stop() }
-        let (a, b) = (try submit("a"), try submit("b"))
-        let (first, one) = try leased("first")
-        let (second, two) = try leased("second")
+        let (a, b) = (try submit(client, "a"), try submit(client, "b"))
+        let (first, one) = try leased(server, "first")
+        let (second, two) = try leased(server, "second")
         #expect(one.description.inputs == [a] && two.description.inputs == [b])
         #expect(try first.fetch(a) == Array("patient a".utf8))
         #expect(try second.fetch(b) == Array("patient b".utf8))
@@ -69,8 +49,8 @@ import Testing
 
     @Test func nobodyOverwritesABlob() throws {
         defer { server.stop() }
-        let a = try submit("a")
-        let (worker, _) = try leased("worker")
+        let a = try submit(client, "a")
+        let (worker, _) = try leased(server, "worker")
         #expect(try worker.request(.blobOffer(a.digest, byteCount: a.byteCount))
             == .blobOffset(a.digest, offset: a.byteCount))
         let zeros = [UInt8](repeating: 0, count: 9)
@@ -81,8 +61,8 @@ import Testing
 
     @Test func noNameFromTheWireBecomesAPath() throws {
         defer { server.stop() }
-        _ = try submit("../../escape")
-        let (worker, assignment) = try leased("../../worker")
+        _ = try submit(client, "../../escape")
+        let (worker, assignment) = try leased(server, "../../worker")
         let checkpoint = Checkpoint(
             iteration: 1, blob: try worker.upload([1], role: "../../r", name: "../../../checkpoint"))
         #expect(try worker.request(.checkpointSaved(assignment.lease, checkpoint, [])) == .accepted)
@@ -112,7 +92,7 @@ import Testing
     @Test func whoeverAsksOnWithoutTakingTheAnswersIsSentAway() throws {
         defer { server.stop() }
         // So that an answer has some length, and a socket's buffers fill.
-        for number in 0..<30 { _ = try submit("run \(number)") }
+        for number in 0..<30 { _ = try submit(client, "run \(number)") }
         let deaf = try FakeWorker(server, name: "", role: .client)
         deaf.listens(false)
         var bytes: [UInt8] = []

@@ -17,11 +17,18 @@ enum ImageSamples {
 
     /// A fresh folder, removed afterwards.
     static func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("quintet-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let folder = try newFolder()
+        defer { remove(folder) }
         return try body(folder)
     }
+
+    static func newFolder() throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("quintet-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    static func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: folder) }
 
     static func write(_ bytes: [UInt8], _ path: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
@@ -61,13 +68,6 @@ enum ImageSamples {
     /// Largest difference of two affines.
     static func distance(_ a: Geometry, _ b: Geometry) -> Double {
         zip(a.affine, b.affine).map { abs($0 - $1) }.max()!
-    }
-
-    /// Peak resident memory of this process so far, in bytes.
-    static func peakMemoryByteCount() -> Int {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
     }
 
     /// Some bytes replaced.

@@ -101,6 +101,28 @@ import VotingAggregator
         }
     }
 
+    /// A hundred slices a metre apart, four voxels a metre wide: small files, and no volume to compute with.
+    @Test(arguments: [
+        (VolumeShape(depth: 100, height: 4, width: 4), Spacing(zMM: 1000, yMM: 1, xMM: 1)),
+        (VolumeShape(depth: 340, height: 4, width: 4), Spacing(zMM: 100, yMM: 1, xMM: 1)),
+        (VolumeShape(depth: 20, height: 4, width: 4), Spacing(zMM: 1000, yMM: 1, xMM: 1)),
+        (VolumeShape(depth: 4, height: 4, width: 4), Spacing(zMM: 1, yMM: 1, xMM: 1000)),
+        (VolumeShape(depth: 4, height: 4, width: 4), Spacing(zMM: 1, yMM: 1000, xMM: 1)),
+    ]) func whatWouldBeTooLargeOnThePresetsGridIsRefusedByName(shape: VolumeShape, spacing: Spacing) throws {
+        let ct = Volume<Float>(repeating: -850, shape: shape, geometry: Geometry(spacing: spacing))
+        for isTraining in [false, true] {
+            #expect {
+                try Preparation.run(
+                    ct: Self.loaded(ct, orientation: "LPS"),
+                    lung: Self.loaded(ct.with([Float](repeating: 1, count: shape.voxelCount)), orientation: "LPS"),
+                    preset: .paper, planeHeight: 512, planeWidth: 512, forTraining: isTraining, pool: Self.pool)
+            } throws: { error in
+                guard case RecipeError.inputRefused(let message) = error else { return false }
+                return message.hasPrefix("LPS.nii.gz: ") && message.contains("crop it")
+            }
+        }
+    }
+
     @Test func aDataSetsFilesHoldWhatWasPrepared() throws {
         let volume = try Preparation.run(
             ct: Self.loaded(Self.phantom.ct, orientation: "LPS"),

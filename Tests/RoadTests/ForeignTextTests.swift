@@ -23,6 +23,13 @@ import quintet
         #expect(CSV.quoted("\t=1\u{1B}[2J\n") == "\"\\u0009=1\\u001b[2J\\u000a\"")
     }
 
+    /// `quintet watch` clears the terminal itself, and lets no name of a worker do so.
+    @Test func aPageIsDrawnOverTheLastOneAndObeysNothingInIt() {
+        let page = Console.page("run 1\nworker \u{1B}[2J\u{9B}1m", isTerminal: true)
+        #expect(page == "\u{1B}[H\u{1B}[2Jrun 1\nworker \\u001b[2J\\u009b1m\n")
+        #expect(Console.page("run 1", isTerminal: false) == "run 1\n")
+    }
+
     @Test func anyNumberOfSecondsIsADuration() {
         for seconds in [1e300, -1e300, .infinity, -.infinity, .nan, 1e18, -5] {
             #expect(Console.duration(seconds: seconds) == "unknown")

@@ -62,6 +62,25 @@ import Testing
         }
     }
 
+    /// A folder that somebody sent may hold a pipe, which opens when somebody writes to it: never.
+    @Test func aPipeInPlaceOfADescriptionIsNotWaitedFor() throws {
+        for (file, command) in [
+            ("run/run.json", ["segment", "--run", "run", "--in", "cts", "--out", "masks"]),
+            ("data/dataset.json", ["train", "--data", "data", "--run", "new"]),
+            ("slices.csv", ["prepare", "cts", "--out", "data", "--leave-out", "slices.csv"]),
+        ] {
+            let road = try road(file, [])
+            defer { road.remove() }
+            try FileManager.default.removeItem(atPath: road.path(file))
+            #expect(mkfifo(road.path(file), 0o600) == 0)
+            let program = try road.start(command), deadline = Date().addingTimeInterval(30)
+            while program.isRunning, Date() < deadline { usleep(20_000) }
+            program.signal(SIGKILL)
+            let outcome = program.wait()
+            #expect([1, 2].contains(outcome.code) && outcome.errors.contains(file), "\(file): \(outcome)")
+        }
+    }
+
     /// A sound run.json, one number after the other replaced.
     @Test func aRunOfImpossibleNumbersIsRefusedByName() throws {
         let preset = """

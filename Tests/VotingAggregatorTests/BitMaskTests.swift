@@ -48,6 +48,23 @@ import VotingAggregator
         #expect(corners.boundingBox() == VoxelBox(z: 1..<4, y: 0..<3, x: 3..<67))
     }
 
+    /// Radii on which voxels lie exactly, and one between them.
+    @Test(arguments: [0, 0.8, 1.6, 2.5, 4]) func aMaskGrowsByTheVoxelsWithinTheRadius(radiusMM: Double) {
+        let spacing = Spacing(zMM: 2.5, yMM: 0.8, xMM: 0.8), shape = VolumeShape(depth: 6, height: 20, width: 70)
+        let mask = Self.noise(shape, share: 0.004, seed: 4)
+        var expected = [UInt8](repeating: 0, count: shape.voxelCount)
+        for set in mask.voxels.indices where mask.voxels[set] == 1 {
+            for index in expected.indices {
+                let z = Double(index / 1400 - set / 1400) * spacing.zMM
+                let y = Double(index % 1400 / 70 - set % 1400 / 70) * spacing.yMM
+                let x = Double(index % 70 - set % 70) * spacing.xMM
+                if z * z + y * y + x * x <= radiusMM * radiusMM * (1 + 1e-9) { expected[index] = 1 }
+            }
+        }
+        #expect(BitMask(mask).dilated(radiusMM: radiusMM, spacing: spacing).voxels() == expected)
+        #expect(BitMask(shape: shape).dilated(radiusMM: radiusMM, spacing: spacing).voxelCount == 0)
+    }
+
     @Test func emptyStretchesCostNothing() {
         var mask = BitMask(shape: VolumeShape(depth: 300, height: 512, width: 512))
         mask[150, 256, 256] = true

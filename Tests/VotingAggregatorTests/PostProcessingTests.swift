@@ -51,25 +51,35 @@ import VotingAggregator
         #expect(boxes(5, 0.8, 0.4) == [BoxSize(z: 3, y: 9, x: 19), BoxSize(z: 3, y: 7, x: 15)])
     }
 
-    @Test func growthStopsAtItsLimit() throws {
-        // A bright seed at one end of a dim rod: without a limit the whole rod is the answer.
+    /// A bright seed at one end of a dim rod, on voxels of one size: without a limit the whole rod is the answer.
+    /// - Returns: where the core and the answer end.
+    private func reach(voxelMM: Double, growthLimitMM: Double?) throws -> [Int] {
         let shape = VolumeShape(depth: 9, height: 9, width: 80)
-        let unit = Geometry(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1))
-        let lung = Mask(repeating: 1, shape: shape, geometry: unit)
-        var intensity = Volume<Float>(repeating: 0, shape: shape, geometry: unit)
+        let geometry = Geometry(spacing: Spacing(zMM: voxelMM, yMM: voxelMM, xMM: voxelMM))
+        let lung = Mask(repeating: 1, shape: shape, geometry: geometry)
+        var intensity = Volume<Float>(repeating: 0, shape: shape, geometry: geometry)
         for z in 0..<9 { for y in 0..<9 { for x in 0..<80 { intensity[z, y, x] = x < 9 ? 1 : 0.3 } } }
-        var settings = PostProcessingSettings(spacing: unit.spacing)
-        func reach() throws -> [Int] {
-            let answer = try PostProcessing.run(
-                healthy: lung.with(Array(repeating: 0, count: shape.voxelCount)), intensity: intensity, lung: lung,
-                settings: settings)
-            #expect(answer.grown.intersection(answer.core) == answer.core)
-            return [answer.core, answer.grown].map { $0.boundingBox()!.x.upperBound }
-        }
-        let unlimited = try reach()
+        // The boxes of 1 mm for every size, so that the rod is the same.
+        var settings = PostProcessingSettings(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1))
+        settings.growthLimitMM = growthLimitMM
+        let answer = try PostProcessing.run(
+            healthy: lung.with(Array(repeating: 0, count: shape.voxelCount)), intensity: intensity, lung: lung,
+            settings: settings)
+        #expect(answer.grown.intersection(answer.core) == answer.core)
+        return [answer.core, answer.grown].map { $0.boundingBox()!.x.upperBound }
+    }
+
+    @Test func growthStopsAtItsLimit() throws {
+        let unlimited = try reach(voxelMM: 1, growthLimitMM: nil)
         #expect(unlimited[0] < 15 && unlimited[1] > 75)
-        settings.growthLimitMM = 10
-        #expect(try reach() == [unlimited[0], unlimited[0] + 10])
+        #expect(try reach(voxelMM: 1, growthLimitMM: 10) == [unlimited[0], unlimited[0] + 10])
+    }
+
+    /// A file may claim voxels of a thousandth of a millimetre, on which a limit of a metre is a million voxels.
+    @Test func howFarGrowthMayGoCostsNothingHoweverSmallTheVoxels() throws {
+        let unlimited = try reach(voxelMM: 1, growthLimitMM: nil)
+        #expect(try reach(voxelMM: 0.001, growthLimitMM: 0.01) == [unlimited[0], unlimited[0] + 10])
+        #expect(try reach(voxelMM: 0.001, growthLimitMM: 1000) == unlimited)
     }
 
     @Test func nothingIsFoundWithoutALungOrWhereAllIsHealthy() throws {

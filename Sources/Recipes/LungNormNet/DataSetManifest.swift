@@ -66,6 +66,9 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         self.volumes = volumes
     }
 
+    /// Voxels along a plane's sides: at the paper's resolution more than three metres.
+    static let planeSideMax = 4096
+
     /// With the endings of its files, and of files that are being written, less than a file system allows.
     public static let nameByteCountMax = 160
 
@@ -88,7 +91,8 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
             }
         }
         try check(format == 1, "format \(format) is not known to this version")
-        try check((1...4096).contains(planeHeight) && (1...4096).contains(planeWidth), "the plane's size is absurd")
+        let sides = 1...Self.planeSideMax
+        try check(sides.contains(planeHeight) && sides.contains(planeWidth), "the plane's size is absurd")
         let lengths = [spacing.zMM, spacing.yMM, spacing.xMM]
         try check(lengths.allSatisfy((0.1...100).contains), "its spacing is \(spacing.text)")
         try check((0...1).contains(tau), "tau is \(tau)")
@@ -103,7 +107,8 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
                 entry.depth <= ImageLimits.voxelCountMax / (planeHeight * planeWidth),
                 "\(entry.name) has more voxels than a volume may have")
             try check(entry.imageByteCount >= 0 && entry.lungByteCount >= 0, "\(entry.name) has files of no size")
-            try check((1...65536).contains(entry.depth), "\(entry.name) has \(entry.depth) slices")
+            let depths = 1...ImageLimits.axisVoxelCountMax
+            try check(depths.contains(entry.depth), "\(entry.name) has \(entry.depth) slices")
             try check(entry.lungVoxelsBySlice.count == entry.depth, "\(entry.name) lacks its slices' lung voxels")
             try check(
                 entry.lungVoxelsBySlice.allSatisfy { $0 >= 0 && $0 <= planeHeight * planeWidth },

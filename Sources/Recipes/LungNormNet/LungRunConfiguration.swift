@@ -71,7 +71,7 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
         }
         try check("slabDepth", preset.slabDepth, 1...1024)
         for side in [preset.planeHeight, preset.planeWidth, planeHeight, planeWidth] {
-            try check("planeHeight or planeWidth", side, 1...4096)
+            try check("planeHeight or planeWidth", side, 1...DataSetManifest.planeSideMax)
         }
         try check("batch", preset.batch, 1...256)
         for (height, width) in [(planeHeight, planeWidth), (preset.planeHeight, preset.planeWidth)] {

@@ -31,6 +31,7 @@ public enum Preparation {
         func fitted(_ least: Int, _ needed: Int) -> Int { (max(least, needed) + multiple - 1) / multiple * multiple }
         plan.window = PlaneWindow(
             centredOn: box, height: fitted(planeHeight, box.y.count), width: fitted(planeWidth, box.x.count))
+        try checkSize(plan.preparedShape, name: ct.source.name, preset: preset)
         try goOn()
         var lung = plan.cut(lungOnGrid, fill: 0)
         var intensity = plan.cut(plan.image(ct.volume, pool: pool), fill: clipHU.lowerBound)
@@ -40,6 +41,21 @@ public enum Preparation {
         return PreparedVolume(
             intensity: intensity, lung: lung, plan: plan, source: ct.source, sourceLung: sourceLung,
             edgeVoxelsRemoved: removed)
+    }
+
+    /// A file of a few voxels may be a kilometre long, and each of its slices is filled up to the plane: what becomes
+    /// of it is checked before there is memory for it. Refused here, it is one CT; a plane that no data set may have
+    /// would be all of them.
+    private static func checkSize(_ shape: VolumeShape, name: String, preset: Preset) throws {
+        let side = DataSetManifest.planeSideMax
+        guard shape.depth <= ImageLimits.axisVoxelCountMax, shape.height <= side, shape.width <= side,
+            shape.voxelCount <= ImageLimits.voxelCountMax
+        else {
+            throw RecipeError.inputRefused("\(name): on the grid of preset \(preset.name) it would have \(shape) "
+                + "voxels, in planes that hold its lungs; more than \(side)x\(side) in a plane, "
+                + "\(ImageLimits.axisVoxelCountMax) planes or \(ImageLimits.voxelCountMax) in all are not computed "
+                + "with: check its voxel size and its lung mask, or crop it to the lungs")
+        }
     }
 
     private static func lungMask(

@@ -147,10 +147,7 @@ enum WatchCommand: Command {
         while !StopSignal.isRequested {
             if arguments.has("--json") { Console.out(try client.statusJSON(of: run, history: false)) }
             let status = try client.status(of: run)
-            if !arguments.has("--json") {
-                // On a terminal the page is drawn over the last one.
-                Console.out((isatty(1) == 1 ? "\u{1B}[H\u{1B}[2J" : "") + StatusText.page(status))
-            }
+            if !arguments.has("--json") { Console.show(page: StatusText.page(status)) }
             guard status.runs.contains(where: { $0.state == "running" }) else { break }
             StopWatch.sleep(milliseconds: Int(seconds * 1000))
         }
