@@ -1,7 +1,7 @@
 """Trains the same network from the same weights on the same samples four times and compares the loss curves: quintet's
-fast kernels, quintet's reference kernels, PyTorch in its default memory format, PyTorch in channels_last_3d. Rounding
-differs between any two of them and training amplifies it; what two formats of one library differ by is the measure of
-what is harmless.
+fast kernels, quintet's reference kernels (plain loops that add in double), PyTorch in its default memory format,
+PyTorch in channels_last_3d. Rounding differs between any two of them and training amplifies it; what two formats of one
+library differ by is the measure of what is harmless.
 
     python3 -m venv venv && venv/bin/pip install torch monai safetensors nibabel
     venv/bin/python cluster/loss_curves.py OUT                                   # preset lab, 200 steps of batch 2
@@ -12,9 +12,10 @@ and the means over the seeds are compared.
 
 Healthy CTs are those of --ct (with masks of the same names in --masks), or the healthy one of ../shared/data, or made
 by quintet phantom. OUT keeps what is done: a run that is there is not made again, so it may be made in pieces with
---only prepare, fast, reference, contiguous, channels_last. When all four of a seed are there it writes
-OUT/seed-N/loss_curves.csv and .svg, and when all seeds are there it prints the tables. Exit code 1 when fast and
-reference differ by more than PyTorch's two do: in the largest difference of the smoothed loss, mean of the seeds.
+--only prepare, fast, naive (or direct, with --reference direct), contiguous, channels_last. When all four of a seed are
+there it writes OUT/seed-N/loss_curves.csv and .svg, and when all seeds are there it prints the tables. Exit code 1 when
+fast and reference differ by more than PyTorch's two do: in the largest difference of the smoothed loss, mean of the
+seeds.
 """
 import argparse
 import ast
@@ -25,10 +26,18 @@ import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-RUNS = ["fast", "reference", "contiguous", "channels_last"]
-PAIRS = [("fast", "reference"), ("contiguous", "channels_last"), ("fast", "contiguous"), ("reference", "contiguous"),
-         ("fast", "channels_last")]
 SMOOTHING = 20
+
+
+def runs_of(options):
+    return ["fast", options.reference, "contiguous", "channels_last"]
+
+
+def pairs_of(options):
+    """What is compared; the first two pairs are what is judged."""
+    fast, reference, contiguous, channels_last = runs_of(options)
+    return [(fast, reference), (contiguous, channels_last), (fast, contiguous), (reference, contiguous),
+            (fast, channels_last)]
 
 
 def parse():
@@ -44,10 +53,10 @@ def parse():
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--seeds", default="1", help="comma-separated")
-    parser.add_argument("--reference", default="direct", choices=["direct", "naive"],
-                        help="QUINTET_KERNELS of the reference: no Winograd, or plain loops that add in double")
+    parser.add_argument("--reference", default="naive", choices=["naive", "direct"],
+                        help="QUINTET_KERNELS of the reference: plain loops that add in double, or no Winograd")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--only", choices=["prepare"] + RUNS)
+    parser.add_argument("--only", choices=["prepare", "fast", "naive", "direct", "contiguous", "channels_last"])
     return parser.parse_args()
 
 
@@ -152,8 +161,8 @@ def make(options, run):
     if os.path.exists(path):
         return
     print(f"== seed {options.seed}, {run}", file=sys.stderr, flush=True)
-    if run in ("fast", "reference"):
-        train(options, run, options.steps, kernels=options.reference if run == "reference" else None)
+    if run in ("fast", options.reference):
+        train(options, run, options.steps, kernels=None if run == "fast" else run)
         with open(f"{options.folder}/{run}/metrics.csv") as file:
             rows = sorted((int(row["iteration"]), row["loss"]) for row in csv.DictReader(file))
         assert [iteration for iteration, _ in rows] == list(range(1, options.steps + 1)), "one loss for each step"
@@ -174,7 +183,7 @@ def differences(a, b):
     return [abs(x - y) for x, y in zip(a, b)]
 
 
-def svg(curves, path):
+def svg(curves, pairs, path):
     """The smoothed curves, and below them how far the pairs are apart, on a logarithmic scale."""
     import math
     width, height, left, colours = 720, 240, 60, ["#1b6ca8", "#d1495b", "#66a182", "#8d6a9f", "#edae49"]
@@ -199,7 +208,7 @@ def svg(curves, path):
     panel(30, f"Loss by step, mean of {SMOOTHING}", [(run, smooth(curve)) for run, curve in curves.items()], 0, most,
           [(most * share, f"{most * share:.2f}") for share in (0, 0.25, 0.5, 0.75, 1)])
     gaps = [(f"{a} - {b}", [math.log10(max(gap, 1e-9)) for gap in differences(curves[a], curves[b])])
-            for a, b in PAIRS[:3]]
+            for a, b in pairs]
     panel(320, "Difference of the loss, step by step", gaps, -9, 0,
           [(exponent, f"1e{exponent}") for exponent in range(-9, 1, 3)])
     with open(path, "w") as file:
@@ -210,22 +219,23 @@ def svg(curves, path):
 def report(options):
     """One seed's table and files; returns the largest and the mean smoothed difference of every pair."""
     curves = {}
-    for run in RUNS:
+    runs = runs_of(options)
+    for run in runs:
         with open(f"{options.folder}/{run}.losses") as file:
             curves[run] = [float(line) for line in file]
     with open(f"{options.folder}/loss_curves.csv", "w") as file:
-        file.write(",".join(["step"] + RUNS) + "\n")
-        for step, row in enumerate(zip(*(curves[run] for run in RUNS)), 1):
+        file.write(",".join(["step"] + runs) + "\n")
+        for step, row in enumerate(zip(*(curves[run] for run in runs)), 1):
             file.write(",".join([str(step)] + [repr(loss) for loss in row]) + "\n")
-    svg(curves, f"{options.folder}/loss_curves.svg")
+    svg(curves, pairs_of(options)[:3], f"{options.folder}/loss_curves.svg")
     print(f"seed {options.seed}; {len(curves['fast'])} steps of batch {options.batch}; reference: {options.reference}")
-    for run in RUNS:
+    for run in runs:
         tail = curves[run][-SMOOTHING:]
         print(f"{run:14} first {curves[run][0]:.7f}   last {SMOOTHING}: mean {sum(tail) / len(tail):.5f}")
     print(f"{'difference of':32} {'step 1':>9} {'to 10':>9} {'to 50':>9} {'max':>9} {'mean':>9}   "
           f"smoothed: {'max':>9} {'mean':>9}")
     smoothed = {}
-    for a, b in PAIRS:
+    for a, b in pairs_of(options):
         raw = differences(curves[a], curves[b])
         smooth_differences = differences(smooth(curves[a]), smooth(curves[b]))
         smoothed[a, b] = max(smooth_differences), sum(smooth_differences) / len(smooth_differences)
@@ -234,18 +244,18 @@ def report(options):
     return smoothed
 
 
-def compare_seeds(seeds, smoothed):
+def compare_seeds(options, seeds, smoothed):
     """The smoothed differences of all seeds beside each other; whether quintet's are no larger in the mean."""
-    means = {}
+    means, pairs = {}, pairs_of(options)
     for which, name in enumerate(("largest", "mean")):
         print(f"\n{name + ' smoothed difference, seed':32}" + "".join(f" {seed:>9}" for seed in seeds) + "      mean")
-        for pair in PAIRS:
+        for pair in pairs:
             values = [one[pair][which] for one in smoothed]
             means[pair, which] = sum(values) / len(values)
             print(f"{pair[0] + ' - ' + pair[1]:32}" + "".join(f" {value:9.2e}" for value in values)
                   + f" {means[pair, which]:9.2e}")
-    own, theirs = means[PAIRS[0], 0], means[PAIRS[1], 0]
-    print(f"\nfast and reference differ by {'no more' if own <= theirs else 'MORE'} than PyTorch's two memory formats "
+    own, theirs = means[pairs[0], 0], means[pairs[1], 0]
+    print(f"\nfast and {options.reference} differ by {'no more' if own <= theirs else 'MORE'} than PyTorch's two memory formats "
           f"({own:.2e} and {theirs:.2e}, largest smoothed difference, mean of {len(seeds)} seeds)")
     return own <= theirs
 
@@ -256,13 +266,13 @@ def main():
     for seed in seeds:
         options.seed, options.folder = seed, f"{options.out}/seed-{seed}"
         prepare(options)
-        for run in RUNS:
+        for run in runs_of(options):
             if options.only in (None, run):
                 make(options, run)
-        if all(os.path.exists(f"{options.folder}/{run}.losses") for run in RUNS):
+        if all(os.path.exists(f"{options.folder}/{run}.losses") for run in runs_of(options)):
             smoothed.append(report(options))
     if len(smoothed) == len(seeds):
-        sys.exit(0 if compare_seeds(seeds, smoothed) else 1)
+        sys.exit(0 if compare_seeds(options, seeds, smoothed) else 1)
 
 
 if __name__ == "__main__":

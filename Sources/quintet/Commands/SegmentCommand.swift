@@ -89,10 +89,13 @@ enum SegmentCommand: Command {
         }
         if !volumes.isEmpty {
             let run = try session.client.submit(plan.submission(volumes, session: session))
-            var fetched: Set<String> = []
-            func fetch() throws {
-                for output in try session.client.outputs(of: run) where !fetched.contains(output.name) {
-                    guard let item = plan.archive.items.first(where: { $0.name == output.name }) else { continue }
+            let items = Dictionary(uniqueKeysWithValues: plan.archive.items.map { ($0.name, $0) })
+            var fetched: Set<String> = [], seenCount = 0
+            func fetch(from first: Int) throws {
+                let outputs = try session.client.outputs(of: run, first: first)
+                seenCount = first + outputs.count
+                for output in outputs where !fetched.contains(output.name) {
+                    guard let item = items[output.name] else { continue }
                     switch (output.state, output.stage) {
                     case (.refused, _): refuse(item, output.report)
                     case (.done, .finish):
@@ -107,8 +110,9 @@ enum SegmentCommand: Command {
                     fetched.insert(output.name)
                 }
             }
-            _ = try session.wait(for: run, progress: progress) { _ in try fetch() }
-            try fetch()
+            _ = try session.wait(for: run, progress: progress) { _ in try fetch(from: seenCount) }
+            // All of them once more: what came again, for its blob was lost, may have changed the order.
+            try fetch(from: 0)
         }
         let ordered = plan.archive.items.compactMap { rows[$0.name] }
         try AtomicFile.write(csv(ordered), to: plan.output.resultsPath)
