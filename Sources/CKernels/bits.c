@@ -7,6 +7,17 @@ void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_ro
             bits[row * pitch + x / 64] = quintet_word_of_bytes(bytes + row * width + x, width - x);
 }
 
+void quintet_bits_without_bytes(const uint8_t *bytes, const uint64_t *within, size_t width, size_t first_row,
+                                size_t rows, uint64_t *bits) {
+    size_t pitch = (width + 63) / 64;
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (size_t x = 0; x < width; x += 64) {
+            uint64_t word = within[row * pitch + x / 64];
+            bits[row * pitch + x / 64] =
+                word ? word & ~quintet_word_of_bytes(bytes + row * width + x, width - x) : 0;
+        }
+}
+
 void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes) {
     size_t pitch = (width + 63) / 64;
     for (size_t row = first_row; row < first_row + rows; row++) {
@@ -21,23 +32,31 @@ void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row,
     }
 }
 
+typedef float lanes __attribute__((ext_vector_type(8), aligned(4)));
+typedef _Bool lane_bits __attribute__((ext_vector_type(8)));
+
+// Bit i is set where values[i] >= threshold, for the first min(count, 64) values.
+static inline uint64_t word_at_least(const float *values, float threshold, size_t count) {
+    uint64_t word = 0;
+    if (count >= 64) {
+        for (size_t i = 0; i < 64; i += 8) {
+            lane_bits above = __builtin_convertvector(*(const lanes *)(values + i) >= threshold, lane_bits);
+            word |= (uint64_t)__builtin_bit_cast(uint8_t, above) << i;
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) word |= (uint64_t)(values[i] >= threshold) << i;
+    }
+    return word;
+}
+
 void quintet_bits_at_least(const float *values, float threshold, const uint64_t *mask, size_t width, size_t first_row,
                            size_t rows, uint64_t *bits) {
     size_t pitch = (width + 63) / 64;
     for (size_t row = first_row; row < first_row + rows; row++)
         for (size_t x = 0; x < width; x += 64) {
-            uint64_t within = mask[row * pitch + x / 64], word = 0;
-            if (within) {
-                uint8_t above[64] = {0};
-                const float *v = values + row * width + x;
-                if (width - x >= 64) {
-                    for (size_t i = 0; i < 64; i++) above[i] = v[i] >= threshold;
-                } else {
-                    for (size_t i = 0; i < width - x; i++) above[i] = v[i] >= threshold;
-                }
-                word = quintet_word_of_bytes(above, 64) & within;
-            }
-            bits[row * pitch + x / 64] = word;
+            uint64_t within = mask[row * pitch + x / 64];
+            bits[row * pitch + x / 64] =
+                within ? within & word_at_least(values + row * width + x, threshold, width - x) : 0;
         }
 }
 

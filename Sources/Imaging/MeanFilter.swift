@@ -98,19 +98,25 @@ package struct BoxSums {
             word_end: (region.x.upperBound + 63) / 64, radius_z: box.z / 2, radius_y: box.y / 2, radius_x: box.x / 2)
     }
 
-    /// Sets the words of `out` in the region to "the mean over the box > threshold".
+    /// Sets the words of `out` in the region to "within, and the mean over the box > threshold".
     ///
-    /// - Parameter threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly
-    ///   0.2 and not above it.
-    package func setWhereMeanExceeds(_ threshold: Double, out: UnsafeMutableBufferPointer<UInt64>, pool: ThreadPool?) {
+    /// - Parameters:
+    ///   - threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly 0.2 and
+    ///     not above it.
+    ///   - within: rows of bits.
+    package func setWhereMeanExceeds(
+        _ threshold: Double, within: UnsafeBufferPointer<UInt64>, out: UnsafeMutableBufferPointer<UInt64>,
+        pool: ThreadPool?
+    ) {
+        precondition(within.count == out.count, "two masks on one grid have as many words")
         precondition(threshold >= 0 && threshold <= 1, "a mean of values in [0, 1] is compared with such a value")
         let millionths = UInt64((threshold * 1e6).rounded())
         let whole = (UInt64(box.voxelCount) << UInt64(source.shift)).multipliedFullWidth(by: millionths)
         let limit = UInt32(clamping: UInt64(1_000_000).dividingFullWidth(whole).quotient)
-        nonisolated(unsafe) let target = out.baseAddress
+        nonisolated(unsafe) let (within, target) = (within.baseAddress, out.baseAddress)
         forEachTask(on: pool) { source, rows, slices, scratch in
             quintet_box_exceeds(
-                source, limit, rows.lowerBound, rows.count, slices.lowerBound, slices.count, scratch, target)
+                source, limit, within, rows.lowerBound, rows.count, slices.lowerBound, slices.count, scratch, target)
         }
     }
 

@@ -63,7 +63,7 @@ extension BitVolume {
     }
 
     package func closed(by element: StructuringElement, pool: ThreadPool?) -> BitVolume {
-        guard let box = boundingBox() else { return self }
+        guard let box = boundingBox(pool: pool) else { return self }
         let (radius, columns) = (element.radius, (element.radius.x + 63) / 64)
         let slices = box.z.lowerBound - radius.z..<box.z.upperBound + radius.z
         let rows = box.y.lowerBound - radius.y..<box.y.upperBound + radius.y
@@ -77,7 +77,7 @@ extension BitVolume {
 
     package func holesFilled(pool: ThreadPool?) -> BitVolume {
         let background = complement().components(.faces, pool: pool)
-        let open = BitVolume.border(of: shape).words.withUnsafeBufferPointer { background.touched(by: $0) }
+        let open = BitVolume.border(of: shape).words.withUnsafeBufferPointer { background.touched(by: $0, pool: pool) }
         return BitVolume(shape: shape, words: background.bits(keeping: open, pool: pool)).complement()
     }
 

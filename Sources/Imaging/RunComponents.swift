@@ -136,9 +136,31 @@ extension RunComponents {
         }
     }
 
+    /// Takes the components that are not kept out of `bits`, the rows of bits that they were found in.
+    package func erase(keeping keep: [Bool], from bits: inout [UInt64], pool: ThreadPool?) {
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
+        let keep = bytes(keep)
+        bits.withUnsafeMutableBufferPointer { bits in
+            nonisolated(unsafe) let base = bits.baseAddress
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_runs_erase_bits(
+                    runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, base)
+            }
+        }
+    }
+
     /// `[label]` is true where the component holds a set bit of `bits`; `[0]` is false.
-    package func touched(by bits: UnsafeBufferPointer<UInt64>) -> [Bool] {
-        [false] + voxelCounts(within: bits).map { $0 > 0 }
+    package func touched(by bits: UnsafeBufferPointer<UInt64>, pool: ThreadPool?) -> [Bool] {
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
+        var marks = [UInt8](repeating: 0, count: count + 1)
+        nonisolated(unsafe) let base = bits.baseAddress
+        marks.withUnsafeMutableBufferPointer { marks in
+            nonisolated(unsafe) let marks = marks.baseAddress
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_runs_mark(runs, labels, rowStart, shape.width, $0.lowerBound, $0.count, base, marks)
+            }
+        }
+        return marks.map { $0 != 0 }
     }
 
     /// Voxels of component `label` that are set in `bits`, at `[label - 1]`.
@@ -164,20 +186,14 @@ extension RunComponents {
             for y in 0..<shape.height {
                 let row = z * shape.height + y
                 for index in Int(rowStart[row])..<Int(rowStart[row + 1]) {
-                    let x = Int(runs[index].begin)..<Int(runs[index].end)
-                    boxes[Int(labels[index]) - 1] = Self.union(boxes[Int(labels[index]) - 1], z, y, x)
+                    let run = VoxelBox(
+                        z: z..<z + 1, y: y..<y + 1, x: Int(runs[index].begin)..<Int(runs[index].end))
+                    let component = Int(labels[index]) - 1
+                    boxes[component] = boxes[component]?.union(run) ?? run
                 }
             }
         }
         return boxes.map { $0! }
-    }
-
-    private static func union(_ box: VoxelBox?, _ z: Int, _ y: Int, _ x: Range<Int>) -> VoxelBox {
-        guard let box else { return VoxelBox(z: z..<z + 1, y: y..<y + 1, x: x) }
-        return VoxelBox(
-            z: box.z.lowerBound..<z + 1,
-            y: min(box.y.lowerBound, y)..<max(box.y.upperBound, y + 1),
-            x: min(box.x.lowerBound, x.lowerBound)..<max(box.x.upperBound, x.upperBound))
     }
 
     private func bytes(_ keep: [Bool]) -> [UInt8] {

@@ -56,7 +56,7 @@ import Testing
         #expect(fromBits.mask(keeping: keep, pool: nil).map { $0 != 0 } == kept)
         let keptBits = fromBits.bits(keeping: keep, pool: nil)
         #expect(keptBits.unpacked(shape: shape, pool: nil).map { $0 != 0 } == kept)
-        let touched = keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0) }
+        let touched = keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0, pool: nil) }
         #expect(Array(touched[1...]) == Array(keep[1...]) && !touched[0])
     }
 

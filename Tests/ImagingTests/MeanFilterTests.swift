@@ -46,7 +46,7 @@ import Testing
             values.withUnsafeBufferPointer { values in
                 let sums = BoxSums(
                     bits: bits, intensities: values, shape: shape, box: box, region: shape.box)
-                found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(0.15, out: $0, pool: nil) }
+                found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(0.15, within: bits, out: $0, pool: nil) }
             }
         }
         for (mean, bit) in zip(means, found.unpacked(shape: shape, pool: nil)) where abs(mean - 0.15) > 2e-7 {
@@ -56,11 +56,16 @@ import Testing
 
     private func exceeding(_ threshold: Double, _ mask: [UInt8], _ shape: VolumeShape) -> [UInt8] {
         let bits = [UInt64](packing: mask, shape: shape, pool: nil)
+        let all = [UInt64](packing: mask.map { _ in 1 }, shape: shape, pool: nil)
         var found = [UInt64](repeating: 0, count: shape.bitWordCount)
         bits.withUnsafeBufferPointer { bits in
             let sums = BoxSums(
                 bits: bits, shape: shape, box: BoxSize(z: 5, y: 5, x: 5), region: shape.box)
-            found.withUnsafeMutableBufferPointer { sums.setWhereMeanExceeds(threshold, out: $0, pool: nil) }
+            all.withUnsafeBufferPointer { all in
+                found.withUnsafeMutableBufferPointer {
+                    sums.setWhereMeanExceeds(threshold, within: all, out: $0, pool: nil)
+                }
+            }
         }
         return found.unpacked(shape: shape, pool: nil)
     }

@@ -22,9 +22,10 @@ typedef struct {
 size_t quintet_box_scratch_count(const quintet_box_source *source, size_t rows);
 
 /// out: rows of bits; sets all words of the source's word range, in the rows and slices given (inside the source's
-/// region), to "sum > threshold".
-void quintet_box_exceeds(const quintet_box_source *source, uint32_t threshold, size_t first_row, size_t rows,
-                         size_t first_slice, size_t slices, uint32_t *scratch, uint64_t *out);
+/// region), to "sum > threshold" where `within` has a bit, and to 0 elsewhere.
+void quintet_box_exceeds(const quintet_box_source *source, uint32_t threshold, const uint64_t *within,
+                         size_t first_row, size_t rows, size_t first_slice, size_t slices, uint32_t *scratch,
+                         uint64_t *out);
 
 /// out: [z][y][x] of sums; writes the given rows and slices.
 void quintet_box_sums(const quintet_box_source *source, size_t first_row, size_t rows, size_t first_slice,
