@@ -16,12 +16,11 @@ private let taskRows = 512
 extension [UInt64] {
     /// A mask without a voxel.
     package init(zerosFor shape: VolumeShape, pool: ThreadPool?) {
-        self.init(unsafeUninitializedCapacity: shape.bitWordCount) { words, initialized in
-            initialized = shape.bitWordCount
+        self.init(count: shape.bitWordCount) { words in
             nonisolated(unsafe) let words = words
-            runRanges(shape.rowCount, stride: taskRows, on: pool) { rows in
-                let part = rows.lowerBound * shape.wordsPerRow..<rows.upperBound * shape.wordsPerRow
-                UnsafeMutableBufferPointer(rebasing: words[part]).initialize(repeating: 0)
+            runRanges(shape.rowCount, stride: taskRows, on: pool) {
+                (words + $0.lowerBound * shape.wordsPerRow).initialize(
+                    repeating: 0, count: $0.count * shape.wordsPerRow)
             }
         }
     }
@@ -34,9 +33,8 @@ extension [UInt64] {
     package init(packing mask: UnsafeBufferPointer<UInt8>, shape: VolumeShape, pool: ThreadPool?) {
         precondition(mask.count == shape.voxelCount, "a mask of \(shape) has \(shape.voxelCount) voxels")
         nonisolated(unsafe) let source = mask.baseAddress
-        self.init(unsafeUninitializedCapacity: shape.bitWordCount) { words, initialized in
-            initialized = shape.bitWordCount
-            nonisolated(unsafe) let target = words.baseAddress
+        self.init(count: shape.bitWordCount) { words in
+            nonisolated(unsafe) let target = words
             runRanges(shape.rowCount, stride: taskRows, on: pool) {
                 quintet_bits_from_bytes(source, shape.width, $0.lowerBound, $0.count, target)
             }
@@ -46,9 +44,8 @@ extension [UInt64] {
     /// 0 or 1 for every voxel.
     package func unpacked(shape: VolumeShape, pool: ThreadPool?) -> [UInt8] {
         precondition(count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
-        return [UInt8](unsafeUninitializedCapacity: shape.voxelCount) { bytes, initialized in
-            initialized = shape.voxelCount
-            nonisolated(unsafe) let target = bytes.baseAddress
+        return [UInt8](count: shape.voxelCount) { bytes in
+            nonisolated(unsafe) let target = bytes
             withUnsafeBufferPointer { words in
                 nonisolated(unsafe) let source = words.baseAddress
                 runRanges(shape.rowCount, stride: taskRows, on: pool) {
@@ -66,11 +63,8 @@ extension VoxelBox {
     /// The smallest box around all set bits; nil when there is none.
     package init?(around bits: UnsafeBufferPointer<UInt64>, shape: VolumeShape, pool: ThreadPool?) {
         precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
-        let boxes = [VoxelBox?](
-            unsafeUninitializedCapacity: (shape.depth + Self.taskSlices - 1) / Self.taskSlices
-        ) { boxes, initialized in
-            initialized = boxes.count
-            nonisolated(unsafe) let (bits, boxes) = (bits, boxes.baseAddress!)
+        let boxes = [VoxelBox?](count: (shape.depth + Self.taskSlices - 1) / Self.taskSlices) { boxes in
+            nonisolated(unsafe) let (bits, boxes) = (bits, boxes)
             runRanges(shape.depth, stride: Self.taskSlices, on: pool) { slices in
                 (boxes + slices.lowerBound / Self.taskSlices).initialize(to: Self.box(bits, shape, slices))
             }

@@ -28,9 +28,8 @@ public enum MeanFilter {
         _ mask: UnsafeBufferPointer<UInt8>, shape: VolumeShape, box: BoxSize, pool: ThreadPool? = nil
     ) -> [UInt32] {
         let bits = [UInt64](packing: mask, shape: shape, pool: pool)
-        return [UInt32](unsafeUninitializedCapacity: shape.voxelCount) { sums, initialized in
-            initialized = shape.voxelCount
-            nonisolated(unsafe) let target = sums.baseAddress
+        return [UInt32](count: shape.voxelCount) { sums in
+            nonisolated(unsafe) let target = sums
             bits.withUnsafeBufferPointer { bits in
                 let sums = BoxSums(bits: bits, shape: shape, box: box, region: shape.box)
                 sums.forEachTask(on: pool) { source, rows, slices, scratch in
@@ -48,9 +47,8 @@ public enum MeanFilter {
     ) -> [Float] {
         precondition(values.count == shape.voxelCount, "a volume of \(shape) has \(shape.voxelCount) voxels")
         nonisolated(unsafe) let source = values.baseAddress
-        return [Float](unsafeUninitializedCapacity: shape.voxelCount) { means, initialized in
-            initialized = shape.voxelCount
-            nonisolated(unsafe) let target = means.baseAddress
+        return [Float](count: shape.voxelCount) { means in
+            nonisolated(unsafe) let target = means
             let bands = (shape.height + BoxSums.taskRows - 1) / BoxSums.taskRows
             runTasks(bands * shape.depth, on: pool) { task in
                 let first = task % bands * BoxSums.taskRows, rows = min(BoxSums.taskRows, shape.height - first)

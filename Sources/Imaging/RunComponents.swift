@@ -51,23 +51,18 @@ package struct RunComponents {
         let rows = shape.rowCount
         let rowStart = Self.rowStarts(rows: rows, pool: pool, count: countRuns)
         let runCount = Int(rowStart[rows])
-        // Never without capacity: that would write to Swift's one empty array, which all threads share.
-        let capacity = max(1, runCount)
-        let runs = [quintet_run](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-            initialized = runCount
-            guard runCount > 0 else { return }
-            nonisolated(unsafe) let base = buffer.baseAddress!
+        let runs = [quintet_run](count: runCount) { runs in
+            nonisolated(unsafe) let base = runs
             rowStart.withUnsafeBufferPointer { starts in
                 nonisolated(unsafe) let starts = starts.baseAddress!
                 runRanges(rows, stride: Self.taskRows, on: pool) { fill($0, starts, base) }
             }
         }
         var resolved = 0
-        labels = [Int32](unsafeUninitializedCapacity: capacity) { parents, initialized in
-            initialized = runCount
+        labels = [Int32](count: runCount) { parents in
             guard runCount > 0 else { return }
-            Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents.baseAddress!)
-            resolved = Int(quintet_runs_resolve(parents.baseAddress!, runCount))
+            Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents)
+            resolved = Int(quintet_runs_resolve(parents, runCount))
         }
         self.shape = shape
         self.rowStart = rowStart
@@ -78,10 +73,9 @@ package struct RunComponents {
     private static func rowStarts(
         rows: Int, pool: ThreadPool?, count countRuns: (Range<Int>, UnsafeMutablePointer<Int32>) -> Void
     ) -> [Int32] {
-        [Int32](unsafeUninitializedCapacity: rows + 1) { starts, initialized in
-            initialized = rows + 1
+        [Int32](count: rows + 1) { starts in
             starts[0] = 0
-            nonisolated(unsafe) let counts = starts.baseAddress! + 1
+            nonisolated(unsafe) let counts = starts + 1
             runRanges(rows, stride: taskRows, on: pool) { countRuns($0, counts + $0.lowerBound) }
             var total = 0
             for row in 1..<rows + 1 {
@@ -202,11 +196,10 @@ extension RunComponents {
     }
 
     private func paint<Value>(
-        elements: Int, on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>?) -> Void
+        elements: Int, on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>) -> Void
     ) -> [Value] {
-        [Value](unsafeUninitializedCapacity: elements) { buffer, initialized in
-            initialized = elements
-            nonisolated(unsafe) let base = buffer.baseAddress
+        [Value](count: elements) { values in
+            nonisolated(unsafe) let base = values
             runRanges(shape.rowCount, stride: Self.taskRows, on: pool) { kernel($0, base) }
         }
     }

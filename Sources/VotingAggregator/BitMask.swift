@@ -134,9 +134,8 @@ public struct BitMask: Hashable, Sendable {
     /// As above; the other mask's bytes are read only where this one has voxels.
     func subtracting(_ other: Mask, pool: ThreadPool?) -> BitMask {
         precondition(other.shape == shape, "\(other.shape) and \(shape) are not one grid")
-        let left = [UInt64](unsafeUninitializedCapacity: words.count) { out, initialized in
-            initialized = words.count
-            nonisolated(unsafe) let out = out.baseAddress
+        let left = [UInt64](count: words.count) { out in
+            nonisolated(unsafe) let out = out
             runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
                 quintet_bits_without_bytes(other.voxels, words, shape.width, $0.lowerBound, $0.count, out)
             }
@@ -149,8 +148,7 @@ public struct BitMask: Hashable, Sendable {
         with other: BitMask, _ pool: ThreadPool?, _ combine: (UInt64, UInt64) -> UInt64
     ) -> BitMask {
         precondition(other.shape == shape, "\(other.shape) and \(shape) are not one grid")
-        let combinedWords = [UInt64](unsafeUninitializedCapacity: words.count) { target, initialized in
-            initialized = words.count
+        let combinedWords = [UInt64](count: words.count) { target in
             words.withUnsafeBufferPointer { a in
                 other.words.withUnsafeBufferPointer { b in
                     nonisolated(unsafe) let (a, b, target) = (a, b, target)
