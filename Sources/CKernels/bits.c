@@ -32,23 +32,6 @@ void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row,
     }
 }
 
-typedef float lanes __attribute__((ext_vector_type(8), aligned(4)));
-typedef _Bool lane_bits __attribute__((ext_vector_type(8)));
-
-// Bit i is set where values[i] >= threshold, for the first min(count, 64) values.
-static inline uint64_t word_at_least(const float *values, float threshold, size_t count) {
-    uint64_t word = 0;
-    if (count >= 64) {
-        for (size_t i = 0; i < 64; i += 8) {
-            lane_bits above = __builtin_convertvector(*(const lanes *)(values + i) >= threshold, lane_bits);
-            word |= (uint64_t)__builtin_bit_cast(uint8_t, above) << i;
-        }
-    } else {
-        for (size_t i = 0; i < count; i++) word |= (uint64_t)(values[i] >= threshold) << i;
-    }
-    return word;
-}
-
 void quintet_bits_at_least(const float *values, float threshold, const uint64_t *mask, size_t width, size_t first_row,
                            size_t rows, uint64_t *bits) {
     size_t pitch = (width + 63) / 64;
@@ -56,7 +39,7 @@ void quintet_bits_at_least(const float *values, float threshold, const uint64_t 
         for (size_t x = 0; x < width; x += 64) {
             uint64_t within = mask[row * pitch + x / 64];
             bits[row * pitch + x / 64] =
-                within ? within & word_at_least(values + row * width + x, threshold, width - x) : 0;
+                within ? within & quintet_word_at_least(values + row * width + x, threshold, width - x) : 0;
         }
 }
 

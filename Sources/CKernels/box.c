@@ -49,12 +49,14 @@ INLINE void retire_word(uint32_t *kept, uint32_t *column) {
 typedef struct {
     const uint64_t *enter, *leave;
     const float *intensities, *next;  // of the row that enters, and of the one that enters after it or NULL
+    uint64_t *bright;                 // NULL: of another task
 } row_change;
 
 INLINE void weigh_row(const quintet_box_source *source, const row_change *row, uint32_t *kept, uint32_t *columns) {
     size_t words = source->word_end - source->word_begin;
     float scale = (float)(1u << source->shift);
     for (size_t w = 0; w < words; w++) {
+        uint64_t bright = 0;
         if (row->enter && row->enter[w]) {
             size_t first = 64 * (source->word_begin + w), left = source->width - first;
             // The row below in memory is a page away, too far for the processor to foresee.
@@ -62,9 +64,12 @@ INLINE void weigh_row(const quintet_box_source *source, const row_change *row, u
                 for (size_t i = 0; i < 64; i += 16) __builtin_prefetch(row->next + first + i);
             weigh_word(row->enter[w], row->intensities + first, scale, left < 64 ? left : 64, kept + 64 * w,
                        columns + 64 * w);
+            if (row->bright)
+                bright = row->enter[w] & quintet_word_at_least(row->intensities + first, source->bright_from, left);
         } else if (row->leave && row->leave[w]) {
             retire_word(kept + 64 * w, columns + 64 * w);
         }
+        if (row->bright) row->bright[w] = bright;
     }
 }
 
@@ -76,19 +81,33 @@ typedef struct {
     uint32_t *padded;   // sums along z and y of one row, with radius_x zeros before and after it
 } box_band;
 
+typedef struct {
+    const quintet_box_source *source;
+    size_t first_row, rows, first_slice, slices;
+    uint32_t *scratch;
+    uint32_t threshold;
+    const uint64_t *within;
+    uint64_t *bits;  // one of the two outputs
+    uint32_t *sums;
+} box_task;
+
 // Moves the sums along z on: slice `z` enters, the one a box's height before it leaves.
-INLINE void advance(const quintet_box_source *source, const box_band *band, size_t first, size_t z) {
+INLINE void advance(const box_task *task, const box_band *band, size_t first, size_t z) {
+    const quintet_box_source *source = task->source;
     size_t pitch = (source->width + 63) / 64, period = 2 * source->radius_z + 1;
+    int own_slice = z >= task->first_slice && z < task->first_slice + task->slices;
     uint32_t *columns = band->columns;
     uint32_t *kept = band->kept + z % period * band->span * (band->y_end - band->y_begin);
     for (size_t y = band->y_begin; y < band->y_end; y++, columns += band->span, kept += band->span) {
         size_t row = z * source->height + y, gone = row - period * source->height;
         row_change change = {
             z < source->z_end ? source->bits + row * pitch + source->word_begin : 0,
-            z >= first + period ? source->bits + gone * pitch + source->word_begin : 0, 0, 0};
+            z >= first + period ? source->bits + gone * pitch + source->word_begin : 0, 0, 0, 0};
         if (source->intensities) {
             change.intensities = source->intensities + row * source->width;
             if (z + 1 < source->z_end) change.next = change.intensities + source->height * source->width;
+            if (source->bright && own_slice && y >= task->first_row && y < task->first_row + task->rows)
+                change.bright = source->bright + row * pitch + source->word_begin;
             weigh_row(source, &change, kept, columns);
         } else {
             for (size_t w = 0; w < band->span / 64; w++)
@@ -129,16 +148,6 @@ INLINE uint64_t exceed_32(const uint32_t *padded, size_t box, uint32_t threshold
     sum_32(padded, box, &a, &b, &c, &d);
     return ABOVE(a) | ABOVE(b) << 8 | ABOVE(c) << 16 | ABOVE(d) << 24;
 }
-
-typedef struct {
-    const quintet_box_source *source;
-    size_t first_row, rows, first_slice, slices;
-    uint32_t *scratch;
-    uint32_t threshold;
-    const uint64_t *within;
-    uint64_t *bits;  // one of the two outputs
-    uint32_t *sums;
-} box_task;
 
 INLINE void emit_bits(const box_task *task, size_t row, const uint32_t *padded) {
     const quintet_box_source *source = task->source;
@@ -194,7 +203,7 @@ INLINE void run_task(const box_task *task) {
     memset(band.columns, 0, size * sizeof *band.columns);
     size_t first = task->first_slice - source->z_begin < radius ? source->z_begin : task->first_slice - radius;
     for (size_t z = first; z < task->first_slice + task->slices + radius; z++) {
-        advance(source, &band, first, z);
+        advance(task, &band, first, z);
         if (z >= task->first_slice + radius) emit_slice(task, &band, z - radius);
     }
 }

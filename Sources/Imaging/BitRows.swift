@@ -43,14 +43,21 @@ extension [UInt64] {
 
     /// 0 or 1 for every voxel.
     package func unpacked(shape: VolumeShape, pool: ThreadPool?) -> [UInt8] {
-        precondition(count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
-        return [UInt8](count: shape.voxelCount) { bytes in
-            nonisolated(unsafe) let target = bytes
-            withUnsafeBufferPointer { words in
-                nonisolated(unsafe) let source = words.baseAddress
-                runRanges(shape.rowCount, stride: taskRows, on: pool) {
-                    quintet_bits_to_bytes(source, shape.width, $0.lowerBound, $0.count, target)
-                }
+        [UInt8](count: shape.voxelCount) {
+            unpack(to: UnsafeMutableBufferPointer(start: $0, count: shape.voxelCount), shape: shape, pool: pool)
+        }
+    }
+
+    /// As above, into memory that there is.
+    package func unpack(to bytes: UnsafeMutableBufferPointer<UInt8>, shape: VolumeShape, pool: ThreadPool?) {
+        precondition(
+            count == shape.bitWordCount && bytes.count == shape.voxelCount,
+            "\(shape) voxels are \(shape.bitWordCount) words")
+        nonisolated(unsafe) let target = bytes.baseAddress
+        withUnsafeBufferPointer { words in
+            nonisolated(unsafe) let source = words.baseAddress
+            runRanges(shape.rowCount, stride: taskRows, on: pool) {
+                quintet_bits_to_bytes(source, shape.width, $0.lowerBound, $0.count, target)
             }
         }
     }

@@ -79,10 +79,13 @@ package struct BoxSums {
     ///   - bits: rows of bits; alive while the sums are used.
     ///   - intensities: nil where every set bit weighs 1; otherwise a value for every voxel, clipped to [0, 1].
     ///   - region: outside of it everything counts as 0 (in x, to whole words around it).
+    ///   - bright: with intensities, what also gets the bits of an intensity of at least `from`, in the region, when
+    ///     the means are compared.
     package init(
         bits: UnsafeBufferPointer<UInt64>, intensities: UnsafeBufferPointer<Float>? = nil, shape: VolumeShape,
-        box: BoxSize, region: VoxelBox
+        box: BoxSize, region: VoxelBox, bright: (from: Float, out: UnsafeMutableBufferPointer<UInt64>)? = nil
     ) {
+        precondition(bright.map { $0.out.count == bits.count } ?? true, "two masks on one grid have as many words")
         precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
         precondition(intensities.map { $0.count == shape.voxelCount } ?? true, "an intensity for every voxel")
         precondition(box.voxelCount < 1 << 31, "a box of \(box) is too large to count")
@@ -91,7 +94,7 @@ package struct BoxSums {
         self.box = box
         source = quintet_box_source(
             bits: bits.baseAddress, intensities: intensities?.baseAddress, shift: UInt32(shift),
-            height: shape.height, width: shape.width, z_begin: region.z.lowerBound, z_end: region.z.upperBound,
+            bright: bright?.out.baseAddress, bright_from: bright?.from ?? 0, height: shape.height, width: shape.width, z_begin: region.z.lowerBound, z_end: region.z.upperBound,
             y_begin: region.y.lowerBound, y_end: region.y.upperBound, word_begin: region.x.lowerBound / 64,
             word_end: (region.x.upperBound + 63) / 64, radius_z: box.z / 2, radius_y: box.y / 2, radius_x: box.x / 2)
     }

@@ -82,7 +82,7 @@ public struct BitMask: Hashable, Sendable {
     /// Sets the voxels of `lung` around which the mean over the box is above the threshold.
     ///
     /// - Parameter sums: of boxes in a region outside of which this mask and the lung have no voxel.
-    mutating func set(within lung: BitMask, meanAbove threshold: Double, pool: ThreadPool?, _ sums: BoxSums) {
+    mutating func set(within lung: BitMask, meanAbove threshold: Double, _ sums: BoxSums, pool: ThreadPool?) {
         words.withUnsafeMutableBufferPointer { out in
             lung.words.withUnsafeBufferPointer {
                 sums.setWhereMeanExceeds(threshold, within: $0, out: out, pool: pool)
@@ -92,6 +92,12 @@ public struct BitMask: Hashable, Sendable {
 
     /// 0 or 1 for every voxel, C order (z, y, x).
     public func voxels(pool: ThreadPool? = nil) -> [UInt8] { words.unpacked(shape: shape, pool: pool) }
+
+    /// Overwrites `voxels`, one for every voxel, with 0 or 1: an array that is used again has its memory already.
+    public func write(to voxels: inout [UInt8], pool: ThreadPool? = nil) {
+        precondition(voxels.count == shape.voxelCount, "\(shape) has \(shape.voxelCount) voxels")
+        voxels.withUnsafeMutableBufferPointer { words.unpack(to: $0, shape: shape, pool: pool) }
+    }
 
     /// As a volume at the place in the patient that `geometry` says.
     public func mask(geometry: Geometry, pool: ThreadPool? = nil) -> Mask {

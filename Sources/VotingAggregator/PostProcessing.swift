@@ -53,25 +53,27 @@ public enum PostProcessing {
         pool: ThreadPool?
     ) -> LesionAnswer {
         guard let region = lung.boundingBox(pool: pool) else { return LesionAnswer(core: lung, grown: lung) }
-        var full = BitMask(shape: lung.shape, pool: pool), core = BitMask(shape: lung.shape, pool: pool)
+        var full = BitMask(shape: lung.shape, pool: pool), bright = BitMask(shape: lung.shape, pool: pool)
         intensity.voxels.withUnsafeBufferPointer { values in
-            unhealthy.words.withUnsafeBufferPointer {
-                full.set(
-                    within: lung, meanAbove: settings.fullMean, pool: pool,
-                    BoxSums(bits: $0, intensities: values, shape: lung.shape, box: settings.fullBox, region: region))
+            unhealthy.words.withUnsafeBufferPointer { bits in
+                bright.words.withUnsafeMutableBufferPointer { bright in
+                    let sums = BoxSums(
+                        bits: bits, intensities: values, shape: lung.shape, box: settings.fullBox, region: region,
+                        bright: (settings.brightIntensity, bright))
+                    full.set(within: lung, meanAbove: settings.fullMean, sums, pool: pool)
+                }
             }
-            unhealthy.keep(atLeast: settings.brightIntensity, values, pool: pool)
         }
-        unhealthy.words.withUnsafeBufferPointer {
-            core.set(
-                within: lung, meanAbove: settings.brightShare, pool: pool,
-                BoxSums(bits: $0, shape: lung.shape, box: settings.brightBox, region: region))
+        var core = consume unhealthy
+        bright.words.withUnsafeBufferPointer {
+            let sums = BoxSums(bits: $0, shape: lung.shape, box: settings.brightBox, region: region)
+            core.set(within: lung, meanAbove: settings.brightShare, sums, pool: pool)
         }
         if let limit = settings.growthLimitMM {
             let near = core.dilated(radiusMM: limit, spacing: intensity.geometry.spacing, pool: pool)
             full = full.intersection(near, pool: pool)
         }
-        return LesionAnswer(core: core, grown: reconstruction(of: core, inside: full, pool: pool))
+        return LesionAnswer(core: core, grown: reconstruction(of: core, inside: consume full, pool: pool))
     }
 
     /// Region growing until nothing changes: the components of `inside` (26 neighbours) that `seed` touches.

@@ -23,6 +23,24 @@ static inline uint64_t quintet_word_of_bytes(const uint8_t *bytes, size_t count)
     return word;
 }
 
+typedef float quintet_value_lanes __attribute__((ext_vector_type(8), aligned(4)));
+typedef _Bool quintet_value_tests __attribute__((ext_vector_type(8)));
+
+/// Bit i is set where values[i] >= threshold, for the first min(count, 64) values.
+static inline uint64_t quintet_word_at_least(const float *values, float threshold, size_t count) {
+    uint64_t word = 0;
+    if (count < 64) {
+        for (size_t i = 0; i < count; i++) word |= (uint64_t)(values[i] >= threshold) << i;
+        return word;
+    }
+    for (size_t i = 0; i < 64; i += 8) {
+        quintet_value_tests above = __builtin_convertvector(*(const quintet_value_lanes *)(values + i) >= threshold,
+                                                            quintet_value_tests);
+        word |= (uint64_t)__builtin_bit_cast(uint8_t, above) << i;
+    }
+    return word;
+}
+
 void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_row, size_t rows, uint64_t *bits);
 /// bits = `within` without the voxels whose byte is not 0. `bits` may be `within`.
 void quintet_bits_without_bytes(const uint8_t *bytes, const uint64_t *within, size_t width, size_t first_row,

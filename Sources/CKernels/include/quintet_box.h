@@ -11,6 +11,10 @@ typedef struct {
     const uint64_t *bits;
     const float *intensities; // NULL: weight 1
     unsigned shift;
+    /// With intensities: where not NULL, rows of bits that get the source's bits of intensity >= bright_from on the
+    /// way, in all words of the region; each intensity is then read from memory once for both masks.
+    uint64_t *bright;
+    float bright_from;
     size_t height, width;
     /// Voxels outside of slices z_begin ..< z_end, rows y_begin ..< y_end and words word_begin ..< word_end count as 0.
     size_t z_begin, z_end, y_begin, y_end, word_begin, word_end;
