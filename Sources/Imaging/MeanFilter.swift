@@ -94,8 +94,9 @@ package struct BoxSums {
         self.box = box
         source = quintet_box_source(
             bits: bits.baseAddress, intensities: intensities?.baseAddress, shift: UInt32(shift),
-            bright: bright?.out.baseAddress, bright_from: bright?.from ?? 0, height: shape.height, width: shape.width, z_begin: region.z.lowerBound, z_end: region.z.upperBound,
-            y_begin: region.y.lowerBound, y_end: region.y.upperBound, word_begin: region.x.lowerBound / 64,
+            bright: bright?.out.baseAddress, bright_from: bright?.from ?? 0, height: shape.height, width: shape.width,
+            z_begin: region.z.lowerBound, z_end: region.z.upperBound, y_begin: region.y.lowerBound,
+            y_end: region.y.upperBound, word_begin: region.x.lowerBound / 64,
             word_end: (region.x.upperBound + 63) / 64, radius_z: box.z / 2, radius_y: box.y / 2, radius_x: box.x / 2)
     }
 
