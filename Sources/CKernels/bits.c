@@ -7,6 +7,17 @@ void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_ro
             bits[row * pitch + x / 64] = quintet_word_of_bytes(bytes + row * width + x, width - x);
 }
 
+void quintet_bits_without_bytes(const uint8_t *bytes, const uint64_t *within, size_t width, size_t first_row,
+                                size_t rows, uint64_t *bits) {
+    size_t pitch = (width + 63) / 64;
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (size_t x = 0; x < width; x += 64) {
+            uint64_t word = within[row * pitch + x / 64];
+            bits[row * pitch + x / 64] =
+                word ? word & ~quintet_word_of_bytes(bytes + row * width + x, width - x) : 0;
+        }
+}
+
 void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes) {
     size_t pitch = (width + 63) / 64;
     for (size_t row = first_row; row < first_row + rows; row++) {
@@ -26,18 +37,9 @@ void quintet_bits_at_least(const float *values, float threshold, const uint64_t 
     size_t pitch = (width + 63) / 64;
     for (size_t row = first_row; row < first_row + rows; row++)
         for (size_t x = 0; x < width; x += 64) {
-            uint64_t within = mask[row * pitch + x / 64], word = 0;
-            if (within) {
-                uint8_t above[64] = {0};
-                const float *v = values + row * width + x;
-                if (width - x >= 64) {
-                    for (size_t i = 0; i < 64; i++) above[i] = v[i] >= threshold;
-                } else {
-                    for (size_t i = 0; i < width - x; i++) above[i] = v[i] >= threshold;
-                }
-                word = quintet_word_of_bytes(above, 64) & within;
-            }
-            bits[row * pitch + x / 64] = word;
+            uint64_t within = mask[row * pitch + x / 64];
+            bits[row * pitch + x / 64] =
+                within ? within & quintet_word_at_least(values + row * width + x, threshold, width - x) : 0;
         }
 }
 

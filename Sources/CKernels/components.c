@@ -136,6 +136,28 @@ void quintet_runs_paint_bits(const quintet_run *runs, const int32_t *labels, con
             if (keep[labels[i]]) FOR_EACH_WORD(runs[i], word, mask, out[row * pitch + word] |= mask;)
 }
 
+void quintet_runs_erase_bits(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
+                             const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint64_t *bits) {
+    size_t pitch = PITCH_bits(width);
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (int32_t i = row_start[row]; i < row_start[row + 1]; i++)
+            if (!keep[labels[i]]) FOR_EACH_WORD(runs[i], word, mask, bits[row * pitch + word] &= ~mask;)
+}
+
+void quintet_runs_mark(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
+                       size_t first_row, size_t rows, const uint64_t *bits, uint8_t *marks) {
+    size_t pitch = PITCH_bits(width);
+    for (size_t row = first_row; row < first_row + rows; row++)
+        for (int32_t i = row_start[row]; i < row_start[row + 1]; i++) {
+            // Atomic, for threads meet here: whoever is first, they write the same.
+            uint8_t *mark = marks + labels[i];
+            if (__atomic_load_n(mark, __ATOMIC_RELAXED)) continue;
+            uint64_t found = 0;
+            FOR_EACH_WORD(runs[i], word, mask, found |= bits[row * pitch + word] & mask;)
+            if (found) __atomic_store_n(mark, 1, __ATOMIC_RELAXED);
+        }
+}
+
 void quintet_runs_count_within(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
                                size_t first_row, size_t rows, const uint64_t *bits, int64_t *counts) {
     size_t pitch = PITCH_bits(width);

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "quintet_arena.h"
+#include "quintet_pages.h"
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -19,10 +20,7 @@ void *quintet_arena_create(size_t bytes) {
     void *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) return NULL;
     uintptr_t start = ((uintptr_t)mapping + sizeof(arena_header) + PAGE - 1) / PAGE * PAGE;
-#if defined(__linux__)
-    // Advice only: where it is refused the pages are small.
-    (void)madvise((void *)start, size, MADV_HUGEPAGE);
-#endif
+    quintet_pages_large((void *)start, size);
     ((arena_header *)start)[-1] = (arena_header){mapping, mapped};
     return (void *)start;
 }

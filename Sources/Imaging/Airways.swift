@@ -29,7 +29,7 @@ struct Airways {
         let narrow = StructuringElement(ballRadiusMM: 2.9, spacing: coarse)
         let wide = StructuringElement(ballRadiusMM: 4.1, spacing: coarse)
         let wall = StructuringElement(ballRadiusMM: 2.1, spacing: source)
-        let lungBox = inside.boundingBox() ?? inside.shape.box
+        let lungBox = inside.boundingBox(pool: pool) ?? inside.shape.box
         let tissue = BitVolume(average, below: Self.wallHU, pool: pool).complement()
         var tree: BitVolume?
         for threshold in Self.thresholdsHU where tree == nil {

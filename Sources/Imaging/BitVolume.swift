@@ -51,27 +51,8 @@ package struct BitVolume: Sendable {
     }
 
     /// Box around all set voxels; nil when there is none.
-    package func boundingBox() -> VoxelBox? {
-        var z: Range<Int>?, y = 0..<0
-        var columns = [UInt64](repeating: 0, count: shape.wordsPerRow)
-        for row in 0..<shape.rowCount {
-            var any: UInt64 = 0
-            for column in 0..<shape.wordsPerRow {
-                let word = words[row * shape.wordsPerRow + column]
-                columns[column] |= word
-                any |= word
-            }
-            guard any != 0 else { continue }
-            let (slice, line) = (row / shape.height, row % shape.height)
-            y = z == nil ? line..<line + 1 : min(y.lowerBound, line)..<max(y.upperBound, line + 1)
-            z = (z?.lowerBound ?? slice)..<slice + 1
-        }
-        guard let z else { return nil }
-        let first = columns.firstIndex { $0 != 0 }!, last = columns.lastIndex { $0 != 0 }!
-        return VoxelBox(
-            z: z, y: y,
-            x: first * 64 + columns[first].trailingZeroBitCount
-                ..< (last + 1) * 64 - columns[last].leadingZeroBitCount)
+    package func boundingBox(pool: ThreadPool?) -> VoxelBox? {
+        words.withUnsafeBufferPointer { VoxelBox(around: $0, shape: shape, pool: pool) }
     }
 
     /// A copy of the slices, rows and words given, which may reach outside: there the copy is 0.

@@ -9,9 +9,8 @@ public enum DistanceTransform {
     /// `scipy.ndimage.distance_transform_edt(x)` measures the other way: from set voxels to the nearest that is not.
     public static func distanceMM(to mask: Mask, pool: ThreadPool? = nil) -> Volume<Float> {
         let shape = mask.shape, spacing = mask.geometry.spacing
-        let distances = [Float](unsafeUninitializedCapacity: shape.voxelCount) { squared, initialized in
-            initialized = shape.voxelCount
-            guard let base = squared.baseAddress, shape.voxelCount > 0 else { return }
+        let distances = [Float](count: shape.voxelCount) { base in
+            guard shape.voxelCount > 0 else { return }
             mask.voxels.withUnsafeBufferPointer { voxels in
                 nonisolated(unsafe) let (voxels, base) = (voxels.baseAddress, base)
                 runTasks(shape.depth, on: pool) { z in

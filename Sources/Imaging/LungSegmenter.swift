@@ -82,12 +82,11 @@ extension BitVolume {
     init(_ volume: Volume<Float>, below threshold: Float, pool: ThreadPool) {
         let shape = volume.shape
         let all = BitVolume(shape: shape, words: [UInt64](repeating: 0, count: shape.bitWordCount)).complement()
-        let words = [UInt64](unsafeUninitializedCapacity: shape.bitWordCount) { words, initialized in
-            initialized = shape.bitWordCount
+        let words = [UInt64](count: shape.bitWordCount) { words in
             volume.voxels.withUnsafeBufferPointer { values in
                 all.words.withUnsafeBufferPointer { mask in
                     nonisolated(unsafe) let (values, mask) = (values.baseAddress, mask.baseAddress)
-                    nonisolated(unsafe) let words = words.baseAddress
+                    nonisolated(unsafe) let words = words
                     runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
                         quintet_bits_at_least(values, threshold, mask, shape.width, $0.lowerBound, $0.count, words)
                     }

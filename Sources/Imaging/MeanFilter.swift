@@ -28,9 +28,8 @@ public enum MeanFilter {
         _ mask: UnsafeBufferPointer<UInt8>, shape: VolumeShape, box: BoxSize, pool: ThreadPool? = nil
     ) -> [UInt32] {
         let bits = [UInt64](packing: mask, shape: shape, pool: pool)
-        return [UInt32](unsafeUninitializedCapacity: shape.voxelCount) { sums, initialized in
-            initialized = shape.voxelCount
-            nonisolated(unsafe) let target = sums.baseAddress
+        return [UInt32](count: shape.voxelCount) { sums in
+            nonisolated(unsafe) let target = sums
             bits.withUnsafeBufferPointer { bits in
                 let sums = BoxSums(bits: bits, shape: shape, box: box, region: shape.box)
                 sums.forEachTask(on: pool) { source, rows, slices, scratch in
@@ -48,9 +47,8 @@ public enum MeanFilter {
     ) -> [Float] {
         precondition(values.count == shape.voxelCount, "a volume of \(shape) has \(shape.voxelCount) voxels")
         nonisolated(unsafe) let source = values.baseAddress
-        return [Float](unsafeUninitializedCapacity: shape.voxelCount) { means, initialized in
-            initialized = shape.voxelCount
-            nonisolated(unsafe) let target = means.baseAddress
+        return [Float](count: shape.voxelCount) { means in
+            nonisolated(unsafe) let target = means
             let bands = (shape.height + BoxSums.taskRows - 1) / BoxSums.taskRows
             runTasks(bands * shape.depth, on: pool) { task in
                 let first = task % bands * BoxSums.taskRows, rows = min(BoxSums.taskRows, shape.height - first)
@@ -81,10 +79,13 @@ package struct BoxSums {
     ///   - bits: rows of bits; alive while the sums are used.
     ///   - intensities: nil where every set bit weighs 1; otherwise a value for every voxel, clipped to [0, 1].
     ///   - region: outside of it everything counts as 0 (in x, to whole words around it).
+    ///   - bright: with intensities, what also gets the bits of an intensity of at least `from`, in the region, when
+    ///     the means are compared.
     package init(
         bits: UnsafeBufferPointer<UInt64>, intensities: UnsafeBufferPointer<Float>? = nil, shape: VolumeShape,
-        box: BoxSize, region: VoxelBox
+        box: BoxSize, region: VoxelBox, bright: (from: Float, out: UnsafeMutableBufferPointer<UInt64>)? = nil
     ) {
+        precondition(bright.map { $0.out.count == bits.count } ?? true, "two masks on one grid have as many words")
         precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
         precondition(intensities.map { $0.count == shape.voxelCount } ?? true, "an intensity for every voxel")
         precondition(box.voxelCount < 1 << 31, "a box of \(box) is too large to count")
@@ -93,24 +94,31 @@ package struct BoxSums {
         self.box = box
         source = quintet_box_source(
             bits: bits.baseAddress, intensities: intensities?.baseAddress, shift: UInt32(shift),
-            height: shape.height, width: shape.width, z_begin: region.z.lowerBound, z_end: region.z.upperBound,
-            y_begin: region.y.lowerBound, y_end: region.y.upperBound, word_begin: region.x.lowerBound / 64,
+            bright: bright?.out.baseAddress, bright_from: bright?.from ?? 0, height: shape.height, width: shape.width,
+            z_begin: region.z.lowerBound, z_end: region.z.upperBound, y_begin: region.y.lowerBound,
+            y_end: region.y.upperBound, word_begin: region.x.lowerBound / 64,
             word_end: (region.x.upperBound + 63) / 64, radius_z: box.z / 2, radius_y: box.y / 2, radius_x: box.x / 2)
     }
 
-    /// Sets the words of `out` in the region to "the mean over the box > threshold".
+    /// Sets the words of `out` in the region to "within, and the mean over the box > threshold".
     ///
-    /// - Parameter threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly
-    ///   0.2 and not above it.
-    package func setWhereMeanExceeds(_ threshold: Double, out: UnsafeMutableBufferPointer<UInt64>, pool: ThreadPool?) {
+    /// - Parameters:
+    ///   - threshold: taken as the decimal number it prints as, to a millionth: 25 voxels of 125 are exactly 0.2 and
+    ///     not above it.
+    ///   - within: rows of bits.
+    package func setWhereMeanExceeds(
+        _ threshold: Double, within: UnsafeBufferPointer<UInt64>, out: UnsafeMutableBufferPointer<UInt64>,
+        pool: ThreadPool?
+    ) {
+        precondition(within.count == out.count, "two masks on one grid have as many words")
         precondition(threshold >= 0 && threshold <= 1, "a mean of values in [0, 1] is compared with such a value")
         let millionths = UInt64((threshold * 1e6).rounded())
         let whole = (UInt64(box.voxelCount) << UInt64(source.shift)).multipliedFullWidth(by: millionths)
         let limit = UInt32(clamping: UInt64(1_000_000).dividingFullWidth(whole).quotient)
-        nonisolated(unsafe) let target = out.baseAddress
+        nonisolated(unsafe) let (within, target) = (within.baseAddress, out.baseAddress)
         forEachTask(on: pool) { source, rows, slices, scratch in
             quintet_box_exceeds(
-                source, limit, rows.lowerBound, rows.count, slices.lowerBound, slices.count, scratch, target)
+                source, limit, within, rows.lowerBound, rows.count, slices.lowerBound, slices.count, scratch, target)
         }
     }
 

@@ -63,7 +63,7 @@ extension BitVolume {
     }
 
     package func closed(by element: StructuringElement, pool: ThreadPool?) -> BitVolume {
-        guard let box = boundingBox() else { return self }
+        guard let box = boundingBox(pool: pool) else { return self }
         let (radius, columns) = (element.radius, (element.radius.x + 63) / 64)
         let slices = box.z.lowerBound - radius.z..<box.z.upperBound + radius.z
         let rows = box.y.lowerBound - radius.y..<box.y.upperBound + radius.y
@@ -77,7 +77,7 @@ extension BitVolume {
 
     package func holesFilled(pool: ThreadPool?) -> BitVolume {
         let background = complement().components(.faces, pool: pool)
-        let open = BitVolume.border(of: shape).words.withUnsafeBufferPointer { background.touched(by: $0) }
+        let open = BitVolume.border(of: shape).words.withUnsafeBufferPointer { background.touched(by: $0, pool: pool) }
         return BitVolume(shape: shape, words: background.bits(keeping: open, pool: pool)).complement()
     }
 
@@ -86,8 +86,7 @@ extension BitVolume {
 
     private func dilated(by pass: StructuringElement.Pass, flip: UInt64, pool: ThreadPool?) -> BitVolume {
         let distinct = Set(pass.reach).filter { $0 >= 0 }.sorted()
-        let result = [UInt64](unsafeUninitializedCapacity: words.count) { out, initialized in
-            initialized = words.count
+        let result = [UInt64](count: words.count) { out in
             guard !words.isEmpty else { return }
             words.withUnsafeBufferPointer { bits in
                 pass.reach.withUnsafeBufferPointer { reach in
@@ -96,7 +95,7 @@ extension BitVolume {
                             bits: bits.baseAddress, depth: shape.depth, height: shape.height, width: shape.width,
                             radius_z: pass.radiusZ, radius_y: pass.radiusY, reach: reach.baseAddress,
                             distinct: distinct.baseAddress, distinct_count: distinct.count, flip: flip)
-                        nonisolated(unsafe) let out = out.baseAddress
+                        nonisolated(unsafe) let out = out
                         runRanges(shape.depth, stride: Self.taskSlices, on: pool) { Self.run(dilation, $0, out) }
                     }
                 }

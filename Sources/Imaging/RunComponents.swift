@@ -51,23 +51,18 @@ package struct RunComponents {
         let rows = shape.rowCount
         let rowStart = Self.rowStarts(rows: rows, pool: pool, count: countRuns)
         let runCount = Int(rowStart[rows])
-        // Never without capacity: that would write to Swift's one empty array, which all threads share.
-        let capacity = max(1, runCount)
-        let runs = [quintet_run](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-            initialized = runCount
-            guard runCount > 0 else { return }
-            nonisolated(unsafe) let base = buffer.baseAddress!
+        let runs = [quintet_run](count: runCount) { runs in
+            nonisolated(unsafe) let base = runs
             rowStart.withUnsafeBufferPointer { starts in
                 nonisolated(unsafe) let starts = starts.baseAddress!
                 runRanges(rows, stride: Self.taskRows, on: pool) { fill($0, starts, base) }
             }
         }
         var resolved = 0
-        labels = [Int32](unsafeUninitializedCapacity: capacity) { parents, initialized in
-            initialized = runCount
+        labels = [Int32](count: runCount) { parents in
             guard runCount > 0 else { return }
-            Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents.baseAddress!)
-            resolved = Int(quintet_runs_resolve(parents.baseAddress!, runCount))
+            Self.join(runs, rowStart, shape, neighbourhood, pool, parents: parents)
+            resolved = Int(quintet_runs_resolve(parents, runCount))
         }
         self.shape = shape
         self.rowStart = rowStart
@@ -78,10 +73,9 @@ package struct RunComponents {
     private static func rowStarts(
         rows: Int, pool: ThreadPool?, count countRuns: (Range<Int>, UnsafeMutablePointer<Int32>) -> Void
     ) -> [Int32] {
-        [Int32](unsafeUninitializedCapacity: rows + 1) { starts, initialized in
-            initialized = rows + 1
+        [Int32](count: rows + 1) { starts in
             starts[0] = 0
-            nonisolated(unsafe) let counts = starts.baseAddress! + 1
+            nonisolated(unsafe) let counts = starts + 1
             runRanges(rows, stride: taskRows, on: pool) { countRuns($0, counts + $0.lowerBound) }
             var total = 0
             for row in 1..<rows + 1 {
@@ -136,9 +130,31 @@ extension RunComponents {
         }
     }
 
+    /// Takes the components that are not kept out of `bits`, the rows of bits that they were found in.
+    package func erase(keeping keep: [Bool], from bits: inout [UInt64], pool: ThreadPool?) {
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
+        let keep = bytes(keep)
+        bits.withUnsafeMutableBufferPointer { bits in
+            nonisolated(unsafe) let base = bits.baseAddress
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_runs_erase_bits(
+                    runs, labels, keep, rowStart, shape.width, $0.lowerBound, $0.count, base)
+            }
+        }
+    }
+
     /// `[label]` is true where the component holds a set bit of `bits`; `[0]` is false.
-    package func touched(by bits: UnsafeBufferPointer<UInt64>) -> [Bool] {
-        [false] + voxelCounts(within: bits).map { $0 > 0 }
+    package func touched(by bits: UnsafeBufferPointer<UInt64>, pool: ThreadPool?) -> [Bool] {
+        precondition(bits.count == shape.bitWordCount, "\(shape) voxels are \(shape.bitWordCount) words")
+        var marks = [UInt8](repeating: 0, count: count + 1)
+        nonisolated(unsafe) let base = bits.baseAddress
+        marks.withUnsafeMutableBufferPointer { marks in
+            nonisolated(unsafe) let marks = marks.baseAddress
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_runs_mark(runs, labels, rowStart, shape.width, $0.lowerBound, $0.count, base, marks)
+            }
+        }
+        return marks.map { $0 != 0 }
     }
 
     /// Voxels of component `label` that are set in `bits`, at `[label - 1]`.
@@ -164,20 +180,14 @@ extension RunComponents {
             for y in 0..<shape.height {
                 let row = z * shape.height + y
                 for index in Int(rowStart[row])..<Int(rowStart[row + 1]) {
-                    let x = Int(runs[index].begin)..<Int(runs[index].end)
-                    boxes[Int(labels[index]) - 1] = Self.union(boxes[Int(labels[index]) - 1], z, y, x)
+                    let run = VoxelBox(
+                        z: z..<z + 1, y: y..<y + 1, x: Int(runs[index].begin)..<Int(runs[index].end))
+                    let component = Int(labels[index]) - 1
+                    boxes[component] = boxes[component]?.union(run) ?? run
                 }
             }
         }
         return boxes.map { $0! }
-    }
-
-    private static func union(_ box: VoxelBox?, _ z: Int, _ y: Int, _ x: Range<Int>) -> VoxelBox {
-        guard let box else { return VoxelBox(z: z..<z + 1, y: y..<y + 1, x: x) }
-        return VoxelBox(
-            z: box.z.lowerBound..<z + 1,
-            y: min(box.y.lowerBound, y)..<max(box.y.upperBound, y + 1),
-            x: min(box.x.lowerBound, x.lowerBound)..<max(box.x.upperBound, x.upperBound))
     }
 
     private func bytes(_ keep: [Bool]) -> [UInt8] {
@@ -186,11 +196,10 @@ extension RunComponents {
     }
 
     private func paint<Value>(
-        elements: Int, on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>?) -> Void
+        elements: Int, on pool: ThreadPool?, _ kernel: (Range<Int>, UnsafeMutablePointer<Value>) -> Void
     ) -> [Value] {
-        [Value](unsafeUninitializedCapacity: elements) { buffer, initialized in
-            initialized = elements
-            nonisolated(unsafe) let base = buffer.baseAddress
+        [Value](count: elements) { values in
+            nonisolated(unsafe) let base = values
             runRanges(shape.rowCount, stride: Self.taskRows, on: pool) { kernel($0, base) }
         }
     }

@@ -11,8 +11,8 @@ public struct BitMask: Hashable, Sendable {
     public internal(set) var words: [UInt64]
 
     /// A mask without a voxel.
-    public init(shape: VolumeShape) {
-        self.init(shape: shape, words: [UInt64](repeating: 0, count: shape.bitWordCount))
+    public init(shape: VolumeShape, pool: ThreadPool? = nil) {
+        self.init(shape: shape, words: [UInt64](zerosFor: shape, pool: pool))
     }
 
     /// - Parameter words: in the layout of `BitMask`, the bits behind each row's end 0.
@@ -41,7 +41,8 @@ public struct BitMask: Hashable, Sendable {
     ) {
         precondition(threshold.isFinite, "a threshold is a number")
         // Above a float is the same as at least the next one.
-        self = BitMask(filling: shape).atLeast(threshold.nextUp, values, pool: pool)
+        self.init(filling: shape)
+        keep(atLeast: threshold.nextUp, values, pool: pool)
     }
 
     /// Overwrites whole slices: bit = `values` > `threshold`, as in `init(shape:values:above:pool:)`.
@@ -64,24 +65,39 @@ public struct BitMask: Hashable, Sendable {
     }
 
     private static let taskRows = 256
+    private static let taskWords = 1 << 15
 
-    /// The voxels whose value is at least `threshold`; one that is not a number is not.
-    func atLeast(_ threshold: Float, _ values: UnsafeBufferPointer<Float>, pool: ThreadPool?) -> BitMask {
+    /// Takes out the voxels whose value is not at least `threshold`, or not a number.
+    mutating func keep(atLeast threshold: Float, _ values: UnsafeBufferPointer<Float>, pool: ThreadPool?) {
         precondition(values.count == shape.voxelCount, "\(shape) has \(shape.voxelCount) values")
-        let found = [UInt64](unsafeUninitializedCapacity: words.count) { out, initialized in
-            initialized = words.count
-            words.withUnsafeBufferPointer { mask in
-                nonisolated(unsafe) let (values, mask, out) = (values.baseAddress, mask.baseAddress, out.baseAddress)
-                runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
-                    quintet_bits_at_least(values, threshold, mask, shape.width, $0.lowerBound, $0.count, out)
-                }
+        let shape = shape
+        words.withUnsafeMutableBufferPointer { words in
+            nonisolated(unsafe) let (values, words) = (values.baseAddress, words.baseAddress)
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_bits_at_least(values, threshold, words, shape.width, $0.lowerBound, $0.count, words)
             }
         }
-        return BitMask(shape: shape, words: found)
+    }
+
+    /// Sets the voxels of `lung` around which the mean over the box is above the threshold.
+    ///
+    /// - Parameter sums: of boxes in a region outside of which this mask and the lung have no voxel.
+    mutating func set(within lung: BitMask, meanAbove threshold: Double, _ sums: BoxSums, pool: ThreadPool?) {
+        words.withUnsafeMutableBufferPointer { out in
+            lung.words.withUnsafeBufferPointer {
+                sums.setWhereMeanExceeds(threshold, within: $0, out: out, pool: pool)
+            }
+        }
     }
 
     /// 0 or 1 for every voxel, C order (z, y, x).
     public func voxels(pool: ThreadPool? = nil) -> [UInt8] { words.unpacked(shape: shape, pool: pool) }
+
+    /// Overwrites `voxels`, one for every voxel, with 0 or 1: an array that is used again has its memory already.
+    public func write(to voxels: inout [UInt8], pool: ThreadPool? = nil) {
+        precondition(voxels.count == shape.voxelCount, "\(shape) has \(shape.voxelCount) voxels")
+        voxels.withUnsafeMutableBufferPointer { words.unpack(to: $0, shape: shape, pool: pool) }
+    }
 
     /// As a volume at the place in the patient that `geometry` says.
     public func mask(geometry: Geometry, pool: ThreadPool? = nil) -> Mask {
@@ -107,22 +123,44 @@ public struct BitMask: Hashable, Sendable {
     }
 
     /// Voxels of both masks. Both are on one grid.
-    public func intersection(_ other: BitMask) -> BitMask { combined(with: other) { $0 & $1 } }
+    public func intersection(_ other: BitMask, pool: ThreadPool? = nil) -> BitMask {
+        combined(with: other, pool) { $0 & $1 }
+    }
 
     /// Voxels of either mask. Both are on one grid.
-    public func union(_ other: BitMask) -> BitMask { combined(with: other) { $0 | $1 } }
+    public func union(_ other: BitMask, pool: ThreadPool? = nil) -> BitMask {
+        combined(with: other, pool) { $0 | $1 }
+    }
 
     /// Voxels that are not in the other mask. Both are on one grid.
-    public func subtracting(_ other: BitMask) -> BitMask { combined(with: other) { $0 & ~$1 } }
+    public func subtracting(_ other: BitMask, pool: ThreadPool? = nil) -> BitMask {
+        combined(with: other, pool) { $0 & ~$1 }
+    }
+
+    /// As above; the other mask's bytes are read only where this one has voxels.
+    func subtracting(_ other: Mask, pool: ThreadPool?) -> BitMask {
+        precondition(other.shape == shape, "\(other.shape) and \(shape) are not one grid")
+        let left = [UInt64](count: words.count) { out in
+            nonisolated(unsafe) let out = out
+            runRanges(shape.rowCount, stride: Self.taskRows, on: pool) {
+                quintet_bits_without_bytes(other.voxels, words, shape.width, $0.lowerBound, $0.count, out)
+            }
+        }
+        return BitMask(shape: shape, words: left)
+    }
 
     @inline(__always)
-    private func combined(with other: BitMask, _ combine: (UInt64, UInt64) -> UInt64) -> BitMask {
+    private func combined(
+        with other: BitMask, _ pool: ThreadPool?, _ combine: (UInt64, UInt64) -> UInt64
+    ) -> BitMask {
         precondition(other.shape == shape, "\(other.shape) and \(shape) are not one grid")
-        let combinedWords = [UInt64](unsafeUninitializedCapacity: words.count) { target, initialized in
-            initialized = words.count
+        let combinedWords = [UInt64](count: words.count) { target in
             words.withUnsafeBufferPointer { a in
                 other.words.withUnsafeBufferPointer { b in
-                    for index in a.indices { target[index] = combine(a[index], b[index]) }
+                    nonisolated(unsafe) let (a, b, target) = (a, b, target)
+                    runRanges(words.count, stride: Self.taskWords, on: pool) {
+                        for index in $0 { target[index] = combine(a[index], b[index]) }
+                    }
                 }
             }
         }
@@ -130,7 +168,9 @@ public struct BitMask: Hashable, Sendable {
     }
 
     /// Box around all set voxels; nil when there is none.
-    public func boundingBox() -> VoxelBox? { BitVolume(shape: shape, words: words).boundingBox() }
+    public func boundingBox(pool: ThreadPool? = nil) -> VoxelBox? {
+        BitVolume(shape: shape, words: words).boundingBox(pool: pool)
+    }
 
     /// All voxels whose centre is at most `radiusMM` away from a set one's, to a millionth of it.
     ///

@@ -21,9 +21,8 @@ public enum MajorityVote {
             throw VotingError.shapeMismatch(voter: index, shape: vote.shape, expected: first.shape)
         }
         let wordCount = first.words.count
-        let words = [UInt64](unsafeUninitializedCapacity: wordCount) { target, initialized in
-            initialized = wordCount
-            nonisolated(unsafe) let target = target.baseAddress
+        let words = [UInt64](count: wordCount) { target in
+            nonisolated(unsafe) let target = target
             withPointers(to: votes[...]) { voters in
                 nonisolated(unsafe) let voters = voters
                 runRanges(wordCount, stride: taskWords, on: pool) { range in

@@ -23,58 +23,70 @@ public enum PostProcessing {
         healthy: BitMask, intensity: Volume<Float>, lung: BitMask, settings: PostProcessingSettings,
         pool: ThreadPool? = nil
     ) throws -> LesionAnswer {
-        let shape = lung.shape
-        for (what, other) in [("the vote", healthy.shape), ("the volume", intensity.shape)] where other != shape {
-            throw VotingError.gridMismatch(what: what, shape: other, expected: shape)
-        }
-        guard let region = lung.boundingBox() else { return LesionAnswer(core: lung, grown: lung) }
-        let unhealthy = lung.subtracting(healthy)
-        let (core, full) = intensity.voxels.withUnsafeBufferPointer { values in
-            let bright = unhealthy.atLeast(settings.brightIntensity, values, pool: pool)
-            let coreSums = { BoxSums(bits: $0, shape: shape, box: settings.brightBox, region: region) }
-            let fullSums = {
-                BoxSums(bits: $0, intensities: values, shape: shape, box: settings.fullBox, region: region)
-            }
-            return (
-                exceeding(settings.brightShare, bright, coreSums, pool).intersection(lung),
-                exceeding(settings.fullMean, unhealthy, fullSums, pool).intersection(lung)
-            )
-        }
-        let room = settings.growthLimitMM.map {
-            full.intersection(core.dilated(radiusMM: $0, spacing: intensity.geometry.spacing, pool: pool))
-        }
-        return LesionAnswer(core: core, grown: reconstruction(of: core, inside: room ?? full, pool: pool))
+        try requireOneGrid(healthy.shape, intensity.shape, lung: lung.shape)
+        return answer(
+            unhealthy: lung.subtracting(healthy, pool: pool), intensity: intensity, lung: lung, settings: settings,
+            pool: pool)
     }
 
     /// As above, with the masks as volumes.
     public static func run(
         healthy: Mask, intensity: Volume<Float>, lung: Mask, settings: PostProcessingSettings, pool: ThreadPool? = nil
     ) throws -> LesionAnswer {
-        try run(
-            healthy: BitMask(healthy, pool: pool), intensity: intensity, lung: BitMask(lung, pool: pool),
-            settings: settings, pool: pool)
+        try requireOneGrid(healthy.shape, intensity.shape, lung: lung.shape)
+        let lung = BitMask(lung, pool: pool)
+        return answer(
+            unhealthy: lung.subtracting(healthy, pool: pool), intensity: intensity, lung: lung, settings: settings,
+            pool: pool)
+    }
+
+    private static func requireOneGrid(_ healthy: VolumeShape, _ intensity: VolumeShape, lung: VolumeShape) throws {
+        for (what, other) in [("the vote", healthy), ("the volume", intensity)] where other != lung {
+            throw VotingError.gridMismatch(what: what, shape: other, expected: lung)
+        }
+    }
+
+    /// A mask that is not needed again becomes the next one where it lies: new memory costs the system more time than
+    /// the arithmetic on it.
+    private static func answer(
+        unhealthy: consuming BitMask, intensity: Volume<Float>, lung: BitMask, settings: PostProcessingSettings,
+        pool: ThreadPool?
+    ) -> LesionAnswer {
+        guard let region = lung.boundingBox(pool: pool) else { return LesionAnswer(core: lung, grown: lung) }
+        var full = BitMask(shape: lung.shape, pool: pool), bright = BitMask(shape: lung.shape, pool: pool)
+        intensity.voxels.withUnsafeBufferPointer { values in
+            unhealthy.words.withUnsafeBufferPointer { bits in
+                bright.words.withUnsafeMutableBufferPointer { bright in
+                    let sums = BoxSums(
+                        bits: bits, intensities: values, shape: lung.shape, box: settings.fullBox, region: region,
+                        bright: (settings.brightIntensity, bright))
+                    full.set(within: lung, meanAbove: settings.fullMean, sums, pool: pool)
+                }
+            }
+        }
+        var core = consume unhealthy
+        bright.words.withUnsafeBufferPointer {
+            let sums = BoxSums(bits: $0, shape: lung.shape, box: settings.brightBox, region: region)
+            core.set(within: lung, meanAbove: settings.brightShare, sums, pool: pool)
+        }
+        if let limit = settings.growthLimitMM {
+            let near = core.dilated(radiusMM: limit, spacing: intensity.geometry.spacing, pool: pool)
+            full = full.intersection(near, pool: pool)
+        }
+        return LesionAnswer(core: core, grown: reconstruction(of: core, inside: consume full, pool: pool))
     }
 
     /// Region growing until nothing changes: the components of `inside` (26 neighbours) that `seed` touches.
     /// Both are on one grid.
-    public static func reconstruction(of seed: BitMask, inside: BitMask, pool: ThreadPool? = nil) -> BitMask {
+    public static func reconstruction(
+        of seed: BitMask, inside: consuming BitMask, pool: ThreadPool? = nil
+    ) -> BitMask {
         precondition(seed.shape == inside.shape, "\(seed.shape) and \(inside.shape) are not one grid")
         let components = inside.words.withUnsafeBufferPointer {
-            RunComponents(bits: $0, shape: inside.shape, neighbourhood: .full, pool: pool)
+            RunComponents(bits: $0, shape: seed.shape, neighbourhood: .full, pool: pool)
         }
-        let touched = seed.words.withUnsafeBufferPointer { components.touched(by: $0) }
-        return BitMask(shape: inside.shape, words: components.bits(keeping: touched, pool: pool))
-    }
-
-    private static func exceeding(
-        _ threshold: Double, _ mask: BitMask, _ sums: (UnsafeBufferPointer<UInt64>) -> BoxSums, _ pool: ThreadPool?
-    ) -> BitMask {
-        var found = BitMask(shape: mask.shape)
-        mask.words.withUnsafeBufferPointer { bits in
-            found.words.withUnsafeMutableBufferPointer { out in
-                sums(bits).setWhereMeanExceeds(threshold, out: out, pool: pool)
-            }
-        }
-        return found
+        let touched = seed.words.withUnsafeBufferPointer { components.touched(by: $0, pool: pool) }
+        components.erase(keeping: touched, from: &inside.words, pool: pool)
+        return inside
     }
 }

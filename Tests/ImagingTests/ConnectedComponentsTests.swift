@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func bitsAndBytesGiveTheSameComponents() {
-        let shape = VolumeShape(depth: 11, height: 9, width: 77)
+        let shape = VolumeShape(depth: 61, height: 9, width: 77)
         var stream = RandomKey(seed: 5, purpose: .phantomNoise).stream()
         let mask = (0..<shape.voxelCount).map { _ -> UInt8 in stream.uniform() < 0.2 ? 1 : 0 }
         let words = [UInt64](packing: mask, shape: shape, pool: nil)
@@ -56,8 +56,13 @@ import Testing
         #expect(fromBits.mask(keeping: keep, pool: nil).map { $0 != 0 } == kept)
         let keptBits = fromBits.bits(keeping: keep, pool: nil)
         #expect(keptBits.unpacked(shape: shape, pool: nil).map { $0 != 0 } == kept)
-        let touched = keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0) }
+        let touched = keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0, pool: nil) }
         #expect(Array(touched[1...]) == Array(keep[1...]) && !touched[0])
+        let pool = ThreadPool(threadCount: 3)
+        #expect(keptBits.withUnsafeBufferPointer { fromBits.touched(by: $0, pool: pool) } == touched)
+        var left = words
+        fromBits.erase(keeping: keep, from: &left, pool: pool)
+        #expect(left == keptBits)
     }
 
     @Test func anEmptyMaskHasNoComponents() {

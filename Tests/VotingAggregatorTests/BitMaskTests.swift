@@ -15,6 +15,9 @@ import VotingAggregator
         let mask = Self.noise(VolumeShape(depth: 3, height: 5, width: width), share: 0.4, seed: UInt64(width))
         let bits = BitMask(mask)
         #expect(bits.voxels() == mask.voxels)
+        var used = [UInt8](repeating: 7, count: mask.voxels.count)
+        bits.write(to: &used)
+        #expect(used == mask.voxels)
         #expect(bits.voxelCount == mask.voxels.reduce(0) { $0 + Int($1) })
         #expect(bits[2, 4, width - 1] == (mask[2, 4, width - 1] == 1))
         #expect(try BitMask(bytes: bits.bytes()) == bits)
@@ -46,6 +49,12 @@ import VotingAggregator
         corners[1, 2, 3] = true
         corners[3, 0, 66] = true
         #expect(corners.boundingBox() == VoxelBox(z: 1..<4, y: 0..<3, x: 3..<67))
+        // Slices of several tasks, the first and the last of which find nothing.
+        var tall = BitMask(shape: VolumeShape(depth: 40, height: 5, width: 70), pool: ThreadPool(threadCount: 3))
+        for (z, y, x) in [(9, 4, 69), (17, 1, 5), (30, 2, 64)] { tall[z, y, x] = true }
+        for pool in [nil, ThreadPool(threadCount: 3)] {
+            #expect(tall.boundingBox(pool: pool) == VoxelBox(z: 9..<31, y: 1..<5, x: 5..<70))
+        }
     }
 
     /// Radii on which voxels lie exactly, and one between them.

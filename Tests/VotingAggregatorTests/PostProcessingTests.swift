@@ -36,6 +36,10 @@ import VotingAggregator
                 settings: PostProcessingSettings(spacing: spacing), pool: pool)
             #expect(answer.core.voxels() == golden.cores[index])
             #expect(answer.grown.voxels() == golden.grown[index])
+            let ofBits = try PostProcessing.run(
+                healthy: BitMask(golden.healthy), intensity: golden.intensity, lung: BitMask(golden.lung),
+                settings: PostProcessingSettings(spacing: spacing), pool: pool)
+            #expect(ofBits.core == answer.core && ofBits.grown == answer.grown)
         }
     }
 

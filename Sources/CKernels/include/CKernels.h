@@ -11,6 +11,7 @@
 #include "quintet_lesions.h"
 #include "quintet_math.h"
 #include "quintet_network.h"
+#include "quintet_pages.h"
 #include "quintet_philox.h"
 #include "quintet_pool.h"
 #endif

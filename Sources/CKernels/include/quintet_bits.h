@@ -6,28 +6,49 @@
 #include <stdint.h>
 #include <string.h>
 
+typedef uint8_t quintet_byte_lanes __attribute__((ext_vector_type(16), aligned(1)));
+typedef _Bool quintet_byte_tests __attribute__((ext_vector_type(16)));
+
 /// Bit i is set where bytes[i] is not 0, for the first min(count, 64) bytes; count > 0.
 static inline uint64_t quintet_word_of_bytes(const uint8_t *bytes, size_t count) {
     uint64_t word = 0;
     if (count > 64) count = 64;
     size_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        uint64_t v;
-        memcpy(&v, bytes + i, 8);
-        if (!v) continue;
-        v = (((v & 0x7f7f7f7f7f7f7f7full) + 0x7f7f7f7f7f7f7f7full) | v) >> 7 & 0x0101010101010101ull;
-        // The product gathers the lowest bit of byte k in bit 56 + k.
-        word |= (v * 0x0102040810204080ull >> 56) << i;
+    for (; i + 16 <= count; i += 16) {
+        quintet_byte_tests set = __builtin_convertvector(*(const quintet_byte_lanes *)(bytes + i) != 0,
+                                                         quintet_byte_tests);
+        word |= (uint64_t)__builtin_bit_cast(uint16_t, set) << i;
     }
     for (; i < count; i++) word |= (uint64_t)(bytes[i] != 0) << i;
     return word;
 }
 
+typedef float quintet_value_lanes __attribute__((ext_vector_type(8), aligned(4)));
+typedef _Bool quintet_value_tests __attribute__((ext_vector_type(8)));
+
+/// Bit i is set where values[i] >= threshold, for the first min(count, 64) values.
+static inline uint64_t quintet_word_at_least(const float *values, float threshold, size_t count) {
+    uint64_t word = 0;
+    if (count < 64) {
+        for (size_t i = 0; i < count; i++) word |= (uint64_t)(values[i] >= threshold) << i;
+        return word;
+    }
+    for (size_t i = 0; i < 64; i += 8) {
+        quintet_value_tests above = __builtin_convertvector(*(const quintet_value_lanes *)(values + i) >= threshold,
+                                                            quintet_value_tests);
+        word |= (uint64_t)__builtin_bit_cast(uint8_t, above) << i;
+    }
+    return word;
+}
+
 void quintet_bits_from_bytes(const uint8_t *bytes, size_t width, size_t first_row, size_t rows, uint64_t *bits);
+/// bits = `within` without the voxels whose byte is not 0. `bits` may be `within`.
+void quintet_bits_without_bytes(const uint8_t *bytes, const uint64_t *within, size_t width, size_t first_row,
+                                size_t rows, uint64_t *bits);
 /// Writes 0 or 1 to every byte of the rows.
 void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes);
 
-/// bits = mask where values >= threshold, otherwise 0 (also where the value is not a number).
+/// bits = mask where values >= threshold, otherwise 0 (also where the value is not a number). `bits` may be `mask`.
 void quintet_bits_at_least(const float *values, float threshold, const uint64_t *mask, size_t width, size_t first_row,
                            size_t rows, uint64_t *bits);
 

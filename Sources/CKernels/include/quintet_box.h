@@ -11,6 +11,10 @@ typedef struct {
     const uint64_t *bits;
     const float *intensities; // NULL: weight 1
     unsigned shift;
+    /// With intensities: where not NULL, rows of bits that get the source's bits of intensity >= bright_from on the
+    /// way, in all words of the region; each intensity is then read from memory once for both masks.
+    uint64_t *bright;
+    float bright_from;
     size_t height, width;
     /// Voxels outside of slices z_begin ..< z_end, rows y_begin ..< y_end and words word_begin ..< word_end count as 0.
     size_t z_begin, z_end, y_begin, y_end, word_begin, word_end;
@@ -22,9 +26,10 @@ typedef struct {
 size_t quintet_box_scratch_count(const quintet_box_source *source, size_t rows);
 
 /// out: rows of bits; sets all words of the source's word range, in the rows and slices given (inside the source's
-/// region), to "sum > threshold".
-void quintet_box_exceeds(const quintet_box_source *source, uint32_t threshold, size_t first_row, size_t rows,
-                         size_t first_slice, size_t slices, uint32_t *scratch, uint64_t *out);
+/// region), to "sum > threshold" where `within` has a bit, and to 0 elsewhere.
+void quintet_box_exceeds(const quintet_box_source *source, uint32_t threshold, const uint64_t *within,
+                         size_t first_row, size_t rows, size_t first_slice, size_t slices, uint32_t *scratch,
+                         uint64_t *out);
 
 /// out: [z][y][x] of sums; writes the given rows and slices.
 void quintet_box_sums(const quintet_box_source *source, size_t first_row, size_t rows, size_t first_slice,

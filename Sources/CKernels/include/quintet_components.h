@@ -40,6 +40,12 @@ void quintet_runs_paint_bytes(const quintet_run *runs, const int32_t *labels, co
 /// Writes every word of the rows: the bits of the runs whose label is kept.
 void quintet_runs_paint_bits(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
                              const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint64_t *out);
+/// Takes the runs whose label is not kept out of `bits`, the mask that the runs were found in.
+void quintet_runs_erase_bits(const quintet_run *runs, const int32_t *labels, const uint8_t *keep,
+                             const int32_t *row_start, size_t width, size_t first_row, size_t rows, uint64_t *bits);
+/// marks[label] = 1 where a run of that label holds a set bit of `bits`; others stay. Threads may share `marks`.
+void quintet_runs_mark(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
+                       size_t first_row, size_t rows, const uint64_t *bits, uint8_t *marks);
 /// counts[label] += set bits of `bits` in the runs of that label.
 void quintet_runs_count_within(const quintet_run *runs, const int32_t *labels, const int32_t *row_start, size_t width,
                                size_t first_row, size_t rows, const uint64_t *bits, int64_t *counts);

@@ -7,6 +7,14 @@ public struct VoxelBox: Hashable, Sendable, Codable {
     public init(z: Range<Int>, y: Range<Int>, x: Range<Int>) {
         (self.z, self.y, self.x) = (z, y, x)
     }
+
+    /// The smallest box that holds both.
+    package func union(_ other: VoxelBox) -> VoxelBox {
+        func both(_ a: Range<Int>, _ b: Range<Int>) -> Range<Int> {
+            min(a.lowerBound, b.lowerBound)..<max(a.upperBound, b.upperBound)
+        }
+        return VoxelBox(z: both(z, other.z), y: both(y, other.y), x: both(x, other.x))
+    }
 }
 
 extension Volume where Element == UInt8 {

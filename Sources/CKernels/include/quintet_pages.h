@@ -1,0 +1,9 @@
+// Pages of large memory: the system hands out and clears 4 KiB at a time unless it is told that more will be used.
+#ifndef QUINTET_PAGES_H
+#define QUINTET_PAGES_H
+#include <stddef.h>
+
+/// Asks for pages of 2 MiB in memory that was allocated and not yet written. Advice only: the system may refuse it, and
+/// memory of less than a few such pages is left as it is.
+void quintet_pages_large(void *memory, size_t bytes);
+#endif
