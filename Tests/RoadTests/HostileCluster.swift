@@ -63,15 +63,20 @@ final class Heartbeats: @unchecked Sendable {
     private var latencies: [Double] = []
     private var failure: String?
     private var isEnding = false
-    private let ended = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0), begun = DispatchSemaphore(value: 0)
 
     init(port: UInt16, security: ConnectionSecurity, name: String) {
         let thread = Thread { [self] in
             do { try beat(port, security, name) } catch { lock.withLock { failure = "\(error)" } }
+            begun.signal()
             ended.signal()
         }
         thread.start()
     }
+
+    /// Returns when the coordinator has said welcome, or will not. Who dials in the middle of a flood from the same
+    /// address must try again: those that have not said hello make room for one another.
+    func waitUntilMember() { begun.wait() }
 
     /// Milliseconds, in ascending order.
     /// - Throws: what ended the connection early.
@@ -108,6 +113,7 @@ final class Heartbeats: @unchecked Sendable {
             role: .worker, versionMin: 1, versionMax: 1, build: "test", name: name, threadCount: 1, device: "cpu",
             held: [])
         try exchange(.hello(hello), 1)
+        begun.signal()
         decoder.frameBytesMax = Limits.frameBytesMax
         var number: UInt32 = 1
         while !lock.withLock({ isEnding }) {

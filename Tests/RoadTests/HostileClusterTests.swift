@@ -22,6 +22,7 @@ import Testing
         defer { cluster.remove() }
         let (slowCount, silentCount) = Self.isFull ? (200, 1_000) : (10, 40)
         let heartbeats = Heartbeats(port: cluster.port, security: cluster.security, name: "member")
+        heartbeats.waitUntilMember()
         var begins: [ConnectionID: UInt64] = [:], lifetimes: [UInt64] = [], slow: [ConnectionID] = []
         let loop = try NetworkLoop()
         for number in 0..<(slowCount + silentCount) {
