@@ -47,11 +47,7 @@ import Testing
     @Test func otherUsersCannotReachWhatTrainBringsAlong() throws {
         let road = try Road()
         defer { road.remove() }
-        try road.succeed(
-            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "6,5,5", "--quiet")
-        try road.succeed(
-            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
-            "--spacing", "8,7,7", "--plane", "32,48", "--quiet")
+        try road.prepareSmallData()
         let training = try road.start([
             "train", "--data", "data", "--run", "run", "--replicas", "1", "--iterations", "100000", "--slab", "8",
             "--channels", "4,8", "--strides", "2", "--batch", "1",

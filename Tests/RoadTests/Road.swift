@@ -55,6 +55,14 @@ struct Road {
             sourceLocation: sourceLocation)
         return outcome
     }
+
+    /// "data": two healthy phantoms on a grid so coarse that a step takes milliseconds.
+    func prepareSmallData() throws {
+        try succeed("phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "6,5,5", "--quiet")
+        try succeed(
+            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
+            "--spacing", "8,7,7", "--plane", "32,48", "--quiet")
+    }
 }
 
 /// One process of the program. Its output goes to a file, so that nothing blocks on a full pipe.

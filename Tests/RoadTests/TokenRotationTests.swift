@@ -6,11 +6,7 @@ import Testing
     @Test func aTokenIsReplacedWithoutStoppingARun() throws {
         let road = try Road()
         defer { road.remove() }
-        try road.succeed(
-            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "6,5,5", "--quiet")
-        try road.succeed(
-            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
-            "--spacing", "8,7,7", "--plane", "32,48", "--quiet")
+        try road.prepareSmallData()
         for name in ["old", "new"] { try road.succeed("token", "new", name) }
 
         var port = "0"
