@@ -18,16 +18,39 @@ void quintet_bits_without_bytes(const uint8_t *bytes, const uint64_t *within, si
         }
 }
 
+typedef uint64_t cache_line __attribute__((ext_vector_type(8), aligned(64)));
+
+// Past the caches: nobody reads a whole volume from them, and memory need not be read before it is overwritten.
+static void write_zeros(uint8_t *to, size_t count) {
+    size_t done = -(uintptr_t)to % sizeof(cache_line);
+    if (done > count) done = count;
+    memset(to, 0, done);
+    for (; done + sizeof(cache_line) <= count; done += sizeof(cache_line))
+        __builtin_nontemporal_store((cache_line)0, (cache_line *)(to + done));
+    memset(to + done, 0, count - done);
+}
+
+static int row_is_empty(const uint64_t *row, size_t pitch) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < pitch; i++) any |= row[i];
+    return !any;
+}
+
 void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes) {
-    size_t pitch = (width + 63) / 64;
-    for (size_t row = first_row; row < first_row + rows; row++) {
-        uint8_t *out = bytes + row * width;
-        memset(out, 0, width);
-        for (size_t x = 0; x < width; x += 64) {
-            uint64_t word = bits[row * pitch + x / 64];
-            if (!word) continue;
-            size_t count = width - x < 64 ? width - x : 64;
-            for (size_t i = 0; i < count; i++) out[x + i] = word >> i & 1;
+    size_t pitch = (width + 63) / 64, last = first_row + rows;
+    for (size_t row = first_row; row < last;) {
+        size_t empty = row;
+        while (empty < last && row_is_empty(bits + empty * pitch, pitch)) empty++;
+        write_zeros(bytes + row * width, (empty - row) * width);
+        for (row = empty; row < last && !row_is_empty(bits + row * pitch, pitch); row++) {
+            uint8_t *out = bytes + row * width;
+            memset(out, 0, width);
+            for (size_t x = 0; x < width; x += 64) {
+                uint64_t word = bits[row * pitch + x / 64];
+                if (!word) continue;
+                size_t count = width - x < 64 ? width - x : 64;
+                for (size_t i = 0; i < count; i++) out[x + i] = word >> i & 1;
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 #define _GNU_SOURCE
 #include "quintet_pages.h"
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 enum { PAGE = 2 << 20, LEAST = 4 << 20 };
 
@@ -14,5 +18,13 @@ void quintet_pages_large(void *memory, size_t bytes) {
 #else
     (void)memory;
     (void)bytes;
+#endif
+}
+
+void quintet_pages_keep(void) {
+#if defined(__GLIBC__)
+    // 32 MiB is the most that glibc takes for the first.
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 128 << 20);
 #endif
 }

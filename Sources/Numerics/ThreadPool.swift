@@ -14,6 +14,8 @@ public final class ThreadPool: @unchecked Sendable {
     /// - Parameter threadCount: the caller counts as one; at least 1.
     public init(threadCount: Int) {
         precondition(threadCount >= 1 && threadCount <= 1024, "a pool has 1 to 1024 threads")
+        // What has a pool computes, and what it computes next is as large as what it computed last.
+        quintet_pages_keep()
         guard let handle = quintet_pool_create(Int32(threadCount)) else {
             preconditionFailure("the system gave no threads for a pool of \(threadCount)")
         }

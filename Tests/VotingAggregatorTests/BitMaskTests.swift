@@ -26,6 +26,21 @@ import VotingAggregator
         #expect(BitMask(filling: mask.shape).voxelCount == mask.shape.voxelCount)
     }
 
+    /// Rows of several tasks; stretches without a voxel at both ends, between, of one row and of none.
+    @Test(arguments: [7, 64, 130]) func usedBytesAreOverwrittenWhereNothingIsSet(width: Int) {
+        let shape = VolumeShape(depth: 13, height: 100, width: width)
+        var bits = BitMask(shape: shape), expected = [UInt8](repeating: 0, count: shape.voxelCount)
+        for (z, y, x) in [(1, 7, 0), (1, 8, width - 1), (1, 10, 3), (5, 11, 2), (5, 12, 5), (12, 98, 6)] {
+            bits[z, y, x] = true
+            expected[(z * 100 + y) * width + x] = 1
+        }
+        for pool in [nil, ThreadPool(threadCount: 3)] {
+            var used = [UInt8](repeating: 7, count: shape.voxelCount)
+            bits.write(to: &used, pool: pool)
+            #expect(used == expected)
+        }
+    }
+
     @Test func slicesAreOverwrittenAndTheirNeighboursKept() {
         let mask = Self.noise(VolumeShape(depth: 5, height: 3, width: 70), share: 0.4, seed: 8), plane = 3 * 70
         let values = mask.voxels.map { Float($0) }
