@@ -8,7 +8,8 @@ library differ by is the measure of what is harmless.
     venv/bin/python cluster/loss_curves.py OUT --spacing 4,4,4 --plane 96,96 --slab 16 --seeds 1,2,3      # reduced
 
 Two curves that rounding drives apart are luck: --seeds makes the four runs anew from other weights on other samples,
-and the means over the seeds are compared.
+and the means over the seeds are compared. Less luck is in how far apart the millions of weights are at the end, above
+all after few steps: --steps 10.
 
 Healthy CTs are those of --ct (with masks of the same names in --masks), or the healthy one of ../shared/data, or made
 by quintet phantom. OUT keeps what is done: a run that is there is not made again, so it may be made in pieces with
@@ -20,6 +21,7 @@ seeds.
 import argparse
 import ast
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -112,7 +114,13 @@ def prepare(options):
         open(f"{folder}/pairs/done", "w").close()
 
 
-def torch_losses(options, channels_last):
+def weights_of(options, run):
+    """Where a run's weights lie when it has ended."""
+    ours = run in ("fast", options.reference, "initial")
+    return f"{options.folder}/{run}/replica-0.safetensors" if ours else f"{options.folder}/{run}.safetensors"
+
+
+def torch_losses(options, run):
     """The loss of every step, from quintet's initial weights on quintet's samples in quintet's order."""
     import nibabel
     import numpy
@@ -120,17 +128,17 @@ def torch_losses(options, channels_last):
     from monai.losses import DiceCELoss
     from monai.networks.nets import UNet
     from safetensors import safe_open
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file, save_file
 
     torch.set_num_threads(options.threads)
-    weights = f"{options.folder}/initial/replica-0.safetensors"
+    weights = weights_of(options, "initial")
     with safe_open(weights, framework="pt") as file:
         metadata = file.metadata()
     network = UNet(spatial_dims=3, in_channels=1, out_channels=2, channels=ast.literal_eval(metadata["channels"]),
                    strides=ast.literal_eval(metadata["strides"]), num_res_units=int(metadata["num_res_units"]),
                    norm=metadata["norm"], act=metadata["act"])
     network.load_state_dict(load_file(weights), strict=True)
-    memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format
+    memory_format = torch.channels_last_3d if run == "channels_last" else torch.contiguous_format
     network = network.to(memory_format=memory_format)
     loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
     optimiser = torch.optim.Adam(network.parameters(), 3e-4)
@@ -153,6 +161,7 @@ def torch_losses(options, channels_last):
         print(f"\r{step + 1} of {options.steps}, loss {losses[-1]:.6f}, "
               f"{(time.perf_counter() - start) / (step + 1):.2f} s a step", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    save_file({name: values.contiguous() for name, values in network.state_dict().items()}, weights_of(options, run))
     return losses
 
 
@@ -168,7 +177,7 @@ def make(options, run):
         assert [iteration for iteration, _ in rows] == list(range(1, options.steps + 1)), "one loss for each step"
         losses = [loss for _, loss in rows]
     else:
-        losses = [repr(loss) for loss in torch_losses(options, run == "channels_last")]
+        losses = [repr(loss) for loss in torch_losses(options, run)]
     with open(path + ".part", "w") as file:
         file.write("\n".join(losses) + "\n")
     os.rename(path + ".part", path)
@@ -185,7 +194,6 @@ def differences(a, b):
 
 def svg(curves, pairs, path):
     """The smoothed curves, and below them how far the pairs are apart, on a logarithmic scale."""
-    import math
     width, height, left, colours = 720, 240, 60, ["#1b6ca8", "#d1495b", "#66a182", "#8d6a9f", "#edae49"]
     parts = []
 
@@ -216,8 +224,19 @@ def svg(curves, pairs, path):
                    f'font-family="sans-serif">{"".join(parts)}</svg>\n')
 
 
+def weight_distance(options, a, b):
+    """The root of the sum of all weights' squared differences; not a number where a run has left no weights."""
+    import numpy
+    from safetensors.numpy import load_file
+    if not all(os.path.exists(weights_of(options, run)) for run in (a, b)):
+        return math.nan
+    ours, theirs = load_file(weights_of(options, a)), load_file(weights_of(options, b))
+    return math.sqrt(sum(numpy.square(numpy.subtract(ours[name], theirs[name], dtype=float)).sum() for name in ours))
+
+
 def report(options):
-    """One seed's table and files; returns of every pair the largest and the mean smoothed difference and all others."""
+    """One seed's table and files; returns of every pair the largest and the mean smoothed difference, all others, and
+    how far apart the weights are."""
     curves = {}
     runs = runs_of(options)
     for run in runs:
@@ -239,6 +258,7 @@ def report(options):
         raw = differences(curves[a], curves[b])
         smooth_differences = differences(smooth(curves[a]), smooth(curves[b]))
         smoothed[a, b] = max(smooth_differences), sum(smooth_differences) / len(smooth_differences), raw
+        smoothed[a, b] += weight_distance(options, a, b),
         print(f"{a + ' - ' + b:32} {raw[0]:9.2e} {max(raw[:10]):9.2e} {max(raw[:50]):9.2e} {max(raw):9.2e} "
               f"{sum(raw) / len(raw):9.2e}             {smoothed[a, b][0]:9.2e} {smoothed[a, b][1]:9.2e}")
     return smoothed
@@ -246,7 +266,6 @@ def report(options):
 
 def compare_growth(options, pairs, smoothed):
     """How far apart rounding has driven the pairs by when: the earlier, the less it has to do with luck."""
-    import math
     ends = [end for end in (2, 3, 5, 10, 20, 50, 100, 200) if end <= options.steps]
     print(f"\n{'geometric mean, largest to step':32}" + "".join(f" {end:>9}" for end in ends))
     for pair in pairs:
@@ -260,8 +279,8 @@ def compare_seeds(options, seeds, smoothed):
     """The differences of all seeds beside each other; whether quintet's are no larger in the mean."""
     means, pairs = {}, pairs_of(options)
     compare_growth(options, pairs, smoothed)
-    for which, name in enumerate(("largest", "mean")):
-        print(f"\n{name + ' smoothed difference, seed':32}" + "".join(f" {seed:>9}" for seed in seeds) + "      mean")
+    for which, name in ((0, "largest smoothed difference"), (1, "mean smoothed difference"), (3, "weights apart")):
+        print(f"\n{name + ', seed':32}" + "".join(f" {seed:>9}" for seed in seeds) + "      mean")
         for pair in pairs:
             values = [one[pair][which] for one in smoothed]
             means[pair, which] = sum(values) / len(values)
