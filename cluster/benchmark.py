@@ -265,12 +265,13 @@ def layer_tables(reports, size):
             moving.append(common + [show(median(group, "gigabytesPerSecond"), ".1f"),
                                     show(median(group, "shareOfBandwidth"), ".0%")])
     machine = reports[len(reports) // 2]
+    sides = machine["sideSeconds"]
     step, other = (statistics.median(report[key] for report in reports) for key in ("seconds", "otherSeconds"))
     lines = [f"A training step of {size}; the machine at most: {machine['peakGigaflops']:.0f} GFLOP/s, "
              f"{machine['bandwidthGigabytesPerSecond']:.1f} GB/s ({machine['kernels']}, threads: "
              f"{machine['threads']}). The step: {step:.3f} s, of it beside the rows {other:.3f} s: "
-             + ", ".join(f"{name} {1000 * statistics.median(report['others'][name] for report in reports):.1f} ms"
-                         for name in sorted(machine["others"], key=machine["others"].get, reverse=True)) + ".", ""]
+             + ", ".join(f"{name} {1000 * statistics.median(report['sideSeconds'][name] for report in reports):.1f} ms"
+                         for name in sorted(sides, key=sides.get, reverse=True)) + ".", ""]
     common = ["size", "calls", "ms a call", "of the time"]
     lines += table(["convolution", *common, "GFLOP/s", "of peak", "busy", "saved", "PyTorch ms", "ratio"], multiplying)
     return lines + [""] + table(["moves only", *common, "GB/s", "of bandwidth"], moving)

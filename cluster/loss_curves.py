@@ -235,8 +235,8 @@ def weight_distance(options, a, b):
 
 
 def report(options):
-    """One seed's table and files; returns of every pair the largest and the mean smoothed difference, all others, and
-    how far apart the weights are."""
+    """One seed's table and files; returns of every pair the largest and the mean smoothed difference, how far apart
+    the weights are, and all differences step by step."""
     curves = {}
     runs = runs_of(options)
     for run in runs:
@@ -257,8 +257,8 @@ def report(options):
     for a, b in pairs_of(options):
         raw = differences(curves[a], curves[b])
         smooth_differences = differences(smooth(curves[a]), smooth(curves[b]))
-        smoothed[a, b] = max(smooth_differences), sum(smooth_differences) / len(smooth_differences), raw
-        smoothed[a, b] += weight_distance(options, a, b),
+        smoothed[a, b] = (max(smooth_differences), sum(smooth_differences) / len(smooth_differences),
+                          weight_distance(options, a, b), raw)
         print(f"{a + ' - ' + b:32} {raw[0]:9.2e} {max(raw[:10]):9.2e} {max(raw[:50]):9.2e} {max(raw):9.2e} "
               f"{sum(raw) / len(raw):9.2e}             {smoothed[a, b][0]:9.2e} {smoothed[a, b][1]:9.2e}")
     return smoothed
@@ -270,7 +270,7 @@ def compare_growth(options, pairs, smoothed):
     print(f"\n{'geometric mean, largest to step':32}" + "".join(f" {end:>9}" for end in ends))
     for pair in pairs:
         # Below what a double of this size can hold all are equal.
-        logarithms = [[math.log(max(*one[pair][2][:end], 1e-12)) for one in smoothed] for end in ends]
+        logarithms = [[math.log(max(*one[pair][3][:end], 1e-12)) for one in smoothed] for end in ends]
         print(f"{pair[0] + ' - ' + pair[1]:32}"
               + "".join(f" {math.exp(sum(values) / len(values)):9.2e}" for values in logarithms))
 
@@ -279,7 +279,7 @@ def compare_seeds(options, seeds, smoothed):
     """The differences of all seeds beside each other; whether quintet's are no larger in the mean."""
     means, pairs = {}, pairs_of(options)
     compare_growth(options, pairs, smoothed)
-    for which, name in ((0, "largest smoothed difference"), (1, "mean smoothed difference"), (3, "weights apart")):
+    for which, name in enumerate(("largest smoothed difference", "mean smoothed difference", "weights apart")):
         print(f"\n{name + ', seed':32}" + "".join(f" {seed:>9}" for seed in seeds) + "      mean")
         for pair in pairs:
             values = [one[pair][which] for one in smoothed]

@@ -36,22 +36,23 @@ static int row_is_empty(const uint64_t *row, size_t pitch) {
     return !any;
 }
 
+static void write_row(const uint64_t *row, size_t width, uint8_t *out) {
+    memset(out, 0, width);
+    for (size_t x = 0; x < width; x += 64) {
+        uint64_t word = row[x / 64];
+        if (!word) continue;
+        size_t count = width - x < 64 ? width - x : 64;
+        for (size_t i = 0; i < count; i++) out[x + i] = word >> i & 1;
+    }
+}
+
 void quintet_bits_to_bytes(const uint64_t *bits, size_t width, size_t first_row, size_t rows, uint8_t *bytes) {
     size_t pitch = (width + 63) / 64, last = first_row + rows;
-    for (size_t row = first_row; row < last;) {
-        size_t empty = row;
-        while (empty < last && row_is_empty(bits + empty * pitch, pitch)) empty++;
-        write_zeros(bytes + row * width, (empty - row) * width);
-        for (row = empty; row < last && !row_is_empty(bits + row * pitch, pitch); row++) {
-            uint8_t *out = bytes + row * width;
-            memset(out, 0, width);
-            for (size_t x = 0; x < width; x += 64) {
-                uint64_t word = bits[row * pitch + x / 64];
-                if (!word) continue;
-                size_t count = width - x < 64 ? width - x : 64;
-                for (size_t i = 0; i < count; i++) out[x + i] = word >> i & 1;
-            }
-        }
+    for (size_t row = first_row; row < last; row++) {
+        size_t begin = row;
+        while (row < last && row_is_empty(bits + row * pitch, pitch)) row++;
+        write_zeros(bytes + begin * width, (row - begin) * width);
+        if (row < last) write_row(bits + row * pitch, width, bytes + row * width);
     }
 }
 

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "quintet_pages.h"
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #if defined(__GLIBC__)
 #include <malloc.h>

@@ -7,7 +7,8 @@
 /// memory of less than a few such pages is left as it is.
 void quintet_pages_large(void *memory, size_t bytes);
 
-/// From now on the process keeps freed memory of up to 128 MiB for what it asks for next, instead of giving it back and
-/// having the same pages cleared for it again. Blocks above 32 MiB are given back as before. glibc only.
+/// From now on the process keeps freed memory for what it asks for next, up to 128 MiB in each of malloc's arenas,
+/// instead of giving it back and having the same pages cleared for it again. Blocks above 32 MiB are given back as
+/// before. glibc only.
 void quintet_pages_keep(void);
 #endif

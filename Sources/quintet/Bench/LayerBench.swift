@@ -31,8 +31,8 @@ enum LayerBench {
         var shareOfPeak: Double?
         /// What is no row: packing weights, Adam, copies in and out.
         var otherSeconds: Double
-        /// Its parts by name, in seconds.
-        var others: [String: Double]
+        /// Its parts by name.
+        var sideSeconds: [String: Double]
         var rows: [Row]
     }
 
@@ -46,7 +46,7 @@ enum LayerBench {
             mode: mode.name, gigaflops: figures.directOperations / summary.secondsPerSample / 1e9,
             shareOfPeak: summary.shareOfPeak(figures.directOperations, seconds: summary.secondsPerSample),
             otherSeconds: summary.secondsPerSample - figures.operations.reduce(0) { $0 + $1.secondsPerSample },
-            others: figures.sideSeconds, rows: rows)
+            sideSeconds: figures.sideSeconds, rows: rows)
         BenchReport(summary: summary, details: details).show(options, more: text(details))
     }
 
@@ -71,7 +71,7 @@ enum LayerBench {
 
     private static func text(_ details: Details) -> String {
         func percent(_ share: Double?) -> String { share.map { Text.fixed(100 * $0, 0) } ?? "" }
-        let others = details.others.sorted { $0.value > $1.value }
+        let sides = details.sideSeconds.sorted { $0.value > $1.value }
             .map { "\($0.key) \(Text.fixed(1000 * $0.value, 1))" }
         let header = ["operation", "layer", "size", "calls", "ms a call", "% time", "GFLOP/s", "% peak", "% busy",
                       "saved", "GB/s", "% bandwidth"]
@@ -87,7 +87,7 @@ enum LayerBench {
         return """
             \(details.mode): \(Text.fixed(details.gigaflops, 1)) GFLOP/s by the definition of its convolutions\
             \(BenchText.percent(details.shareOfPeak, "of the peak"))
-            beside the rows, in ms: \(Text.fixed(1000 * details.otherSeconds, 1)) (\(others.joined(separator: ", ")))
+            beside the rows, in ms: \(Text.fixed(1000 * details.otherSeconds, 1)) (\(sides.joined(separator: ", ")))
 
             \(TextTable(header: header, rows: rows).text())
 
