@@ -37,10 +37,7 @@ final class HostileCluster {
     }
 
     /// Ends the coordinator; its outcome. The folder stays until `remove`.
-    func stop() -> Road.Outcome {
-        coordinator.signal(SIGTERM)
-        return coordinator.wait()
-    }
+    func stop() -> Road.Outcome { coordinator.stop() }
 
     /// How many lines of its log, those that were counted only included, say that somebody was sent away.
     func rejectionCount(in log: String) -> Int {

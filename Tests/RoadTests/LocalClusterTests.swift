@@ -122,9 +122,6 @@ import Testing
         for folder in ["state", "cache"] {
             #expect(wait { (try? FileSystem.mode(of: road.path(folder))) == 0o700 }, "\(folder) is open")
         }
-        for program in [worker, coordinator] {
-            program.signal(SIGTERM)
-            #expect(program.wait().code == 0)
-        }
+        for program in [worker, coordinator] { #expect(program.stop().code == 0) }
     }
 }

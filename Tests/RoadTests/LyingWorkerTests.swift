@@ -11,16 +11,10 @@ import Testing
         let coordinator = try road.start([
             "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--port-file", "port",
         ])
-        defer {
-            coordinator.signal(SIGTERM)
-            _ = coordinator.wait()
-        }
+        defer { _ = coordinator.stop() }
         let address = "127.0.0.1:\(try HostileCluster.port(in: road, coordinator))"
         let worker = try road.start(["worker", "--coordinator", address, "--cache", "cache"])
-        defer {
-            worker.signal(SIGTERM)
-            _ = worker.wait()
-        }
+        defer { _ = worker.stop() }
         try body(address)
     }
 

@@ -85,6 +85,21 @@ final class RunningProgram {
 
     func signal(_ number: Int32) { process.signal(number) }
 
+    /// SIGTERM, as soon as the program listens to it: in its first milliseconds, while it is still the shell say, a
+    /// signal would kill it.
+    func stop() -> Road.Outcome {
+        while isRunning, !catchesTermination { Thread.sleep(forTimeInterval: 0.005) }
+        signal(SIGTERM)
+        return wait()
+    }
+
+    private var catchesTermination: Bool {
+        let status = FileManager.default.contents(atPath: "/proc/\(processID)/status") ?? Data()
+        let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+        let mask = line?.split(separator: "\t").last
+        return (mask.flatMap { UInt64($0, radix: 16) } ?? 0) >> (SIGTERM - 1) & 1 == 1
+    }
+
     /// - Returns: 128 and more for a signal, as a shell has it.
     func wait() -> Road.Outcome {
         let code: Int32

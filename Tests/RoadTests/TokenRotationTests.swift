@@ -22,10 +22,6 @@ import Testing
                 "worker", "--coordinator", "127.0.0.1:\(port)", "--cache", "cache", "--token-file", token,
             ])
         }
-        func stop(_ program: RunningProgram) -> Int32 {
-            program.signal(SIGTERM)
-            return program.wait().code
-        }
 
         let first = try coordinator("old")
         let oldWorker = try worker("old")
@@ -36,20 +32,20 @@ import Testing
         ])
         for _ in 0..<200 where !isFetched(road) { Thread.sleep(forTimeInterval: 0.05) }
         // Both are good now: the old worker and the client come back by themselves, a new worker comes in.
-        #expect(stop(first) == 0)
+        #expect(first.stop().code == 0)
         let second = try coordinator("new", "old")
         let newWorker = try worker("new")
-        #expect(stop(oldWorker) == 0)
+        #expect(oldWorker.stop().code == 0)
         let outcome = run.wait()
         #expect(outcome.code == 0, "\(outcome.errors)")
         #expect(road.bytes("run/replica-1.safetensors") != nil)
         // And the old one is good no more.
-        #expect(stop(second) == 0)
+        #expect(second.stop().code == 0)
         let third = try coordinator("new")
         let refused = try road.run("status", "--coordinator", "127.0.0.1:\(port)", "--token-file", "old")
         #expect(refused.code != 0 && refused.errors.contains("token"), "\(refused.errors)")
         try road.succeed("status", "--coordinator", "127.0.0.1:\(port)", "--token-file", "new")
-        #expect(stop(newWorker) == 0 && stop(third) == 0)
+        #expect(newWorker.stop().code == 0 && third.stop().code == 0)
     }
 
     /// Whether the worker has a lease and its data.
