@@ -38,7 +38,7 @@ final class CoordinatorProcess {
         let portFile = folder + "/port"
         let first = try Self.start(folder, port: 0, failpoints, leaseSeconds, "--port-file", portFile)
         var found: UInt16?
-        for _ in 0..<3_000 where found == nil {
+        for _ in 0..<6_000 where found == nil {
             if let text = try? String(contentsOfFile: portFile, encoding: .utf8) {
                 found = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines))
             }
@@ -120,7 +120,8 @@ final class CoordinatorProcess {
 
     /// Waits for one that is just starting.
     func client() throws -> CoordinatorClient {
-        for _ in 0..<3_000 {
+        let deadline = MonotonicClock.nowMilliseconds() + 120_000
+        while MonotonicClock.nowMilliseconds() < deadline {
             do {
                 return try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: port))
             } catch ClientError.unreachable {

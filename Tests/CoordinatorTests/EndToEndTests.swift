@@ -34,7 +34,7 @@ import Worker
     }
 
     private func waitForEnd(_ run: RunID, _ client: CoordinatorClient) throws {
-        let deadline = Date().addingTimeInterval(60)
+        let deadline = Date().addingTimeInterval(120)
         while try client.status(of: run).runs[0].state == "running" {
             guard Date() < deadline else { throw FakeWorker.Silence() }
             Thread.sleep(forTimeInterval: 0.05)
@@ -116,9 +116,8 @@ import Worker
             guard Date() < deadline else { throw FakeWorker.Silence() }
             Thread.sleep(forTimeInterval: 0.05)
         }
-        // What it is waiting with is a later iteration than the first one that was turned down.
-        let before = try client.status(of: run).runs[0].replicas?[0].iteration ?? 0
-        while try client.status(of: run).runs[0].replicas?[0].iteration ?? 0 <= before {
+        // Training does not wait with it, and comes to its end.
+        while try client.status(of: run).runs[0].replicas?[0].iteration ?? 0 < ChainRecipe.iterationCount {
             guard Date() < deadline else { throw FakeWorker.Silence() }
             Thread.sleep(forTimeInterval: 0.05)
         }

@@ -9,7 +9,7 @@ final class RunningServer {
     private let ended = DispatchSemaphore(value: 0)
 
     init(
-        folder: String, leaseSeconds: Double = 0.6, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
+        folder: String, leaseSeconds: Double = 60, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
         unusedBlobSeconds: Double = 86_400, limits: PeerLimits = PeerLimits(),
         log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
@@ -17,12 +17,24 @@ final class RunningServer {
             stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
             heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test", log: log)
         configuration.limits = limits
-        server = try CoordinatorServer(configuration: configuration)
+        // No test is about it, and the thread of an honest peer may stand still before its hello.
+        configuration.limits.handshakeMilliseconds = 600_000
+        server = try Self.server(configuration)
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()
             ended.signal()
         }
+    }
+
+    /// At the port of one that has ended, a test beside may be for a moment.
+    private static func server(_ configuration: CoordinatorConfiguration) throws -> CoordinatorServer {
+        let deadline = MonotonicClock.nowMilliseconds() + 30_000
+        while configuration.port != 0, MonotonicClock.nowMilliseconds() < deadline {
+            if let server = try? CoordinatorServer(configuration: configuration) { return server }
+            MonotonicClock.sleep(milliseconds: 50)
+        }
+        return try CoordinatorServer(configuration: configuration)
     }
 
     var port: UInt16 { server.port }
@@ -57,6 +69,9 @@ final class FakeWorker {
 
     struct Silence: Error {}
 
+    /// What is waited for comes at once, unless the machine stands still.
+    static let patienceSeconds: Double = 60
+
     init(
         _ server: RunningServer, name: String, role: PeerRole = .worker, held: [Lease] = [], version: UInt16 = 1,
         greets: Bool = true
@@ -88,14 +103,14 @@ final class FakeWorker {
 
     func request(_ message: Message) throws -> Message {
         let id = try send(message)
-        try wait(seconds: 10) { answers[id] != nil }
+        try wait { answers[id] != nil }
         return answers.removeValue(forKey: id)!
     }
 
     func idle() throws { try send(.idle) }
 
-    func nextPush(seconds: Double = 10) throws -> Message {
-        try wait(seconds: seconds) { !pushed.isEmpty }
+    func nextPush() throws -> Message {
+        try wait { !pushed.isEmpty }
         return pushed.removeFirst()
     }
 
@@ -112,7 +127,7 @@ final class FakeWorker {
 
     func waitForEnd() throws {
         listens(true)
-        try wait(seconds: 10) { endReason != nil }
+        try wait { endReason != nil }
     }
 
     /// The connection ends without a word.
@@ -121,21 +136,27 @@ final class FakeWorker {
         _ = try loop.wait(timeoutMilliseconds: 0)
     }
 
-    func wait(seconds: Double, until isDone: () -> Bool) throws {
+    /// - Throws: `Silence` when the time is over, or the connection, and it is not so.
+    func wait(seconds: Double = patienceSeconds, until isDone: () -> Bool) throws {
         let deadline = Date().addingTimeInterval(seconds)
         while !isDone() {
-            guard Date() < deadline else { throw Silence() }
-            for event in try loop.wait(timeoutMilliseconds: 50) {
-                switch event {
-                case .received(_, let bytes):
-                    decoder.append(bytes)
-                    while let frame = try decoder.next() {
-                        let (id, message) = try MessageCoding.decode(frame)
-                        if id == 0 { pushed.append(message) } else { answers[id] = message }
-                    }
-                case .closed(_, let reason): endReason = reason
-                default: break
+            guard endReason == nil, Date() < deadline else { throw Silence() }
+            try turn(milliseconds: 50)
+        }
+    }
+
+    /// Takes in what has come.
+    func turn(milliseconds: Int = 0) throws {
+        for event in try loop.wait(timeoutMilliseconds: milliseconds) {
+            switch event {
+            case .received(_, let bytes):
+                decoder.append(bytes)
+                while let frame = try decoder.next() {
+                    let (id, message) = try MessageCoding.decode(frame)
+                    if id == 0 { pushed.append(message) } else { answers[id] = message }
                 }
+            case .closed(_, let reason): endReason = reason
+            default: break
             }
         }
     }

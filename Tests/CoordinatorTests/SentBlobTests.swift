@@ -11,7 +11,7 @@ import Testing
     init() throws { folder = try TestFolder() }
 
     private func server(port: UInt16 = 0) throws -> RunningServer {
-        try RunningServer(folder: folder.file("state"), leaseSeconds: 20, port: port)
+        try RunningServer(folder: folder.file("state"), port: port)
     }
 
     private func save(_ blob: BlobReference, at iteration: UInt32, _ lease: Lease) -> Message {

@@ -28,8 +28,8 @@ import VotingAggregator
         TrainingMetric(iteration: iteration, loss: 1, dice: 0.5, seconds: 0.1)
     }
 
-    private func wait(seconds: Double = 10, until isDone: () throws -> Bool) throws {
-        let deadline = Date().addingTimeInterval(seconds)
+    private func wait(until isDone: () throws -> Bool) throws {
+        let deadline = Date().addingTimeInterval(FakeWorker.patienceSeconds)
         while try !isDone() {
             guard Date() < deadline else { throw FakeWorker.Silence() }
             Thread.sleep(forTimeInterval: 0.02)
@@ -37,7 +37,8 @@ import VotingAggregator
     }
 
     @Test func aTrainingRunGoesOnWhereALostWorkerStopped() throws {
-        let server = try RunningServer(folder: state)
+        // So long that b asks for work before a's is free again.
+        let server = try RunningServer(folder: state, leaseSeconds: 6)
         defer { server.stop() }
         let client = try server.client()
         let run = try client.submit(try trainSubmission(client))
@@ -96,7 +97,7 @@ import VotingAggregator
     }
 
     @Test func anArchiveIsVotedOnBitByBitAndItsVotesAreForgotten() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         let shape = VolumeShape(depth: 2, height: 3, width: 70)
@@ -150,7 +151,7 @@ import VotingAggregator
     }
 
     @Test func acknowledgedResultsSurviveAKill() throws {
-        var server = try RunningServer(folder: state, leaseSeconds: 5)
+        var server = try RunningServer(folder: state)
         let port = server.server.port
         let client = try server.client()
         let submission = try trainSubmission(client)
@@ -162,7 +163,7 @@ import VotingAggregator
         try a.idle()
         let held = try a.nextAssignment()
         server.crash()
-        server = try RunningServer(folder: state, leaseSeconds: 5, port: port)
+        server = try RunningServer(folder: state, port: port)
         defer { server.stop() }
 
         // The client's connection is made again under it; the same submission is the same run.
@@ -175,7 +176,7 @@ import VotingAggregator
     }
 
     @Test func aResultWhoseBlobsAreMissingIsRefused() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         _ = try client.submit(try trainSubmission(client, replicas: 1))
@@ -190,7 +191,7 @@ import VotingAggregator
     }
 
     @Test func aFullDiskAtTheCheckpointIsSaidAndNothingIsLost() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         let run = try client.submit(try trainSubmission(client, replicas: 1))
@@ -220,7 +221,8 @@ import VotingAggregator
     }
 
     @Test func whatNoRunNeedsIsRemovedAndNothingElse() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5, unusedBlobSeconds: 0.5)
+        // So long that nothing goes between its upload and its use.
+        let server = try RunningServer(folder: state, unusedBlobSeconds: 6)
         defer { server.stop() }
         let client = try server.client()
         let run = try client.submit(try trainSubmission(client, replicas: 1))
@@ -234,12 +236,15 @@ import VotingAggregator
         let unused = try client.upload(bytes: Array("unused".utf8), role: "ct", name: "unused")
         let begun = ContentDigest(bytes: SHA256.digest(of: Array("begun".utf8)))
         try AtomicFile.write("beg", to: "\(state)/blobs/partial/\(begun)-5")
-        func isThere(_ digest: ContentDigest) -> Bool {
-            FileSystem.exists("\(state)/blobs/\("\(digest)".prefix(2))/\(digest)")
-        }
+        func file(_ digest: ContentDigest) -> String { "\(state)/blobs/\("\(digest)".prefix(2))/\(digest)" }
+        func isThere(_ digest: ContentDigest) -> Bool { FileSystem.exists(file(digest)) }
         #expect(isThere(unused.digest))
+        let input = assignment.description.inputs[0].digest
+        for path in [file(unused.digest), "\(state)/blobs/partial/\(begun)-5", file(kept.digest), file(input)] {
+            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: path)
+        }
         try wait { !isThere(unused.digest) && !FileSystem.exists("\(state)/blobs/partial/\(begun)-5") }
-        #expect(isThere(kept.digest) && isThere(assignment.description.inputs[0].digest))
+        #expect(isThere(kept.digest) && isThere(input))
         // Whoever still wants to use it sends it again.
         #expect(try client.upload(bytes: Array("unused".utf8), role: "ct", name: "unused") == unused)
         let weights = try worker.upload([1], role: "replica", name: "w")
@@ -250,7 +255,7 @@ import VotingAggregator
 
     /// A hundred workers lose their leases to another one and come back with results and checkpoints.
     @Test func noneOfAHundredZombiesIsHeard() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 2)
+        let server = try RunningServer(folder: state, leaseSeconds: 3)
         defer { server.stop() }
         let client = try server.client()
         let count = 100
@@ -310,7 +315,7 @@ import VotingAggregator
     }
 
     @Test func aDamagedCheckpointCostsOneInterval() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         _ = try client.submit(try trainSubmission(client, replicas: 1))
@@ -344,7 +349,7 @@ import VotingAggregator
     }
 
     @Test func filesOnThisMachineAreUsedWhereTheyLie() throws {
-        var server = try RunningServer(folder: state, leaseSeconds: 5)
+        var server = try RunningServer(folder: state)
         let path = folder.file("ct.nii")
         let bytes = [UInt8](repeating: 8, count: 300_000)
         try Data(bytes).write(to: URL(fileURLWithPath: path))
@@ -354,7 +359,7 @@ import VotingAggregator
         let reference = BlobReference(role: "ct", name: "ct", digest: digest, byteCount: 300_000)
         #expect(try client.download(reference) == bytes)
         server.crash()
-        server = try RunningServer(folder: state, leaseSeconds: 5)
+        server = try RunningServer(folder: state)
         defer { server.stop() }
         client = try server.client()
         #expect(try client.download(reference) == bytes)
@@ -362,7 +367,7 @@ import VotingAggregator
     }
 
     @Test func anUploadGoesOnAndADownloadIsChecked() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         let path = folder.file("large")
@@ -382,7 +387,7 @@ import VotingAggregator
     }
 
     @Test func cancelRevokesAndTellsWhatIsUnknown() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         let run = try client.submit(try trainSubmission(client, replicas: 1))
@@ -447,7 +452,7 @@ import VotingAggregator
     }
 
     @Test func aWorkerThatConnectsAgainReplacesItsOldConnection() throws {
-        let server = try RunningServer(folder: state, leaseSeconds: 5)
+        let server = try RunningServer(folder: state)
         defer { server.stop() }
         let client = try server.client()
         _ = try client.submit(try trainSubmission(client, replicas: 1))

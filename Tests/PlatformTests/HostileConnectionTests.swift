@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func theOldestWithoutATokenMakesRoomForAMember() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.handshakesMax = 4
         let server = try NetworkHarness(limits: limits), crowd = try NetworkHarness()
         let port = try server.loop.listen(host: "127.0.0.1", port: 0, security: security)
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func theOldestMakesRoomWhenEveryPlaceIsTaken() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.connectionsMax = 3
         let server = try NetworkHarness(limits: limits), crowd = try NetworkHarness()
         let port = try server.loop.listen(host: "127.0.0.1", port: 0, security: security)
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test func oneAddressHasItsShareOnly() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.connectionsPerAddressMax = 2
         let server = try NetworkHarness(limits: limits), crowd = try NetworkHarness()
         let port = try server.loop.listen(host: "127.0.0.1", port: 0, security: .plaintext)
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func whoeverTakesNothingOfWhatItAskedForIsDropped() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.stalledMilliseconds = 300
         let server = try NetworkHarness(limits: limits), client = try NetworkHarness()
         let port = try server.loop.listen(host: "127.0.0.1", port: 0, security: .plaintext)
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func whoeverAsksForMoreThanItTakesIsDropped() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.queuedByteCountMax = 1 << 20
         limits.overfullMilliseconds = 300
         let server = try NetworkHarness(limits: limits), client = try NetworkHarness()

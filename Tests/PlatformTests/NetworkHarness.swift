@@ -1,6 +1,19 @@
 import Platform
 import Testing
 
+extension NetworkLimits {
+    /// For tests that are not about the patience of a loop: their own thread, which is both sides, may stand still.
+    static var patient: NetworkLimits {
+        var limits = NetworkLimits()
+        limits.connectMilliseconds = 60_000
+        limits.handshakeMilliseconds = 60_000
+        limits.closeMilliseconds = 60_000
+        limits.overfullMilliseconds = 60_000
+        limits.stalledMilliseconds = 60_000
+        return limits
+    }
+}
+
 /// One loop that is both sides of its connections, driven until something has happened.
 final class NetworkHarness {
     let loop: NetworkLoop
@@ -11,7 +24,7 @@ final class NetworkHarness {
     var received: [ConnectionID: [UInt8]] = [:]
     var drained: Set<ConnectionID> = []
 
-    init(limits: NetworkLimits = NetworkLimits()) throws { loop = try NetworkLoop(limits: limits) }
+    init(limits: NetworkLimits = .patient) throws { loop = try NetworkLoop(limits: limits) }
 
     func turn() throws {
         for event in try loop.wait(timeoutMilliseconds: 50) {
@@ -28,7 +41,7 @@ final class NetworkHarness {
         }
     }
 
-    func run(seconds: Double = 10, until isDone: () -> Bool) throws {
+    func run(seconds: Double = 60, until isDone: () -> Bool) throws {
         let end = MonotonicClock.nowMilliseconds() + UInt64(seconds * 1000)
         while !isDone() {
             try #require(

@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test func aPeerThatNeverFinishesTheHandshakeIsDropped() throws {
-        var limits = NetworkLimits()
+        var limits = NetworkLimits.patient
         limits.handshakeMilliseconds = 200
         let harness = try NetworkHarness(limits: limits)
         let port = try harness.loop.listen(host: "127.0.0.1", port: 0, security: security)

@@ -66,7 +66,7 @@ struct TLSInteroperationTests {
             _ = server.wait()
         }
         // Until it listens, nobody does.
-        for _ in 0..<200 {
+        for _ in 0..<3_000 {
             let client = try harness.loop.connect(host: "127.0.0.1", port: port, security: security)
             try harness.run { harness.closed[client] != nil || harness.connected.contains(client) }
             try #require(!harness.connected.contains(client))

@@ -22,8 +22,11 @@ import Testing
     @Test func aLongTextIsCutInTimeForItsBeginning() {
         let mark = String(repeating: "\u{301}", count: 10_000_000), plain = String(repeating: "x", count: 20_000_000)
         for text in ["e" + mark, plain, String(repeating: "e\u{301}\r\n", count: 4_000_000)] {
-            let took = ContinuousClock().measure { #expect(text.cut(toBytes: 1024).utf8.count <= 1024) }
-            #expect(took < .seconds(2))
+            // The shortest: a machine stands still once, and not at each of three moments.
+            let took = (0..<3).map { _ in
+                ContinuousClock().measure { #expect(text.cut(toBytes: 1024).utf8.count <= 1024) }
+            }
+            #expect(took.min()! < .seconds(2))
         }
     }
 }

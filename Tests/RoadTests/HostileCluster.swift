@@ -28,12 +28,17 @@ final class HostileCluster {
     }
 
     static func port(in road: Road, _ coordinator: RunningProgram) throws -> UInt16 {
-        for _ in 0..<200 {
+        var port: UInt16?
+        _ = wait {
+            let isRunning = coordinator.isRunning
             let text = road.bytes("port").map { String(decoding: $0, as: UTF8.self) } ?? ""
-            if let port = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) { return port }
-            Thread.sleep(forTimeInterval: 0.05)
+            port = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines))
+            return port != nil || !isRunning
         }
-        throw NetworkError("the coordinator does not say where it listens: \(coordinator.errorsSoFar)")
+        guard let port else {
+            throw NetworkError("the coordinator does not say where it listens: \(coordinator.errorsSoFar)")
+        }
+        return port
     }
 
     /// Ends the coordinator; its outcome. The folder stays until `remove`.

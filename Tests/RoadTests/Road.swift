@@ -65,6 +65,16 @@ struct Road {
     }
 }
 
+/// - Returns: false where it is not so in time.
+func wait(seconds: Double = 60, until isDone: () -> Bool) -> Bool {
+    let deadline = Date().addingTimeInterval(seconds)
+    while !isDone() {
+        if Date() > deadline { return false }
+        Thread.sleep(forTimeInterval: 0.02)
+    }
+    return true
+}
+
 /// One process of the program. Its output goes to a file, so that nothing blocks on a full pipe.
 final class RunningProgram {
     private let process: ChildProcess

@@ -30,7 +30,7 @@ import Testing
             "--channels", "4,8", "--strides", "2", "--batch", "1", "--checkpoint-seconds", "1", "--coordinator",
             "127.0.0.1:\(port)", "--token-file", "old", "--quiet",
         ])
-        for _ in 0..<200 where !isFetched(road) { Thread.sleep(forTimeInterval: 0.05) }
+        #expect(wait { isFetched(road) })
         // Both are good now: the old worker and the client come back by themselves, a new worker comes in.
         #expect(first.stop().code == 0)
         let second = try coordinator("new", "old")

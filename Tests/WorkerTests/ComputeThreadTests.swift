@@ -34,11 +34,11 @@ final class ComputeBench: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// Waits until some report is of interest; nil after 20 s.
+    /// Waits until some report is of interest; nil after 60 s.
     func wait<Result>(for interest: (ComputeReport) -> Result?) -> Result? {
         condition.lock()
         defer { condition.unlock() }
-        let deadline = Date(timeIntervalSinceNow: 20)
+        let deadline = Date(timeIntervalSinceNow: 60)
         while true {
             for report in reports { if let result = interest(report) { return result } }
             guard condition.wait(until: deadline) else { return nil }
@@ -95,22 +95,24 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func trainingThatWasInterruptedEndsWithTheSameBytes() throws {
         let undisturbed = ComputeBench()
-        try undisturbed.start(.train, "iterations=60 stepMilliseconds=1")
+        try undisturbed.start(.train, "iterations=60")
         let expected = try #require(weights(undisturbed.waitForEnd()))
         #expect(undisturbed.metrics.map(\.iteration) == Array(1...60))
 
         var resume: (Int, [UInt8])?
         for round in 0..<3 {
-            let bench = ComputeBench(threadCount: 1 + round)
-            try bench.start(.train, "iterations=60 stepMilliseconds=2", resume: resume)
-            bench.waitForIteration(UInt32((resume?.0 ?? 0) + 7))
+            let bench = ComputeBench(threadCount: 1 + round), begin = resume?.0 ?? 0, gate = UUID().uuidString
+            try bench.start(
+                .train, "iterations=60 stepMilliseconds=2 gate=\(gate) gateAt=\(begin + 9)", resume: resume)
+            bench.waitForIteration(UInt32(begin + 7))
             bench.thread.stop(bench.lease)
             if round == 1 { bench.thread.interruptStep(of: bench.lease) }
+            Gates.open(gate)
             guard case .stopped(let iteration, let bytes)? = bench.waitForEnd() else {
                 Issue.record("stopping left no checkpoint")
                 return
             }
-            #expect(iteration > resume?.0 ?? 0)
+            #expect(iteration > begin)
             resume = (iteration, bytes)
         }
         let last = ComputeBench()
@@ -130,9 +132,11 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func aCheckpointIsTakenWhileTrainingGoesOn() throws {
         let bench = ComputeBench()
-        try bench.start(.train, "iterations=200 stepMilliseconds=1")
+        let gate = UUID().uuidString
+        try bench.start(.train, "iterations=200 stepMilliseconds=1 gate=\(gate)")
         bench.waitForIteration(10)
         bench.thread.takeCheckpoint(of: bench.lease)
+        Gates.open(gate)
         let taken = try #require(bench.wait { report -> (Int, [UInt8])? in
             if case .checkpointTaken(_, let iteration, let bytes) = report { (iteration, bytes) } else { nil }
         })

@@ -2,7 +2,9 @@ import Foundation
 import Recipes
 
 /// A recipe that computes something quickly checked: every training step mixes (seed, replica, iteration, input bytes)
-/// into its state, on the pool. Its parameters are words: "iterations=50 stepMilliseconds=2 refuse".
+/// into its state, on the pool. Its parameters are words: "iterations=50 stepMilliseconds=2 refuse". "gate=X" holds a
+/// training in its last but one step, or in that after "gateAt=N" iterations, until the test opens the gate X: so that
+/// it does not end while the test's own thread stands still.
 struct FakeRecipe: Recipe {
     static var name: String { "fake" }
 
@@ -49,6 +51,13 @@ struct FakeRecipe: Recipe {
 
 enum FakeError: Error { case broken }
 
+enum Gates {
+    private static let opened = Guarded<Set<String>>([])
+
+    static func open(_ name: String) { opened.withLock { _ = $0.insert(name) } }
+    static func isOpen(_ name: String) -> Bool { opened.withLock { $0.contains(name) } }
+}
+
 struct FakeParameters {
     private let words: [Substring]
 
@@ -56,8 +65,10 @@ struct FakeParameters {
 
     func has(_ word: String) -> Bool { words.contains { $0 == word } }
 
-    subscript(_ name: String, _ otherwise: Int) -> Int {
-        words.first { $0.hasPrefix(name + "=") }.flatMap { Int($0.dropFirst(name.count + 1)) } ?? otherwise
+    subscript(_ name: String, _ otherwise: Int) -> Int { self[name].flatMap { Int($0) } ?? otherwise }
+
+    subscript(_ name: String) -> String? {
+        words.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
     }
 }
 
@@ -99,6 +110,9 @@ final class FakeSession: TrainingSession {
 
     func step() throws -> TrainingStep {
         try pause(parameters["stepMilliseconds", 0], resources)
+        if let gate = parameters["gate"], iteration == parameters["gateAt", iterationCount - 2] {
+            while !Gates.isOpen(gate) { try pause(1, resources) }
+        }
         let key = seed &+ UInt64(iteration)
         let taskCount = 4
         state.withUnsafeMutableBufferPointer { state in

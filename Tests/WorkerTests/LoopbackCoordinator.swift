@@ -52,7 +52,7 @@ final class LoopbackCoordinator: Sendable {
     var heard: [Message] { messages.withLock { $0.map { $0 } } }
 
     /// Waits until it is so; false after `seconds`.
-    func wait(seconds: Double = 20, until condition: (ModelCoordinator) -> Bool) -> Bool {
+    func wait(seconds: Double = 120, until condition: (ModelCoordinator) -> Bool) -> Bool {
         for _ in 0..<Int(seconds * 100) {
             if model.withLock({ condition($0) }) { return true }
             usleep(10_000)
@@ -157,8 +157,17 @@ final class DaemonBench: Sendable {
 
     var log: [String] { collected.all }
 
+    /// Waits for a line that contains this.
+    func hasLogged(_ text: String) -> Bool {
+        for _ in 0..<6_000 {
+            if log.contains(where: { $0.contains(text) }) { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
     /// nil when it has not ended in time.
-    func waitForEnd(seconds: Double) -> Result<Void, any Error>? {
+    func waitForEnd(seconds: Double = 60) -> Result<Void, any Error>? {
         guard hasEnded.wait(timeout: .now() + seconds) == .success else { return nil }
         hasEnded.signal()
         return outcome.withLock { $0 }

@@ -25,7 +25,7 @@ import Worker
 
         /// The next one at the same port, which a test beside may hold for a moment.
         static func again(folder: String, port: UInt16) throws -> Server {
-            for _ in 0..<100 {
+            for _ in 0..<600 {
                 if let server = try? Server(folder: folder, port: port) { return server }
                 usleep(50_000)
             }
@@ -46,10 +46,10 @@ import Worker
     private static let parameters = "iterations=200 stateBytes=300000"
     private static let replicaCount = 3
 
-    private func submit(_ client: CoordinatorClient, _ input: [UInt8]) throws -> RunID {
+    private func submit(_ client: CoordinatorClient, _ input: [UInt8], gate: String) throws -> RunID {
         let blob = try client.upload(bytes: input, role: "ct", name: "case-7")
         return try client.submit(Submission(
-            kind: .train, recipe: "fake", parameters: Self.parameters + " stepMilliseconds=10", seed: 5,
+            kind: .train, recipe: "fake", parameters: Self.parameters + " stepMilliseconds=10 gate=\(gate)", seed: 5,
             replicaCount: UInt16(Self.replicaCount), iterationCount: 200, checkpointSeconds: 1, inputs: [blob],
             volumeManifest: nil, idempotencyKey: "test"))
     }
@@ -64,8 +64,8 @@ import Worker
     }
 
     /// Polls until it is so.
-    private func wait(seconds: Int, until condition: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<seconds * 20 {
+    private func wait(until condition: () throws -> Bool) rethrows -> Bool {
+        for _ in 0..<2_400 {
             if try condition() { return true }
             usleep(50_000)
         }
@@ -79,22 +79,22 @@ import Worker
         let port = server.server.port
         let client = try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: port))
         let input = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-        let run = try submit(client, input)
+        let gate = UUID().uuidString, run = try submit(client, input, gate: gate)
         var benches = ["one", "two"].map { DaemonBench(port: port, name: $0, cache: folder + "/cache") }
 
         // The coordinator is killed in the middle and comes back; nobody stops computing.
-        #expect(try wait(seconds: 20) { try client.metrics(of: run, replica: 0).count > 20 }, "\(benches[0].log)")
+        #expect(try wait { try client.metrics(of: run, replica: 0).count > 20 }, "\(benches[0].log)")
         server.crash()
-        usleep(500_000)
+        #expect(wait { benches.contains { $0.log.contains { $0.contains("computing goes on") } } })
         server = try Server.again(folder: folder + "/state", port: port)
-        #expect(benches.contains { $0.log.contains { $0.contains("computing goes on") } })
+        Gates.open(gate)
 
         // One worker leaves, another one comes.
         benches[0].daemon.requestDrain()
-        #expect(benches[0].waitForEnd(seconds: 10) != nil, "\(benches[0].log)")
+        #expect(benches[0].waitForEnd() != nil, "\(benches[0].log)")
         benches[0] = DaemonBench(port: port, name: "three", cache: folder + "/cache")
 
-        let hasEnded = try wait(seconds: 40) { try client.status(of: run).runs.first?.state == "ended" }
+        let hasEnded = try wait { try client.status(of: run).runs.first?.state == "ended" }
         let status = try client.statusJSON(of: run)
         #expect(hasEnded, "\(status) \(benches.map(\.log))")
         let outputs = try client.outputs(of: run)
@@ -105,7 +105,7 @@ import Worker
         }
         for bench in benches {
             bench.daemon.requestDrain()
-            #expect(bench.waitForEnd(seconds: 10) != nil, "\(bench.log)")
+            #expect(bench.waitForEnd() != nil, "\(bench.log)")
         }
         server.stop()
     }
