@@ -36,7 +36,7 @@ final class CoordinatorProcess {
     init(folder: String, failpoints: String = "", leaseSeconds: Int = 1) throws {
         self.folder = folder
         let portFile = folder + "/port"
-        let first = try Self.start(folder, port: 0, failpoints, leaseSeconds, "--port-file", portFile)
+        let first = try Self.start(folder, port: try lastingPort(), failpoints, leaseSeconds, "--port-file", portFile)
         var found: UInt16?
         for _ in 0..<6_000 where found == nil {
             if let text = try? String(contentsOfFile: portFile, encoding: .utf8) {

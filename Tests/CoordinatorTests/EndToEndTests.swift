@@ -42,8 +42,8 @@ import Worker
     }
 
     @Test func neitherLeavingWorkersNorAKilledCoordinatorChangeAByte() throws {
-        var server = try server()
-        let port = server.port
+        let port = try lastingPort()
+        var server = try server(port: port)
         var workers = [startWorker("a", port: port), startWorker("b", port: port)]
         defer { workers.forEach { $0.requestDrain() } }
         let client = try CoordinatorClient(

@@ -3,6 +3,16 @@ import Foundation
 import Platform
 import Protocol
 
+/// For a server that ends and comes back at its port: none that the system gives away by itself, or a connection of a
+/// test beside may have it by then.
+func lastingPort() throws -> UInt16 {
+    let loop = try NetworkLoop()
+    while true {
+        let port = UInt16.random(in: 10_000..<30_000)
+        if (try? loop.listen(host: "127.0.0.1", port: port, security: .plaintext)) != nil { return port }
+    }
+}
+
 /// A coordinator on a thread of its own, listening on loopback.
 final class RunningServer {
     let server: CoordinatorServer
@@ -19,22 +29,12 @@ final class RunningServer {
         configuration.limits = limits
         // No test is about it, and the thread of an honest peer may stand still before its hello.
         configuration.limits.handshakeMilliseconds = 600_000
-        server = try Self.server(configuration)
+        server = try CoordinatorServer(configuration: configuration)
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()
             ended.signal()
         }
-    }
-
-    /// At the port of one that has ended, a test beside may be for a moment.
-    private static func server(_ configuration: CoordinatorConfiguration) throws -> CoordinatorServer {
-        let deadline = MonotonicClock.nowMilliseconds() + 30_000
-        while configuration.port != 0, MonotonicClock.nowMilliseconds() < deadline {
-            if let server = try? CoordinatorServer(configuration: configuration) { return server }
-            MonotonicClock.sleep(milliseconds: 50)
-        }
-        return try CoordinatorServer(configuration: configuration)
     }
 
     var port: UInt16 { server.port }

@@ -137,8 +137,8 @@ import Testing
 
     /// After a restart nobody knows who sent what: it is sent again.
     @Test func aWorkerThatSentBeforeARestartSendsAgainAndIsBelieved() throws {
-        var server = try server()
-        let port = server.port
+        let port = try lastingPort()
+        var server = try server(port: port)
         let client = try server.client()
         _ = try submit(client, "a")
         let (worker, own) = try leased(server, "worker")

@@ -151,8 +151,8 @@ import VotingAggregator
     }
 
     @Test func acknowledgedResultsSurviveAKill() throws {
-        var server = try RunningServer(folder: state)
-        let port = server.server.port
+        let port = try lastingPort()
+        var server = try RunningServer(folder: state, port: port)
         let client = try server.client()
         let submission = try trainSubmission(client)
         let run = try client.submit(submission)

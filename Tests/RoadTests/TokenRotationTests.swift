@@ -9,12 +9,12 @@ import Testing
         try road.prepareSmallData()
         for name in ["old", "new"] { try road.succeed("token", "new", name) }
 
-        var port = "0"
+        let port = try lastingPort()
         func coordinator(_ tokens: String...) throws -> RunningProgram {
             try? FileManager.default.removeItem(atPath: road.path("port"))
             let words = ["coordinator", "--state", "state", "--listen", "127.0.0.1:\(port)", "--port-file", "port"]
             let program = try road.start(words + tokens.flatMap { ["--token-file", $0] })
-            port = "\(try HostileCluster.port(in: road, program))"
+            _ = try HostileCluster.port(in: road, program)
             return program
         }
         func worker(_ token: String) throws -> RunningProgram {

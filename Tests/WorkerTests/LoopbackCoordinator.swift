@@ -4,6 +4,16 @@ import Protocol
 import Synchronization
 import Worker
 
+/// For a server that ends and comes back at its port: none that the system gives away by itself, or a connection of a
+/// test beside may have it by then.
+func lastingPort() throws -> UInt16 {
+    let loop = try NetworkLoop()
+    while true {
+        let port = UInt16.random(in: 10_000..<30_000)
+        if (try? loop.listen(host: "127.0.0.1", port: port, security: .plaintext)) != nil { return port }
+    }
+}
+
 /// The model coordinator behind a real socket of this machine, with a script that makes trouble.
 final class LoopbackCoordinator: Sendable {
     enum Trouble: Sendable {
@@ -34,7 +44,7 @@ final class LoopbackCoordinator: Sendable {
         self.model = Guarded(model)
         self.script = script
         let loop = try NetworkLoop()
-        port = try loop.listen(host: "127.0.0.1", port: 0, security: security)
+        port = try loop.listen(host: "127.0.0.1", port: try lastingPort(), security: security)
         nonisolated(unsafe) let handedOver = loop
         Thread.detachNewThread { self.serve(handedOver) }
     }

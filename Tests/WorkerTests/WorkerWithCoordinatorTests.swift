@@ -13,7 +13,7 @@ import Worker
         let server: CoordinatorServer
         private let ended = DispatchSemaphore(value: 0)
 
-        init(folder: String, port: UInt16 = 0) throws {
+        init(folder: String, port: UInt16) throws {
             server = try CoordinatorServer(configuration: CoordinatorConfiguration(
                 stateDirectory: folder, port: port, leaseSeconds: 3, heartbeatSeconds: 0.5, build: "test"))
             let (server, ended) = (server, ended)
@@ -21,15 +21,6 @@ import Worker
                 try? server.run()
                 ended.signal()
             }
-        }
-
-        /// The next one at the same port, which a test beside may hold for a moment.
-        static func again(folder: String, port: UInt16) throws -> Server {
-            for _ in 0..<600 {
-                if let server = try? Server(folder: folder, port: port) { return server }
-                usleep(50_000)
-            }
-            return try Server(folder: folder, port: port)
         }
 
         func crash() {
@@ -75,8 +66,8 @@ import Worker
     @Test func aRunSurvivesItsCoordinatorAndAWorkerAndEndsWithTheSameBytes() throws {
         let folder = NSTemporaryDirectory() + "quintet-cluster-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var server = try Server(folder: folder + "/state")
-        let port = server.server.port
+        let port = try lastingPort()
+        var server = try Server(folder: folder + "/state", port: port)
         let client = try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: port))
         let input = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let gate = UUID().uuidString, run = try submit(client, input, gate: gate)
@@ -86,7 +77,7 @@ import Worker
         #expect(try wait { try client.metrics(of: run, replica: 0).count > 20 }, "\(benches[0].log)")
         server.crash()
         #expect(wait { benches.contains { $0.log.contains { $0.contains("computing goes on") } } })
-        server = try Server.again(folder: folder + "/state", port: port)
+        server = try Server(folder: folder + "/state", port: port)
         Gates.open(gate)
 
         // One worker leaves, another one comes.
