@@ -114,8 +114,15 @@ final class FakeWorker {
         return pushed.removeFirst()
     }
 
+    /// Is heard while it waits, as a real worker: somebody's lease may have to run out first.
     func nextAssignment() throws -> Assignment {
-        while true { if case .assignment(let assignment) = try nextPush() { return assignment } }
+        let deadline = Date().addingTimeInterval(Self.patienceSeconds)
+        while Date() < deadline {
+            while !pushed.isEmpty { if case .assignment(let assignment) = pushed.removeFirst() { return assignment } }
+            _ = try request(.heartbeat([]))
+            if pushed.isEmpty { try? wait(seconds: 0.2) { !pushed.isEmpty } }
+        }
+        throw Silence()
     }
 
     /// Whether it takes what is sent to it.
