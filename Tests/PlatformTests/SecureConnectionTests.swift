@@ -146,6 +146,8 @@ import Testing
             // Half of it begins like a TLS record.
             let noise = testBytes(300, seed: UInt64(seed))
             harness.loop.send(seed % 2 == 0 ? noise : [0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3] + noise, on: noisy)
+            // What is closed before it stands sends nothing.
+            try harness.run { harness.connected.contains(noisy) }
             harness.loop.close(noisy)
             try harness.run { harness.rejected.count == seed + 1 }
             harness.loop.stopListening()
