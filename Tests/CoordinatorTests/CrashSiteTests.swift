@@ -62,7 +62,7 @@ import Worker
             folder = try TestFolder()
             coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=\(action)@1")
             client = try coordinator.client()
-            client.patienceSeconds = 120
+            client.patienceSeconds = 600
         }
 
         func live() throws -> [String] {
@@ -99,7 +99,7 @@ import Worker
         }
 
         private func wait(for what: String, until isSo: (StatusReport) throws -> Bool) throws {
-            let deadline = MonotonicClock.nowMilliseconds() + 120_000
+            let deadline = MonotonicClock.nowMilliseconds() + 600_000
             while try !isSo(client.status()) {
                 guard MonotonicClock.nowMilliseconds() < deadline else {
                     throw CoordinatorError("\(what) does not come: \(coordinator.log)")

@@ -241,7 +241,8 @@ import VotingAggregator
         #expect(isThere(unused.digest))
         let input = assignment.description.inputs[0].digest
         for path in [file(unused.digest), "\(state)/blobs/partial/\(begun)-5", file(kept.digest), file(input)] {
-            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: path)
+            let longAgo = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 0)]
+            try FileManager.default.setAttributes(longAgo, ofItemAtPath: path)
         }
         try wait { !isThere(unused.digest) && !FileSystem.exists("\(state)/blobs/partial/\(begun)-5") }
         #expect(isThere(kept.digest) && isThere(input))
