@@ -51,6 +51,8 @@ let package = Package(
 
         // Counts the allocations of the test program.
         .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
+        // For servers of tests that end and come back.
+        .target(name: "LastingPort", dependencies: ["Platform"], path: "Tests/LastingPort", swiftSettings: strict),
         tests("NumericsTests", ["Numerics", "CKernels"]),
         tests("ProtocolTests", ["Protocol"], resources: [.copy("Corpus")]),
         tests("PlatformTests", ["Platform"]),
@@ -64,14 +66,18 @@ let package = Package(
             resources: [.copy("Goldens"), .copy("Corpus")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests(
-            "WorkerTests", ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics"],
+            "WorkerTests",
+            ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics", "LastingPort"],
             resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests",
-            ["quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging"],
+            [
+                "quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging",
+                "LastingPort",
+            ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
-        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator"]),
+        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator", "LastingPort"]),
         tests("TidyTests", []),
     ]
 )

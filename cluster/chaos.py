@@ -268,7 +268,7 @@ def storm(bench, number, kills_wanted, options, dice, figures):
             time.sleep(0.02)
     (worker_seconds, coordinator_seconds), codes = cluster.end()
     problems = [] if set(codes) == {0} else [f"exit codes after SIGTERM: {codes}"]
-    if worker_seconds > 10:
+    if worker_seconds > options.leave_seconds:
         problems.append(f"workers needed {worker_seconds:.1f} s to leave")
     figures["slowest leave, s"] = max(figures["slowest leave, s"], worker_seconds, coordinator_seconds)
     audit = Audit(cluster)
@@ -489,6 +489,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--min-wait", type=float, default=1)
     parser.add_argument("--max-wait", type=float, default=5)
+    parser.add_argument("--leave-seconds", type=float, default=10, help="how long a worker may take to leave")
     options = parser.parse_args()
     # A signal ends this script through `finally`, so that no child outlives it.
     for number in (signal.SIGTERM, signal.SIGHUP):

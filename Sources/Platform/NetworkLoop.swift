@@ -1,8 +1,10 @@
 import Glibc
 
 /// Names a connection of one `NetworkLoop`; never used twice.
-public struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
+public struct ConnectionID: Hashable, Comparable, Sendable, CustomStringConvertible {
     let number: UInt64
+    /// The older one first.
+    public static func < (a: ConnectionID, b: ConnectionID) -> Bool { a.number < b.number }
     public var description: String { "connection \(number)" }
 }
 
@@ -369,7 +371,7 @@ public final class NetworkLoop {
         let isFull = connections.count >= limits.connectionsMax
         let crowd = neighbours.count >= limits.handshakesPerAddressMax
             ? neighbours : strangers.count >= limits.handshakesMax || isFull ? strangers : []
-        if let oldest = crowd.min(by: { $0.id.number < $1.id.number }) {
+        if let oldest = crowd.min(by: { $0.id < $1.id }) {
             end(oldest, "it had not shown a token when its place was needed")
         }
         guard connections.count < limits.connectionsMax else {

@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import LastingPort
 import Platform
 import Protocol
 import Testing

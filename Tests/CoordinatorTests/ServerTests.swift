@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Imaging
+import LastingPort
 import Platform
 import Protocol
 import Testing

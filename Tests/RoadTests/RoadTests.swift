@@ -168,7 +168,10 @@ import Testing
         defer { road.remove() }
         let chaos = try ChildProcess(
             executable: "/bin/bash",
-            arguments: [script, "5", "--iterations", "200", "--min-wait", "0.5", "--max-wait", "1.5"],
+            // How fast they leave is not asked here: the machine may be slow.
+            arguments: [
+                script, "5", "--iterations", "200", "--min-wait", "0.5", "--max-wait", "1.5", "--leave-seconds", "60",
+            ],
             environment: ["QUINTET": Road.program, "TMPDIR": road.folder], output: .file(road.path("chaos")))
         let exit = chaos.wait()
         let figures = String(decoding: road.bytes("chaos") ?? Data(), as: UTF8.self)

@@ -1,4 +1,5 @@
 import Foundation
+import LastingPort
 import Testing
 
 /// A token is replaced while a run goes on.

@@ -1,18 +1,9 @@
 import Foundation
+import LastingPort
 import Platform
 import Protocol
 import Synchronization
 import Worker
-
-/// For a server that ends and comes back at its port: none that the system gives away by itself, or a connection of a
-/// test beside may have it by then.
-func lastingPort() throws -> UInt16 {
-    let loop = try NetworkLoop()
-    while true {
-        let port = UInt16.random(in: 10_000..<30_000)
-        if (try? loop.listen(host: "127.0.0.1", port: port, security: .plaintext)) != nil { return port }
-    }
-}
 
 /// The model coordinator behind a real socket of this machine, with a script that makes trouble.
 final class LoopbackCoordinator: Sendable {

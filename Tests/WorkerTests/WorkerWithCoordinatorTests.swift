@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import LastingPort
 import Numerics
 import Platform
 import Protocol

@@ -38,8 +38,8 @@ final class CoordinatorCore {
         let neighbours = strangers.filter { $0.machine == peers[connection]!.machine }
         let crowd = neighbours.count > Limits.connectionsBeforeWelcomePerAddressMax
             ? neighbours : strangers.count > Limits.connectionsBeforeWelcomeMax ? strangers : []
-        if let oldest = crowd.min(by: { $0.acceptedMilliseconds < $1.acceptedMilliseconds }) {
-            drop(oldest.connection, "it had not said hello when its place was needed")
+        if let oldest = crowd.map(\.connection).min() {
+            drop(oldest, "it had not said hello when its place was needed")
         }
     }
 
