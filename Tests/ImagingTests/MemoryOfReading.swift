@@ -9,6 +9,8 @@ struct MemoryOfReading {
     /// From what was resident before to the most that has ever been: more than the reading took, never less.
     let grownByteCount: Int
     let seconds: Double
+    /// Judged only where QUINTET_FULL=1 says that the machine has nothing else to do.
+    var isQuick: Bool { seconds < 1 || ProcessInfo.processInfo.environment["QUINTET_FULL"] != "1" }
 
     init(_ path: String) {
         let before = Self.byteCount("VmRSS"), began = ProcessInfo.processInfo.systemUptime
