@@ -51,8 +51,8 @@ let package = Package(
 
         // Counts the allocations of the test program.
         .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
-        // For servers of tests that end and come back.
-        .target(name: "LastingPort", dependencies: ["Platform"], path: "Tests/LastingPort", swiftSettings: strict),
+        // What tests of processes and servers wait with, and where those listen.
+        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("NumericsTests", ["Numerics", "CKernels"]),
         tests("ProtocolTests", ["Protocol"], resources: [.copy("Corpus")]),
         tests("PlatformTests", ["Platform"]),
@@ -67,17 +67,17 @@ let package = Package(
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
         tests(
             "WorkerTests",
-            ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics", "LastingPort"],
+            ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics", "TestSupport"],
             resources: [.copy("Transcripts")]),
         tests(
             "CoordinatorTests",
             [
                 "quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging",
-                "LastingPort",
+                "TestSupport",
             ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
-        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator", "LastingPort"]),
+        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

@@ -1,9 +1,9 @@
 import Coordinator
 import Foundation
-import LastingPort
 import Platform
 import Protocol
 import Recipes
+import TestSupport
 import Worker
 
 /// `quintet coordinator` as a process of its own, started again whenever it dies.
@@ -36,22 +36,12 @@ final class CoordinatorProcess {
     /// - Parameter failpoints: for the first process; those after it have none.
     init(folder: String, failpoints: String = "", leaseSeconds: Int = 1) throws {
         self.folder = folder
-        let portFile = folder + "/port"
-        let first = try Self.start(folder, port: try lastingPort(), failpoints, leaseSeconds, "--port-file", portFile)
-        var found: UInt16?
-        for _ in 0..<6_000 where found == nil {
-            if let text = try? String(contentsOfFile: portFile, encoding: .utf8) {
-                found = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines))
-            }
-            MonotonicClock.sleep(milliseconds: 10)
-        }
-        guard let found else { throw CoordinatorError("it does not listen") }
-        port = found
-        nonisolated(unsafe) let handedOver = first
-        let (state, hasEnded) = (state, hasEnded)
+        port = try lastingPort()
+        nonisolated(unsafe) let first = try Self.start(folder, port: port, failpoints, leaseSeconds)
+        let (state, hasEnded, port) = (state, hasEnded, port)
         Thread.detachNewThread {
-            Self.watch(handedOver, state, mayLeave: failpoints.contains("=leave")) {
-                try Self.start(folder, port: found, "", leaseSeconds)
+            Self.watch(first, state, mayLeave: failpoints.contains("=leave")) {
+                try Self.start(folder, port: port, "", leaseSeconds)
             }
             hasEnded.signal()
         }
@@ -61,14 +51,14 @@ final class CoordinatorProcess {
     deinit { state.withLock { $0.isStopping = true } }
 
     private static func start(
-        _ folder: String, port: UInt16, _ failpoints: String, _ leaseSeconds: Int, _ more: String...
+        _ folder: String, port: UInt16, _ failpoints: String, _ leaseSeconds: Int
     ) throws -> ChildProcess {
         try ChildProcess(
             executable: program,
             arguments: [
                 "coordinator", "--state", folder + "/state", "--listen", "127.0.0.1:\(port)", "--lease-seconds",
                 "\(leaseSeconds)",
-            ] + more,
+            ],
             environment: failpoints.isEmpty ? [:] : ["QUINTET_FAILPOINTS": failpoints],
             output: .file(folder + "/log"))
     }

@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import Platform
 import Protocol
+import TestSupport
 import Testing
 import Worker
 
@@ -99,12 +100,8 @@ import Worker
         }
 
         private func wait(for what: String, until isSo: (StatusReport) throws -> Bool) throws {
-            let deadline = MonotonicClock.nowMilliseconds() + 600_000
-            while try !isSo(client.status()) {
-                guard MonotonicClock.nowMilliseconds() < deadline else {
-                    throw CoordinatorError("\(what) does not come: \(coordinator.log)")
-                }
-                MonotonicClock.sleep(milliseconds: 50)
+            guard try TestSupport.wait(seconds: 600, until: { try isSo(client.status()) }) else {
+                throw CoordinatorError("\(what) does not come: \(coordinator.log)")
             }
         }
 

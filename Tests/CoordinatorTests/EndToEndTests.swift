@@ -1,8 +1,8 @@
 import Coordinator
 import Foundation
-import LastingPort
 import Platform
 import Protocol
+import TestSupport
 import Testing
 import VotingAggregator
 import Worker
@@ -35,11 +35,7 @@ import Worker
     }
 
     private func waitForEnd(_ run: RunID, _ client: CoordinatorClient) throws {
-        let deadline = Date().addingTimeInterval(120)
-        while try client.status(of: run).runs[0].state == "running" {
-            guard Date() < deadline else { throw FakeWorker.Silence() }
-            Thread.sleep(forTimeInterval: 0.05)
-        }
+        try #require(try wait(seconds: 120) { try client.status(of: run).runs[0].state != "running" })
     }
 
     @Test func neitherLeavingWorkersNorAKilledCoordinatorChangeAByte() throws {
@@ -112,16 +108,11 @@ import Worker
                 volumeManifest: nil, idempotencyKey: "full"))
         let worker = startWorker("a", port: server.port) { line in log.withLock { $0.append(line) } }
         defer { worker.requestDrain() }
-        let deadline = Date().addingTimeInterval(60)
-        while !log.withLock({ $0.contains { $0.contains("free some space") && $0.contains("trying again") } }) {
-            guard Date() < deadline else { throw FakeWorker.Silence() }
-            Thread.sleep(forTimeInterval: 0.05)
-        }
+        #expect(wait { log.withLock { $0.contains { $0.contains("free some space") && $0.contains("trying again") } } })
         // Training does not wait with it, and comes to its end.
-        while try client.status(of: run).runs[0].replicas?[0].iteration ?? 0 < ChainRecipe.iterationCount {
-            guard Date() < deadline else { throw FakeWorker.Silence() }
-            Thread.sleep(forTimeInterval: 0.05)
-        }
+        #expect(try wait {
+            try client.status(of: run).runs[0].replicas?[0].iteration ?? 0 >= ChainRecipe.iterationCount
+        })
         Failpoint.clear("file.write", detailPart: folder.file("state/blobs"))
         try waitForEnd(run, client)
         let output = try #require(try client.outputs(of: run).first { $0.name == "replica-0" })

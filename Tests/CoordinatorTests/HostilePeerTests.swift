@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import Platform
 import Protocol
+import TestSupport
 import Testing
 
 /// Members of the cluster, with its token, that do what they should not.
@@ -122,12 +123,10 @@ import Testing
         let count = Limits.connectionsBeforeWelcomePerAddressMax + 6
         let silent = try (0..<count).map { _ in try FakeWorker(server, name: "", greets: false) }
         func waitUntilGone(_ goneCount: Int) throws {
-            let deadline = Date().addingTimeInterval(FakeWorker.patienceSeconds)
-            while silent.count(where: { $0.endReason != nil }) < goneCount {
-                guard Date() < deadline else { throw FakeWorker.Silence() }
+            #expect(try wait {
                 for one in silent { try one.turn() }
-                Thread.sleep(forTimeInterval: 0.01)
-            }
+                return silent.count { $0.endReason != nil } >= goneCount
+            })
         }
         try waitUntilGone(6)
         // The newcomer is served although the address has its fill.

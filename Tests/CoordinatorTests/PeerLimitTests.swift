@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import Platform
 import Protocol
+import TestSupport
 import Testing
 
 /// The bounds of docs/SECURITY.md, each at a coordinator whose patience is short.
@@ -24,12 +25,7 @@ import Testing
 
     /// Waits a while: the lines about peers are written after their connections have ended.
     private func isLogged(_ text: String) -> Bool {
-        let deadline = Date().addingTimeInterval(FakeWorker.patienceSeconds)
-        while !log.withLock({ $0.contains { $0.contains(text) } }) {
-            guard Date() < deadline else { return false }
-            Thread.sleep(forTimeInterval: 0.01)
-        }
-        return true
+        wait { log.withLock { $0.contains { $0.contains(text) } } }
     }
 
     // MARK: - Time

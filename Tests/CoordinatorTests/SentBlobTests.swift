@@ -1,8 +1,8 @@
 import Coordinator
 import Foundation
-import LastingPort
 import Platform
 import Protocol
+import TestSupport
 import Testing
 
 /// To know a digest is not to have the bytes.

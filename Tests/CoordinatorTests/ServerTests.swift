@@ -1,9 +1,9 @@
 import Coordinator
 import Foundation
 import Imaging
-import LastingPort
 import Platform
 import Protocol
+import TestSupport
 import Testing
 import VotingAggregator
 
@@ -27,14 +27,6 @@ import VotingAggregator
 
     private func metric(_ iteration: UInt32) -> TrainingMetric {
         TrainingMetric(iteration: iteration, loss: 1, dice: 0.5, seconds: 0.1)
-    }
-
-    private func wait(until isDone: () throws -> Bool) throws {
-        let deadline = Date().addingTimeInterval(FakeWorker.patienceSeconds)
-        while try !isDone() {
-            guard Date() < deadline else { throw FakeWorker.Silence() }
-            Thread.sleep(forTimeInterval: 0.02)
-        }
     }
 
     @Test func aTrainingRunGoesOnWhereALostWorkerStopped() throws {
@@ -245,7 +237,7 @@ import VotingAggregator
             let longAgo = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 0)]
             try FileManager.default.setAttributes(longAgo, ofItemAtPath: path)
         }
-        try wait { !isThere(unused.digest) && !FileSystem.exists("\(state)/blobs/partial/\(begun)-5") }
+        #expect(wait { !isThere(unused.digest) && !FileSystem.exists("\(state)/blobs/partial/\(begun)-5") })
         #expect(isThere(kept.digest) && isThere(input))
         // Whoever still wants to use it sends it again.
         #expect(try client.upload(bytes: Array("unused".utf8), role: "ct", name: "unused") == unused)
@@ -344,7 +336,7 @@ import VotingAggregator
         // The one before has rotted: noticed when a worker fails with it.
         try Data([UInt8](repeating: 99, count: 100)).write(to: URL(fileURLWithPath: file(checkpoints[1])))
         #expect(try second.request(.surrender(again.lease, .failed, "it arrived damaged")) == .accepted)
-        try wait { try client.status().runs[0].replicas?[0].checkpointIteration == 10 }
+        #expect(try wait { try client.status().runs[0].replicas?[0].checkpointIteration == 10 })
         let third = try FakeWorker(server, name: "c")
         try third.idle()
         #expect(try third.nextAssignment().resume == checkpoints[0])

@@ -1,6 +1,7 @@
 import Foundation
 import Platform
 import Protocol
+import TestSupport
 import Testing
 
 /// A real coordinator with a token, and those who attack it.

@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import Platform
 import Protocol
+import TestSupport
 import Testing
 
 /// Those without the token, against a real coordinator. `cluster/security.sh` runs it at full size.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// CSV and JSON from anywhere: refused with their name before anything is computed.

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Platform
+import TestSupport
 import Testing
 
 /// Commands on a machine that others use as well.

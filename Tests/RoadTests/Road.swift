@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import TestSupport
 import Testing
 
 /// Runs the real program, as a user would: real processes, real sockets, real SQLite.
@@ -65,16 +66,6 @@ struct Road {
     }
 }
 
-/// - Returns: false where it is not so in time.
-func wait(seconds: Double = 60, until isDone: () -> Bool) -> Bool {
-    let deadline = Date().addingTimeInterval(seconds)
-    while !isDone() {
-        if Date() > deadline { return false }
-        Thread.sleep(forTimeInterval: 0.02)
-    }
-    return true
-}
-
 /// One process of the program. Its output goes to a file, so that nothing blocks on a full pipe.
 final class RunningProgram {
     private let process: ChildProcess
@@ -98,7 +89,7 @@ final class RunningProgram {
     /// SIGTERM, as soon as the program listens to it: in its first milliseconds, while it is still the shell say, a
     /// signal would kill it.
     func stop() -> Road.Outcome {
-        while isRunning, !catchesTermination { Thread.sleep(forTimeInterval: 0.005) }
+        _ = TestSupport.wait { !isRunning || catchesTermination }
         signal(SIGTERM)
         return wait()
     }

@@ -1,5 +1,5 @@
 import Foundation
-import LastingPort
+import TestSupport
 import Testing
 
 /// A token is replaced while a run goes on.

@@ -1,8 +1,8 @@
 import Foundation
-import LastingPort
 import Platform
 import Protocol
 import Synchronization
+import TestSupport
 import Worker
 
 /// The model coordinator behind a real socket of this machine, with a script that makes trouble.
@@ -54,11 +54,7 @@ final class LoopbackCoordinator: Sendable {
 
     /// Waits until it is so; false after `seconds`.
     func wait(seconds: Double = 120, until condition: (ModelCoordinator) -> Bool) -> Bool {
-        for _ in 0..<Int(seconds * 100) {
-            if model.withLock({ condition($0) }) { return true }
-            usleep(10_000)
-        }
-        return false
+        TestSupport.wait(seconds: seconds) { model.withLock { condition($0) } }
     }
 
     private struct Peer {
@@ -160,11 +156,7 @@ final class DaemonBench: Sendable {
 
     /// Waits for a line that contains this.
     func hasLogged(_ text: String) -> Bool {
-        for _ in 0..<6_000 {
-            if log.contains(where: { $0.contains(text) }) { return true }
-            usleep(10_000)
-        }
-        return false
+        wait { log.contains { $0.contains(text) } }
     }
 
     /// nil when it has not ended in time.

@@ -1,10 +1,10 @@
 import Coordinator
 import Foundation
-import LastingPort
 import Numerics
 import Platform
 import Protocol
 import Recipes
+import TestSupport
 import Testing
 import Worker
 
@@ -53,15 +53,6 @@ import Worker
             resources: resources)
         while session.iteration < session.iterationCount { _ = try session.step() }
         return try session.weights()
-    }
-
-    /// Polls until it is so.
-    private func wait(until condition: () throws -> Bool) rethrows -> Bool {
-        for _ in 0..<2_400 {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
     }
 
     @Test func aRunSurvivesItsCoordinatorAndAWorkerAndEndsWithTheSameBytes() throws {
