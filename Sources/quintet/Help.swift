@@ -41,7 +41,8 @@ enum Help {
             A first look:   quintet demo
             Your own CTs:   quintet prepare CTS --out DATA && quintet train --data DATA --run RUN
                             quintet segment --run RUN --in ARCHIVE --out MASKS
-            Exit codes:     0 done, 1 failed, 2 wrong usage, 3 done but some inputs were refused
+            Exit codes:     0 done, 1 failed, 2 wrong usage, 3 done but some inputs were refused,
+                            130 stopped on request (Ctrl-C, SIGTERM, SIGHUP)
             QUINTET_KERNELS:  portable, avx2 or avx512 computes with that instruction set, to see that the bytes are
                             the same; direct (no Winograd) and naive (plain loops, slow) judge the numbers
             """

@@ -49,8 +49,13 @@ struct Program {
             return .usage
         } catch {
             Console.error("quintet \(name): \(message(error))")
-            return .failed
+            return isInterruption(error) ? .interrupted : .failed
         }
+    }
+
+    private static func isInterruption(_ error: Error) -> Bool {
+        if case RecipeError.interrupted = error { return true }
+        return error is Interrupted
     }
 
     /// What people are told: our errors explain themselves.

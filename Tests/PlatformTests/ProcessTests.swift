@@ -63,15 +63,64 @@ import Testing
         }
     }
 
-    @Test func theSecondSignalEndsTheProcessAtOnce() async {
+    /// Two moments are apart by the clock that the handler reads, however slow the machine is.
+    private static func sleepPastTogether() {
+        MonotonicClock.sleep(milliseconds: StopSignal.togetherMilliseconds + 10)
+    }
+
+    @Test func aSecondSignalLaterEndsTheProcessAtOnce() async {
         await #expect(processExitsWith: .exitCode(128 + SIGINT)) {
             StopSignal.install()
             kill(getpid(), SIGINT)
             // Two that are pending at the same moment are one.
             while !StopSignal.isRequested { MonotonicClock.sleep(milliseconds: 1) }
+            Self.sleepPastTogether()
             kill(getpid(), SIGINT)
             MonotonicClock.sleep(milliseconds: 60_000)
             exit(1)
+        }
+    }
+
+    @Test func signalsThatComeTwiceAtOnceCountAsOne() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            StopSignal.install()
+            // To the process by what watches over it, and to its group by the terminal: sent here from this thread,
+            // so that each is handled before the next is sent, and all of them within the second unless this thread
+            // stands still for so long; then there is nothing to see.
+            let before = MonotonicClock.nowMilliseconds()
+            for number in [SIGTERM, SIGINT, SIGINT, SIGHUP] {
+                if MonotonicClock.nowMilliseconds() - before < StopSignal.togetherMilliseconds / 2 { raise(number) }
+            }
+            exit(StopSignal.isRequested ? 7 : 1)
+        }
+        // The wish counts from its first signal on, not from the last.
+        await #expect(processExitsWith: .exitCode(128 + SIGTERM)) {
+            StopSignal.install()
+            raise(SIGINT)
+            Self.sleepPastTogether()
+            raise(SIGTERM)
+            exit(7)
+        }
+    }
+
+    @Test func aRequestFromInsideCountsAsTheFirst() async {
+        await #expect(processExitsWith: .exitCode(128 + SIGHUP)) {
+            StopSignal.install()
+            StopSignal.request()
+            Self.sleepPastTogether()
+            raise(SIGHUP)
+            exit(7)
+        }
+    }
+
+    @Test func aBrokenPipeEndsNothingButTheOneWhoAsksForIt() async {
+        await #expect(processExitsWith: .signal(SIGPIPE)) {
+            StopSignal.install()
+            var ends: [Int32] = [0, 0]
+            guard pipe(&ends) == 0, close(ends[0]) == 0 else { exit(1) }
+            var byte: UInt8 = 1
+            guard write(ends[1], &byte, 1) == -1, errno == EPIPE, !StopSignal.isRequested else { exit(2) }
+            StopSignal.endByBrokenPipe()
         }
     }
 

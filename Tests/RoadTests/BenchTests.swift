@@ -115,7 +115,7 @@ import Testing
         while !program.errorsSoFar.contains("warming up"), program.isRunning { Thread.sleep(forTimeInterval: 0.02) }
         program.signal(SIGINT)
         let outcome = program.wait()
-        #expect(outcome.code == 1 && outcome.errors.contains("interrupted"), "\(outcome.errors)")
+        #expect(outcome.code == 130 && outcome.errors.contains("interrupted"), "\(outcome.errors)")
         #expect(outcome.output.isEmpty)
     }
 }

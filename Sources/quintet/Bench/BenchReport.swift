@@ -115,9 +115,14 @@ struct BenchOptions {
         return TensorShape3D(depth: sides[0]!, height: sides[1]!, width: sides[2]!)
     }
 
+    /// - Throws: `Interrupted` after Ctrl-C: no figures, for those of a few samples would mislead.
+    func checkStop() throws {
+        if StopSignal.isRequested { throw Interrupted("interrupted; nothing was measured to the end") }
+    }
+
     /// Before a sample: says so and hears a stop. 0 is the one that warms up.
     func begin(_ sample: Int) throws {
-        if StopSignal.isRequested { throw BenchInterrupted() }
+        try checkStop()
         progress.show(sample == 0 ? "bench: warming up" : "bench: sample \(sample) of \(samples)")
     }
 
@@ -138,9 +143,4 @@ struct BenchOptions {
 
 enum BenchClock {
     static func now() -> Double { Double(MonotonicClock.nowNanoseconds()) / 1e9 }
-}
-
-/// Ctrl-C: no figures, for those of a few samples would mislead.
-struct BenchInterrupted: Error, CustomStringConvertible {
-    var description: String { "interrupted; nothing was measured to the end" }
 }

@@ -28,7 +28,7 @@ enum PeakBench {
         var rows: [Row] = []
         for variant in KernelVariant.allCases where variant != .naive && variant.isAvailable {
             for pool in pools {
-                if StopSignal.isRequested { throw BenchInterrupted() }
+                try options.checkStop()
                 options.progress.show("bench: \(variant), \(pool.threadCount) threads")
                 guard let peak = variant.force({ MachinePeak.measure(pool: pool, now: BenchClock.now) }) else {
                     throw ModelError.outOfMemory(byteCount: MachinePeak.byteCount)

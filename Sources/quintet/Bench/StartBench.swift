@@ -21,7 +21,7 @@ enum StartBench {
             configuration: options.preset.networkConfiguration(), shape: options.shape, mode: .training,
             samples: options.samples, pool: pool, now: BenchClock.now,
             beforeSample: { sample in
-                if StopSignal.isRequested { throw BenchInterrupted() }
+                try options.checkStop()
                 guard sample == 0 else { return }
                 start = Machine.processAgeSeconds
                 // For who takes the time from outside.

@@ -12,4 +12,13 @@ enum ExitCode: Int32 {
     case usage = 2
     /// Done, but some inputs were refused; each was named.
     case doneWithRefusals = 3
+    /// Stopped on request before the end, by Ctrl-C, SIGTERM or SIGHUP. Coordinator and worker, which run until they
+    /// are stopped, end with 0.
+    case interrupted = 130
+}
+
+/// A command that was stopped on request; the description says what is true now.
+struct Interrupted: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
 }
