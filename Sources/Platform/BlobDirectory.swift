@@ -12,7 +12,7 @@ import Glibc
 public final class BlobDirectory: Sendable {
     public let path: String
     private let partialPath: String
-    private let partialLock: FolderLock
+    private let partialClaim: FolderClaim
     private let state = Guarded(State())
 
     private struct State: Sendable {
@@ -24,15 +24,18 @@ public final class BlobDirectory: Sendable {
     /// Uploads whose hash is kept running; the others resume from their partial files.
     private static let uploadsMax = 1024
 
+    /// In each folder for uploads.
+    public static let claimFileName = "lock"
+
     /// Processes that may share a folder.
     private static let ownersMax = 256
 
     /// Makes the folder where it is missing.
-    /// - Throws: `FileError`; `FolderLock.Held` when far too many processes share the folder.
+    /// - Throws: `FileError`; `FolderClaim.Held` when far too many processes share the folder.
     public init(path: String) throws {
         self.path = path
         try FileSystem.makeFolder(path + "/damaged")
-        (partialPath, partialLock) = try Self.ownPartialFolder(path)
+        (partialPath, partialClaim) = try Self.ownPartialFolder(path)
         // A process that was killed between a rename and the sync of the folder leaves a blob that is there now, and
         // would not be after a power cut.
         for name in try FileSystem.list(path) where name.utf8.count == 2 {
@@ -46,17 +49,18 @@ public final class BlobDirectory: Sendable {
     }
 
     /// The first folder for uploads that no other process has.
-    private static func ownPartialFolder(_ path: String) throws -> (String, FolderLock) {
+    private static func ownPartialFolder(_ path: String) throws -> (String, FolderClaim) {
+        var last: FolderClaim.Held?
         for number in 1...ownersMax {
             let folder = number == 1 ? path + "/partial" : "\(path)/partial-\(number)"
             try FileSystem.makeFolder(folder)
             do {
-                return (folder, try FolderLock(folder: folder))
-            } catch is FolderLock.Held {
-                continue
+                return (folder, try FolderClaim(folder: folder, fileName: claimFileName))
+            } catch let held as FolderClaim.Held {
+                last = held
             }
         }
-        throw FolderLock.Held(folder: path)
+        throw last!
     }
 
     // MARK: - Looking up
@@ -294,7 +298,7 @@ public final class BlobDirectory: Sendable {
         for file in try completeFiles() where !keeping.contains(file.digest) {
             try state.withLock { _ in try removeIfOld(completePath(file.digest)) }
         }
-        for name in try FileSystem.list(partialPath) where name != FolderLock.fileName {
+        for name in try FileSystem.list(partialPath) where name != Self.claimFileName {
             try state.withLock { state in
                 let isRunning = Hexadecimal.bytes(String(name.prefix(64))).map { state.uploads[$0] != nil } ?? false
                 if !isRunning { try removeIfOld("\(partialPath)/\(name)") }
@@ -306,7 +310,7 @@ public final class BlobDirectory: Sendable {
     /// Nothing is in it and no upload of this process is under way.
     public var isEmpty: Bool {
         get throws(FileError) {
-            let uploads = try FileSystem.list(partialPath).filter { $0 != FolderLock.fileName }
+            let uploads = try FileSystem.list(partialPath).filter { $0 != Self.claimFileName }
             let complete = try digests()
             return uploads.isEmpty && complete.isEmpty
         }

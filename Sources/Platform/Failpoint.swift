@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// `@2` is the second time only, `@3+` the third and every later one, nothing is every time. What can happen: `crash`
 /// (as if by SIGKILL), `leave` (a SIGTERM right there), `short` (a write that takes half), `eintr`, `eio`, `enospc`,
-/// `eacces`, `emfile`. Where none is set a failpoint is one load of a flag.
+/// `eacces`, `emfile`, `enolck`. Where none is set a failpoint is one load of a flag.
 public enum Failpoint {
     public enum Action: Hashable, Sendable {
         case crash
@@ -128,6 +128,7 @@ public enum Failpoint {
         case "enospc": .fail(ENOSPC)
         case "eacces": .fail(EACCES)
         case "emfile": .fail(EMFILE)
+        case "enolck": .fail(ENOLCK)
         default: nil
         }
     }

@@ -183,6 +183,26 @@ public enum FileSystem {
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
+    /// Whether other machines may have the same files: what is mounted there goes over a network, or through FUSE.
+    static func isOnNetwork(_ descriptor: Int32) -> Bool {
+        let kinds = ["nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "fuse", "panfs", "pvfs"]
+        var status = stat()
+        guard fstat(descriptor, &status) == 0,
+            let mounts = try? readText("/proc/self/mountinfo", byteCountMax: 16 << 20)
+        else { return false }
+        // As Linux cuts a device's number into its two parts.
+        let device = UInt64(status.st_dev)
+        let major = device >> 8 & 0xFFF | device >> 32 & ~0xFFF, minor = device & 0xFF | device >> 12 & ~0xFF
+        for line in mounts.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 2, words[2] == "\(major):\(UInt32(truncatingIfNeeded: minor))",
+                let dash = words.firstIndex(of: "-"), dash + 1 < words.count
+            else { continue }
+            return kinds.contains { words[dash + 1].hasPrefix($0) }
+        }
+        return false
+    }
+
     /// With links resolved; the file must be there.
     public static func absolutePath(_ path: String) throws(FileError) -> String {
         guard let resolved = realpath(path, nil) else {

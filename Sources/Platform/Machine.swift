@@ -45,14 +45,10 @@ public enum Machine {
 
     /// Seconds since the system started this process, within a hundredth; nil where it does not say.
     public static var processAgeSeconds: Double? {
-        // Behind the name, which may hold blanks: the state and 18 numbers, then the start in ticks since boot.
-        guard let text = try? FileSystem.readText("/proc/self/stat", byteCountMax: 4096),
-            let name = text.lastIndex(of: ")"), case let fields = text[name...].split(separator: " "),
-            fields.count > 20, let ticks = Double(fields[20])
-        else { return nil }
+        guard let ticks = ProcessIdentity.startTicks(of: getpid()) else { return nil }
         var time = timespec()
         guard clock_gettime(CLOCK_BOOTTIME, &time) == 0 else { return nil }
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 - ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 - Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     /// RAM of the machine.

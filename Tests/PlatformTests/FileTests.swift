@@ -121,13 +121,4 @@ import Testing
             try FileSystem.makeFolder(foreign, isPrivate: true)
         }
     }
-
-    @Test func aFolderHasOneOwner() throws {
-        let folder = try TemporaryFolder()
-        var first: FolderLock? = try FolderLock(folder: folder.path)
-        #expect(throws: FolderLock.Held.self) { try FolderLock(folder: folder.path) }
-        withExtendedLifetime(first) {}
-        first = nil
-        #expect(throws: Never.self) { try FolderLock(folder: folder.path) }
-    }
 }

@@ -25,7 +25,7 @@ struct WorkerCache: Sendable {
         let dayAgo = WallClock.nowSeconds() - 86_400
         let folders = ((try? FileSystem.list(blobs.path)) ?? []).filter { $0.hasPrefix("partial") } + ["damaged"]
         for file in folders.flatMap({ Self.files(under: "\(blobs.path)/\($0)") })
-        where file.modifiedSeconds < dayAgo && !file.path.hasSuffix("/\(FolderLock.fileName)") {
+        where file.modifiedSeconds < dayAgo && !file.path.hasSuffix("/\(BlobDirectory.claimFileName)") {
             try? FileSystem.remove(file.path)
         }
     }
