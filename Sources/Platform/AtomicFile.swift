@@ -5,11 +5,21 @@ import Synchronization
 /// beside the target, synced, renamed over it, and the folder synced.
 public enum AtomicFile {
     private static let counter = Atomic<UInt64>(0)
+    /// What is being written beside targets at this moment.
+    private static let unfinished = Guarded<Set<String>>([])
 
+    /// For a process that is about to end at once, whatever its threads are writing: nothing half-written stays.
+    public static func removeUnfinished() {
+        for path in unfinished.withLock({ $0 }) { try? FileSystem.remove(path) }
+    }
+
+    /// - Parameter mode: less the process's umask; 0o600 for secrets.
     /// - Throws: what was written beside the target is removed. The target is as it was; or new, but not certain to
     ///   survive a power cut, where only its folder could not be synced.
-    public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+    public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o666) throws(FileError) {
         let temporary = temporaryName(for: path)
+        unfinished.withLock { _ = $0.insert(temporary) }
+        defer { unfinished.withLock { _ = $0.remove(temporary) } }
         do throws(FileError) {
             try writeTemporary(bytes, temporary, mode)
             try FileSystem.rename(temporary, to: path)
@@ -19,7 +29,7 @@ public enum AtomicFile {
         }
     }
 
-    public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {
+    public static func write(_ text: String, to path: String, mode: mode_t = 0o666) throws(FileError) {
         try write(Array(text.utf8), to: path, mode: mode)
     }
 

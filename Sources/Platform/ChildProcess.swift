@@ -58,7 +58,10 @@ public final class ChildProcess {
     }
 
     /// Does nothing to a process that has been waited for: its number may be another's by now.
-    public func signal(_ number: Int32) { if exit == nil { kill(processID, number) } }
+    public func signal(_ number: Int32) { if exit == nil { _ = Glibc.kill(processID, number) } }
+
+    /// SIGKILL to a child that may not have been waited for.
+    public static func kill(_ processID: Int32) { _ = Glibc.kill(processID, SIGKILL) }
 
     /// How it ended; nil while it runs.
     public func poll() -> Exit? { wait(options: WNOHANG) }

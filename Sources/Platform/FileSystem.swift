@@ -50,19 +50,22 @@ public enum FileSystem {
 
     /// The names in a folder, sorted by their bytes, without "." and "..".
     public static func list(_ folder: String) throws(FileError) -> [String] {
+        try nameBytes(in: folder).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The same as they are stored: a name may be no UTF-8.
+    static func nameBytes(in folder: String) throws(FileError) -> [[UInt8]] {
         guard let handle = opendir(folder) else { throw FileError(operation: "list", path: folder, code: errno) }
         defer { closedir(handle) }
-        var names: [String] = []
+        var names: [[UInt8]] = []
         while true {
             errno = 0
             guard let entry = readdir(handle) else { break }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if name != Array(".".utf8) && name != Array("..".utf8) { names.append(name) }
         }
         if errno != 0 { throw FileError(operation: "list", path: folder, code: errno) }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     /// The folder and those above it, durable when this returns; no error when it is there already.
@@ -74,7 +77,7 @@ public enum FileSystem {
         if isFolder(path) { return isPrivate ? try makePrivate(path) : () }
         let parent = folder(of: path)
         try makeFolder(parent)
-        guard mkdir(path, isPrivate ? 0o700 : 0o755) == 0 else {
+        guard mkdir(path, isPrivate ? 0o700 : 0o777) == 0 else {
             // Another process may have made it at the same moment.
             if errno == EEXIST && isFolder(path) { return isPrivate ? try makePrivate(path) : () }
             throw FileError(operation: "make the folder", path: path, code: errno)
@@ -166,6 +169,21 @@ public enum FileSystem {
         return status.st_mode & 0o7777
     }
 
+    /// What a new file of this process is readable by: every permission that its umask leaves. Read where the kernel
+    /// tells it, since asking umask(2) changes it for all threads.
+    static var newFileMode: mode_t {
+        let line = (try? readText("/proc/self/status", byteCountMax: 1 << 16))?
+            .split(separator: "\n").first { $0.hasPrefix("Umask:") }
+        let mask = line?.split(whereSeparator: \.isWhitespace).last.flatMap { mode_t($0, radix: 8) }
+        return 0o666 & ~(mask ?? 0o022)
+    }
+
+    /// A file that was kept from other users while it was incomplete becomes as readable as any new file.
+    public static func openToOthers(_ path: String) throws(FileError) {
+        let mode = newFileMode
+        try OpenFile.repeated("set the permissions of", path) { chmod(path, mode) }
+    }
+
     /// Seconds since 1970.
     public static func modificationSeconds(of path: String) throws(FileError) -> Double {
         var status = stat()
@@ -210,6 +228,31 @@ public enum FileSystem {
         }
         defer { free(resolved) }
         return String(cString: resolved)
+    }
+
+    /// The path itself where something is there, else the folder above it that is.
+    public static func nearestExisting(_ path: String) -> String {
+        var path = path
+        while !exists(path), path != ".", path != "/" { path = folder(of: path) }
+        return path
+    }
+
+    /// Whether there is a symbolic link of this name, whatever it leads to.
+    public static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// Adds to the end of a file, which is made where it is missing. Not synced: for notes that may be lost in a power
+    /// cut.
+    public static func append(_ text: String, to path: String) throws(FileError) {
+        let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o666)
+        var failure: FileError?
+        Array(text.utf8).withUnsafeBytes { bytes in
+            // The kernel puts it at the end, whatever the offset.
+            do throws(FileError) { try file.write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     /// "a/b" of "a/b/c", "." of "c".

@@ -1,142 +1,184 @@
 import Foundation
 import Imaging
 import Numerics
+import Platform
 import Protocol
 
-/// The CTs that a command was pointed at: files, or folders with files somewhere below.
+/// The images that a command was pointed at: files, or folders with files somewhere below.
+///
+/// An image is called after its path below the folder, without its ending: "patA/ct" for ARCHIVE/patA/ct.nii.gz. So its
+/// name, and with it its answer's, is its own for good, whatever is added to the archive or taken from it.
 struct Archive {
-    struct Item {
-        /// Unique among the items, fit for a file name.
-        var name: String
-        var path: String
-
-        /// The name travels with the file, and stands in logs: what no message may hold is said here, before the
-        /// others are held up by it.
-        /// - Throws: `Refusal` naming the file.
-        func checkName() throws {
-            let file = Archive.fileName(path)
-            guard file.utf8.count <= Limits.nameBytesMax else {
-                throw Refusal("\(file.printable(most: 60)): its name has \(file.utf8.count) bytes, more than "
-                    + "\(Limits.nameBytesMax); rename it")
-            }
-            guard file == file.printable(most: .max) else {
-                throw Refusal("\(file.printable()): its name holds control characters; rename it")
-            }
-        }
+    enum Purpose {
+        /// What quintet itself has written is never an input.
+        case cts
+        /// Masks may be any, quintet's own answers among them.
+        case masks
     }
 
-    /// A file that cannot be used; the others can.
+    struct Item {
+        /// Unique among the items.
+        var name: String
+        /// The path below the folder, with its ending: for people.
+        var relative: String
+        var path: String
+
+        /// The name where it must be short: on the wire.
+        var label: String { WireName.fitting(name, byteCountMax: Limits.nameBytesMax) }
+
+        /// The file where its name must be short.
+        var fileLabel: String { WireName.fitting(relative, byteCountMax: Limits.nameBytesMax) }
+    }
+
+    /// An input that cannot be used; the others can.
     struct Refusal: Error, CustomStringConvertible {
         var description: String
         init(_ description: String) { self.description = description }
     }
 
+    /// Something in the archive that looks like an input and is none that can be taken.
+    struct Refused {
+        var name: String
+        var path: String
+        /// Names the file, and says what to do.
+        var message: String
+    }
+
     private(set) var items: [Item] = []
+    private(set) var refused: [Refused] = []
+    /// What was left out on purpose.
+    private(set) var notes: [String] = []
+    private var walks: [FolderWalk] = []
+    private var pathByName: [String: String] = [:]
+    private let purpose: Purpose
+
+    /// Bytes of a name's last part: with the endings of the files that are made from it, and of files that are being
+    /// written, a file system takes 255.
+    private static let partByteCountMax = 200
+    private static let pathByteCountMax = 1000
 
     /// - Throws: `UsageError` when a path does not exist or nothing readable is there.
-    init(_ paths: [String]) throws {
-        var found: [(relative: String, path: String)] = []
-        for path in paths {
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-                throw UsageError("\(path) does not exist")
-            }
-            guard isFolder.boolValue else {
-                found.append((Self.fileName(path), path))
-                continue
-            }
-            guard let walk = FileManager.default.enumerator(atPath: path) else {
-                throw UsageError("the folder \(path) can't be listed; check its permissions")
-            }
-            for case let relative as String in walk where Self.isImage(relative) {
-                found.append((relative, path + "/" + relative))
-            }
-        }
-        guard !found.isEmpty else {
+    init(_ paths: [String], purpose: Purpose = .cts) throws {
+        self.purpose = purpose
+        for path in paths { try add(path) }
+        if purpose == .cts { refuseEqualNames() }
+        items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        guard !items.isEmpty else {
+            let reasons = (refused.prefix(5).map(\.message) + notes.prefix(5)).map { "\n  " + $0 }.joined()
             throw UsageError("there is no CT in \(paths.joined(separator: ", ")); "
-                + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd and .mha")
-        }
-        found.sort { $0.relative < $1.relative }
-        var taken: Set<String> = []
-        // Where to look on for a free number: an archive may have 100,000 files of one name.
-        var nextNumbers: [String: Int] = [:]
-        for (relative, path) in found {
-            // Short where that is unique, with the folders in it where not.
-            var name = Self.stem(Self.fileName(relative))
-            if taken.contains(name) { name = Self.stem(relative.replacingOccurrences(of: "/", with: "_")) }
-            let stem = Self.stem(Self.fileName(relative))
-            var number = nextNumbers[stem] ?? 2
-            while taken.contains(name) {
-                name = stem + "-\(number)"
-                number += 1
-                nextNumbers[stem] = number
-            }
-            taken.insert(name)
-            items.append(Item(name: name, path: path))
+                + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd and .mha" + reasons)
         }
     }
 
-    private static func isImage(_ path: String) -> Bool {
-        let name = fileName(path)
-        return !name.hasPrefix(".") && ImageFile.isReadable(name)
+    /// Files that are named one by one, called after their paths below a folder; those elsewhere after their whole paths.
+    init(_ files: [String], below folder: String) throws {
+        purpose = .cts
+        for path in files {
+            let below = folder == "." ? path : path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+            let parts = below.split(separator: "/").filter { $0 != "." && $0 != ".." }
+            add(FolderWalk.File(relative: parts.joined(separator: "/"), path: path))
+        }
+        refuseEqualNames()
+        items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        guard !items.isEmpty else { throw UsageError("the table names no CT that could be used") }
     }
+
+    /// Whether this folder is walked, so that what is written there would be found the next time.
+    func walks(through folder: String) -> Bool { walks.contains { $0.holds(folder) } }
+
+    // MARK: - Walking
+
+    private mutating func add(_ path: String) throws {
+        guard FileSystem.exists(path) else {
+            throw UsageError(FileSystem.isLink(path) ? "\(path) is a link to nothing" : "\(path) does not exist")
+        }
+        guard FileSystem.isFolder(path) else {
+            return add(FolderWalk.File(relative: Self.fileName(path), path: path))
+        }
+        if purpose == .cts, let what = OwnOutput.kind(of: path) {
+            throw UsageError("\(path) is \(what): own answers are never inputs; name the folder of the CTs")
+        }
+        let walk = try FolderWalk(
+            path,
+            leavesOut: { [purpose] relative, folder in
+                guard !relative.isEmpty, purpose == .cts else { return nil }
+                return OwnOutput.kind(of: folder).map { "is \($0); own answers are never inputs" }
+            },
+            isStopped: { StopSignal.isRequested })
+        walks.append(walk)
+        let root = path.hasSuffix("/") ? String(path.dropLast()) : path
+        for skipped in walk.skipped {
+            let message = "\(root)/\(skipped.relative): \(skipped.reason)"
+            if skipped.isLoss {
+                refuse(skipped.relative, root + "/" + skipped.relative, message)
+            } else {
+                notes.append("left out: " + message)
+            }
+        }
+        var foreign = ForeignImages(root: root)
+        for file in walk.files {
+            if Self.isImage(file.relative) { add(file) } else { foreign.look(at: file) }
+        }
+        for (name, path, message) in foreign.found { refuse(name, path, message) }
+    }
+
+    private mutating func refuse(_ name: String, _ path: String, _ message: String) {
+        refused.append(Refused(name: name, path: path, message: message))
+    }
+
+    private mutating func add(_ file: FolderWalk.File) {
+        let folder = FileSystem.folder(of: file.relative)
+        let stem = ImageFile.stem(file.relative)
+        let item = Item(
+            name: folder == "." ? stem : folder + "/" + stem, relative: file.relative, path: file.path)
+        if let problem = Self.problem(of: item) { return refuse(item.name, item.path, problem) }
+        if let twin = pathByName[item.name], let one = FileIdentity(twin), one == FileIdentity(item.path) {
+            return notes.append("\(item.path) is named twice; it is taken once")
+        }
+        pathByName[item.name] = item.path
+        items.append(item)
+    }
+
+    /// The name becomes a path, travels with the file and stands in logs: what none of them may hold is said here.
+    private static func problem(of item: Item) -> String? {
+        let part = ImageFile.stem(item.relative), shown = item.relative.printable(most: 60)
+        if part.utf8.count > partByteCountMax || item.relative.utf8.count > pathByteCountMax {
+            return "\(shown): its name has \(item.relative.utf8.count) bytes, more than \(partByteCountMax) in one part "
+                + "or \(pathByteCountMax) in all; rename it"
+        }
+        guard item.relative == item.relative.printable(most: .max) else {
+            return "\(item.relative.printable()): its name holds control characters; rename it"
+        }
+        return nil
+    }
+
+    /// Two files of one name would have one answer. Neither is taken: taking one would swap it when the other goes.
+    private mutating func refuseEqualNames() {
+        let groups = Dictionary(grouping: items, by: \.name).filter { $0.value.count > 1 }
+        guard !groups.isEmpty else { return }
+        items.removeAll { groups[$0.name] != nil }
+        for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+            for item in group {
+                let others = group.map(\.path).filter { $0 != item.path }.joined(separator: ", ")
+                refuse(name, item.path, "\(item.path) and \(others) would have one answer, \(name).nii.gz; rename one "
+                    + "of them, or keep the one that is meant")
+            }
+        }
+    }
+
+    private static func isImage(_ path: String) -> Bool { ImageFile.isReadable(fileName(path)) }
 
     static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
-
-    /// "a.nii.gz" -> "a"; characters that would be awkward in a file name become "_".
-    static func stem(_ name: String) -> String {
-        var stem = ImageFile.stem(name)
-        stem = String(stem.map { $0.isLetter || $0.isNumber || "-_.+".contains($0) ? $0 : "_" })
-        while stem.hasPrefix(".") { stem.removeFirst() }
-        return stem.isEmpty ? "volume" : cut(stem)
-    }
-
-    /// To what leaves room for a number and the endings of files that are made from it. Bytes, since a file system
-    /// counts them, and a character may have any number of them.
-    private static func cut(_ stem: String) -> String {
-        var result = "", count = 0
-        for scalar in stem.unicodeScalars {
-            count += String(scalar).utf8.count
-            if count > 120 { break }
-            result.unicodeScalars.append(scalar)
-        }
-        return result
-    }
 }
 
-/// Masks that belong to CTs: a folder with files of the same names, or one file for one CT.
-struct MaskFolder {
-    private let path: String
-    private let byName: [String: String]
-    private let isFolder: Bool
-
-    init(_ path: String) throws {
-        self.path = path
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw UsageError("\(path) does not exist")
-        }
-        isFolder = isDirectory.boolValue
-        byName = isFolder
-            ? Dictionary(
-                try Archive([path]).items.map { ($0.name, $0.path) }, uniquingKeysWith: { first, _ in first })
-            : [:]
-    }
-
-    /// - Parameter count: how many CTs there are in all.
-    /// - Throws: `Archive.Refusal` naming both.
-    func mask(for item: Archive.Item, of count: Int) throws -> String {
-        if !isFolder {
-            guard count == 1 else {
-                throw UsageError("--masks is one file, and there are \(count) CTs; give a folder of masks that are "
-                    + "named like the CTs")
-            }
-            return path
-        }
-        guard let mask = byName[item.name] else {
-            throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(path); add it, or "
-                + "leave --masks out to have all masks made")
-        }
-        return mask
+/// Names with a bounded number of bytes.
+enum WireName {
+    /// The name where it fits; else its end, which tells most, behind a part of its digest, which keeps it unique.
+    static func fitting(_ name: String, byteCountMax: Int) -> String {
+        guard name.utf8.count > byteCountMax else { return name }
+        let digest = SHA256.hexadecimal(of: Array(name.utf8)).prefix(16)
+        var end = Substring(name)
+        while end.utf8.count > byteCountMax - 17 { end.unicodeScalars.removeFirst() }
+        return digest + "~" + end
     }
 }

@@ -10,6 +10,8 @@ final class ClusterSession {
     private let local: LocalCluster?
     /// The last run that was waited for has ended.
     private var isFinished = false
+    /// The run that was submitted last.
+    private var submitted: RunID?
 
     /// From the command line: `--coordinator` or an own one.
     init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
@@ -56,7 +58,7 @@ final class ClusterSession {
             let left = pace.secondsLeft(fraction: Double(number) / Double(files.count))
             progress.show("\(local == nil ? "uploading" : "reading") \(file.name), \(number + 1) of \(files.count)"
                 + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
-            try checkStop()
+            try StopWatch.check()
             return try publish(role: file.role, name: file.name, path: file.path)
         }
     }
@@ -70,12 +72,12 @@ final class ClusterSession {
     // MARK: - Waiting
 
     /// Shows progress until the run has ended.
-    /// - Throws: `RecipeError.interrupted` on Ctrl-C or SIGTERM; the run goes on with the same command.
+    /// - Throws: `Interrupted` on Ctrl-C or SIGTERM, saying what becomes of the run.
     func wait(
         for run: RunID, progress: ProgressLine, whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
     ) throws -> StatusReport.Run {
         while true {
-            try checkStop()
+            if StopSignal.isRequested { throw interruption }
             try local?.check()
             guard let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) else {
                 throw CommandError("the coordinator does not know \(run) any more")
@@ -91,8 +93,25 @@ final class ClusterSession {
         }
     }
 
-    private func checkStop() throws {
-        if StopSignal.isRequested { throw RecipeError.interrupted }
+    /// What is true once the waiting has ended before the run.
+    private var interruption: Interrupted {
+        guard local == nil, let submitted else {
+            return Interrupted("interrupted; the same command goes on where it stopped")
+        }
+        return Interrupted("interrupted; \(submitted) goes on: watch it with `quintet watch --run \(submitted.value) "
+            + "--coordinator \(client.address)`, end it with `quintet cancel \(submitted.value) --coordinator "
+            + "\(client.address)`; the same command waits for it again")
+    }
+
+    /// Submits a run, and says which one it is where it goes on without this command.
+    func submit(_ submission: Submission, progress: ProgressLine) throws -> RunID {
+        let run = try client.submit(submission)
+        submitted = run
+        if local == nil {
+            progress.say("\(run) at \(client.address); it goes on when this command ends, and the same command waits for it "
+                + "again")
+        }
+        return run
     }
 
     // MARK: - Workers

@@ -75,10 +75,14 @@ final class ProgressLine: @unchecked Sendable {
     }
 
     /// Ends the line and says something that stays.
-    func say(_ text: String) {
+    func say(_ text: String) { if !quiet { tell(text) } }
+
+    /// Likewise, also to those who want to hear of nothing else.
+    func problem(_ text: String) { tell(text) }
+
+    private func tell(_ text: String) {
         lock.lock()
         defer { lock.unlock() }
-        guard !quiet else { return }
         if isTerminal, lastLength > 0 {
             Console.write("\r" + String(repeating: " ", count: lastLength) + "\r", to: .standardError)
             lastLength = 0

@@ -6,6 +6,8 @@ import Recipes
 struct DataFolder {
     let path: String
     let manifest: DataSetManifest
+    /// Of dataset.json.
+    let digest: String
 
     /// Of `dataset.json`: 100,000 volumes have less.
     private static let descriptionBytesMax = 256 << 20
@@ -18,22 +20,51 @@ struct DataFolder {
             throw CommandError("\(file) can't be read; is \(path) a data set? quintet prepare CT... --out \(path) "
                 + "makes one")
         }
+        digest = SHA256.hexadecimal(of: bytes)
         manifest = try JSONText.decode(DataSetManifest.self, String(decoding: bytes, as: UTF8.self), what: file)
         try manifest.validate()
     }
 
-    /// Every file with its role, in a fixed order, as a run's inputs.
-    func files() -> [(role: String, name: String, path: String)] {
-        [("dataset", DataSetManifest.fileName, "\(path)/\(DataSetManifest.fileName)")]
+    /// One file of the data set, as a run's input.
+    struct File {
+        var role: String
+        /// As the run's workers know it.
+        var label: String
+        var path: String
+        /// What dataset.json says of it; nil for itself.
+        var digest: String?
+    }
+
+    /// Every file with its role, in a fixed order.
+    func files() -> [File] {
+        [File(role: "dataset", label: DataSetManifest.fileName, path: "\(path)/\(DataSetManifest.fileName)", digest: digest)]
             + manifest.volumes.flatMap { entry in
                 [
-                    ("image", entry.imageName, "\(path)/\(entry.imageName)"),
-                    ("lung", entry.lungName, "\(path)/\(entry.lungName)"),
+                    File(
+                        role: "image", label: entry.imageName, path: "\(path)/\(entry.imageName)",
+                        digest: entry.imageDigest),
+                    File(
+                        role: "lung", label: entry.lungName, path: "\(path)/\(entry.lungName)",
+                        digest: entry.lungDigest),
                 ]
             }
     }
 
-    func inputs() -> [RecipeInput] { files().map { RecipeInput(role: $0.role, name: $0.name, path: $0.path) } }
+    /// - Throws: `CommandError` naming the file when it is not the one that was prepared.
+    func check(_ file: File, digest: String) throws {
+        guard digest != file.digest else { return }
+        throw CommandError("\(file.path) has changed since quintet prepare wrote it: \(path)/\(DataSetManifest.fileName) "
+            + "names another digest; put the file back, or prepare the CTs again")
+    }
+
+    /// The files, each read and found to be what was prepared.
+    func checkedInputs() throws -> [RecipeInput] {
+        try files().map { file in
+            guard FileSystem.exists(file.path) else { throw CommandError("\(file.path) is missing; prepare the CTs again") }
+            try check(file, digest: Hexadecimal.text(try SHA256.digest(ofFile: file.path)))
+            return RecipeInput(role: file.role, name: file.label, path: file.path)
+        }
+    }
 
     /// The preset to train with: the one the data set was prepared for, or another on the same grid.
     func preset(_ arguments: Arguments) throws -> Preset {

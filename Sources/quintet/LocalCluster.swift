@@ -68,11 +68,17 @@ final class LocalCluster {
 
     func startWorkerProcess() throws {
         if !FileSystem.exists(tokenFile) { try token.save(to: tokenFile) }
-        processes.append(try ChildProcess(
+        let process = try ChildProcess(
             arguments: [
                 "worker", "--coordinator", "\(address)", "--token-file", tokenFile, "--threads", "\(threadCount)",
                 "--cache", "\(stateFolder)/cache", "--quiet",
-            ]))
+            ])
+        processes.append(process)
+        let processID = process.processID, tokenFile = tokenFile
+        PromptEnd.beforehand {
+            ChildProcess.kill(processID)
+            try? FileSystem.remove(tokenFile)
+        }
     }
 
     /// - Parameter worker: a worker's name, which ends in its process number.

@@ -39,7 +39,9 @@ struct Program {
         }
         do {
             if let kernels = Machine.environment("QUINTET_KERNELS") { try KernelChoice.prefer(kernels) }
-            return try command.run(Arguments(rest, syntax: command.syntax))
+            let arguments = try Arguments(rest, syntax: command.syntax)
+            if let text = command.interruption { PromptEnd.arm("quintet \(name): \(text)") }
+            return try command.run(arguments)
         } catch let error as UsageError {
             Console.error("quintet \(name): \(error)")
             return .usage
@@ -48,8 +50,10 @@ struct Program {
                 + "the fastest, or choose one of: \(available.joined(separator: ", "))")
             return .usage
         } catch {
-            Console.error("quintet \(name): \(message(error))")
-            return isInterruption(error) ? .interrupted : .failed
+            let isInterrupted = isInterruption(error)
+            let text = isInterrupted ? command.interruption : nil
+            Console.error("quintet \(name): \(text ?? message(error))")
+            return isInterrupted ? .interrupted : .failed
         }
     }
 

@@ -22,6 +22,17 @@ struct RunReport {
             }).joined(separator: "\n") + "\n"
     }
 
+    /// Reads what `csv` wrote; lines that are none are left out.
+    static func metrics(csv: String) -> [Metric] {
+        csv.split(separator: "\n").dropFirst().compactMap { line in
+            let cells = line.split(separator: ",")
+            guard cells.count == 5, let replica = Int(cells[0]), let iteration = Int(cells[1]),
+                let loss = Double(cells[2]), let dice = Double(cells[3]), let seconds = Double(cells[4])
+            else { return nil }
+            return Metric(replica: replica, iteration: iteration, loss: loss, dice: dice, seconds: seconds)
+        }
+    }
+
     /// Curves by replica, thinned to what the eye can tell apart.
     func charts() -> [LineChart] {
         let width = max(1, description.configuration.iterations / 150)

@@ -1,7 +1,8 @@
 import Foundation
+import Platform
 import Protocol
 
-/// What `quintet segment --out DIR` leaves:
+/// What `quintet segment --out DIR` leaves; NAME is the CT's path below the archive, folders included:
 ///
 ///     DIR/NAME.nii.gz                       the answer: the vote's lesions, grown
 ///     DIR/without-growing/NAME.nii.gz       the same before growing
@@ -10,22 +11,38 @@ import Protocol
 ///     DIR/lungs/NAME.nii.gz                 the lung masks that were given or made
 ///     DIR/results.csv                       figures for every volume
 struct SegmentationFolder {
+    static let resultsName = "results.csv"
+
     let path: String
 
     init(_ path: String) { self.path = path }
 
-    var resultsPath: String { path + "/results.csv" }
-
     /// - Parameter answer: "vote", "replica-0", ...
-    func mask(_ name: String, answer: String, isGrown: Bool) -> String {
-        let folder = (answer == "vote" ? path : "\(path)/\(answer)") + (isGrown ? "" : "/without-growing")
-        return "\(folder)/\(name).nii.gz"
+    static func maskName(_ name: String, answer: String, isGrown: Bool) -> String {
+        (answer == "vote" ? "" : answer + "/") + (isGrown ? "" : "without-growing/") + name + ".nii.gz"
     }
 
-    func lungPath(_ name: String) -> String { "\(path)/lungs/\(name).nii.gz" }
+    static func lungName(_ name: String) -> String { "lungs/\(name).nii.gz" }
+
+    /// Everything that is written about one CT.
+    static func names(_ name: String, answers: [String]) -> [String] {
+        answers.flatMap { answer in [true, false].map { maskName(name, answer: answer, isGrown: $0) } }
+            + [lungName(name)]
+    }
+
+    /// A CT in an archive's folder of this name would have its answer where another CT's lungs belong.
+    static func isReserved(_ name: String) -> Bool {
+        guard let folder = name.split(separator: "/").first, name.contains("/") else { return false }
+        if folder == "lungs" || folder == "without-growing" { return true }
+        return folder.hasPrefix("replica-") && folder.dropFirst(8).allSatisfy(\.isNumber)
+    }
+
+    func mask(_ name: String, answer: String, isGrown: Bool) -> String {
+        "\(path)/" + Self.maskName(name, answer: answer, isGrown: isGrown)
+    }
 
     /// nil when it is not there.
-    func lung(_ name: String) -> String? { existing(lungPath(name)) }
+    func lung(_ name: String) -> String? { existing("\(path)/" + Self.lungName(name)) }
 
     /// The answers that are there: replicas first, then the vote.
     func answers(for name: String) -> [(name: String, grown: String?, withoutGrowing: String?)] {
@@ -41,7 +58,5 @@ struct SegmentationFolder {
         }
     }
 
-    private func existing(_ path: String) -> String? {
-        FileManager.default.fileExists(atPath: path) ? path : nil
-    }
+    private func existing(_ path: String) -> String? { FileSystem.exists(path) ? path : nil }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Recipes
 
 /// Waiting that Ctrl-C ends.
 enum StopWatch {
@@ -11,6 +12,11 @@ enum StopWatch {
             guard now < end else { return }
             MonotonicClock.sleep(milliseconds: min(50, end - now))
         }
+    }
+
+    /// - Throws: `RecipeError.interrupted` once a stop is asked for.
+    static func check() throws {
+        if StopSignal.isRequested { throw RecipeError.interrupted }
     }
 
     /// Does something once, from another thread, when a stop is asked for.

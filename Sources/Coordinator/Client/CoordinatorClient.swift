@@ -100,7 +100,7 @@ public final class CoordinatorClient {
     }
 
     /// Brings a blob to a file. Goes on where an earlier call for the same blob in the same folder stopped; the file
-    /// appears when its digest is right, not before. A file that is there is replaced.
+    /// appears when its digest is right, not before, as readable as any new file. A file that is there is replaced.
     /// - Throws: `ClientError`, `FileError`.
     public func download(_ blob: BlobReference, to path: String) throws {
         let partial = FileSystem.folder(of: path) + "/.quintet-download"
@@ -119,6 +119,7 @@ public final class CoordinatorClient {
         guard let complete = directory.path(of: blob.digest.bytes) else {
             throw ClientError.damaged(name: blob.name)
         }
+        try FileSystem.openToOthers(complete)
         try FileSystem.rename(complete, to: path)
         // Empty unless another download is under way; then it is that one's to remove.
         if try directory.isEmpty { try FileSystem.removeTree(partial) }

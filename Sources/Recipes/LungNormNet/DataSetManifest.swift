@@ -69,7 +69,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
     /// Voxels along a plane's sides: at the paper's resolution more than three metres.
     static let planeSideMax = 4096
 
-    /// With the endings of its files, and of files that are being written, less than a file system allows.
+    /// With the endings of its files what a message may name.
     public static let nameByteCountMax = 160
 
     /// Slabs of a run's shape are cut out of volumes of the data set's.
@@ -79,6 +79,15 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
             throw RecipeError.inputRefused("\(Self.fileName) has planes of \(planeHeight)x\(planeWidth), the run's "
                 + "configuration of \(configuration.planeHeight)x\(configuration.planeWidth); train with the data set "
                 + "that the run was made for")
+        }
+    }
+
+    /// A path below the data set's folder that leads nowhere else: "patA/ct".
+    private static func isFileName(_ name: String) -> Bool {
+        guard name.utf8.count <= nameByteCountMax, name == name.printable(most: .max) else { return false }
+        // By bytes: a slash with an accent is another character, and a slash all the same.
+        return name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+            part.first.map { $0 != UInt8(ascii: ".") } ?? false
         }
     }
 
@@ -99,10 +108,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         try check(!volumes.isEmpty, "there is no volume in it")
         try check(Set(volumes.map(\.name)).count == volumes.count, "two volumes have the same name")
         for entry in volumes {
-            let legal = !entry.name.isEmpty && !entry.name.hasPrefix(".")
-                && entry.name.utf8.count <= Self.nameByteCountMax
-                && entry.name.allSatisfy { $0.isLetter || $0.isNumber || "-_.+".contains($0) }
-            try check(legal, "\"\(entry.name.printable())\" is no file name")
+            try check(Self.isFileName(entry.name), "\"\(entry.name.printable())\" is no file name")
             try check(
                 entry.depth <= ImageLimits.voxelCountMax / (planeHeight * planeWidth),
                 "\(entry.name) has more voxels than a volume may have")

@@ -90,7 +90,7 @@ enum InputFile {
         case "dataset": 256 << 20
         // 200 million weights of 8 bytes.
         case "replica": 2 << 30
-        case "checkpoint": 4 << 30
+        case "checkpoint", "state": 4 << 30
         // A bit a voxel.
         case "voted", "votes": ImageLimits.voxelCountMax / 8 + (1 << 20)
         default: 64 << 20

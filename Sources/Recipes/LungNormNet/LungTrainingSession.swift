@@ -40,12 +40,15 @@ final class LungTrainingSession: TrainingSession {
             model: model, shape: configuration.slabShape,
             learningRate: Float(preset.learningRate), pool: resources.pool)
         iteration = 0
-        if let resume {
-            let input = RecipeInput(role: "checkpoint", name: "checkpoint of replica \(replica)", path: resume)
-            let tensors = try SafeTensors(bytes: try InputFile.bytes(input), name: input.name)
+        if let start = Self.start(resume: resume, inputs: inputs, replica: replica) {
+            let tensors = try SafeTensors(bytes: try InputFile.bytes(start), name: start.name)
             try Self.check(tensors.metadata, seed: seed, replica: replica, configuration: configuration)
             try trainer.restore(tensors)
             iteration = trainer.stepCount
+        }
+        guard iteration <= iterationCount else {
+            throw RecipeError.inputRefused("replica \(replica) has \(iteration) iterations already, more than the "
+                + "\(configuration.iterations) that are asked for")
         }
         pipeline = SamplePipeline(
             first: iteration, end: iterationCount, batch: preset.batch,
@@ -103,11 +106,24 @@ final class LungTrainingSession: TrainingSession {
         ]
     }
 
+    /// A checkpoint of this run, or the state that a shorter one ended with; nil for the beginning.
+    private static func start(resume: String?, inputs: [RecipeInput], replica: Int) -> RecipeInput? {
+        if let resume {
+            return RecipeInput(role: "checkpoint", name: "checkpoint of replica \(replica)", path: resume)
+        }
+        return inputs.first { $0.role == "state" && $0.name == "replica-\(replica)" }
+    }
+
+    /// The same but for the number of iterations, on which no step depends.
     private static func check(
         _ metadata: [String: String], seed: UInt64, replica: Int, configuration: LungRunConfiguration
     ) throws {
+        var preset = try metadata["preset"].map {
+            try JSONText.decode(Preset.self, $0, what: "the preset of a checkpoint")
+        }
+        preset?.iterations = configuration.preset.iterations
         let same = metadata["seed"] == "\(seed)" && metadata["replica"] == "\(replica)"
-            && metadata["preset"] == JSONText.encode(configuration.preset)
+            && preset == configuration.preset
         guard same else {
             throw RecipeError.inputRefused("the checkpoint belongs to another run or replica; start the run anew")
         }

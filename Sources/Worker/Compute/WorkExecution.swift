@@ -84,10 +84,11 @@ struct WorkExecution {
     ) throws -> ComputeEnd {
         let weights = RecipeOutput(
             role: "replica", name: "replica-\(description.replica)", bytes: try session.weights())
+        let state = RecipeOutput(role: "state", name: weights.name, bytes: try session.checkpoint())
         let figures = last.map { ",\"loss\":\($0.loss.jsonNumber),\"dice\":\($0.dice.jsonNumber)" } ?? ""
         let times = ",\"seconds\":\(seconds.jsonNumber),\"waitingSeconds\":\(waitingSeconds.jsonNumber)"
         return end(RecipeResult(
-            outputs: [weights], reportJSON: "{\"iterations\":\(session.iteration)\(figures)\(times)}"))
+            outputs: [weights, state], reportJSON: "{\"iterations\":\(session.iteration)\(figures)\(times)}"))
     }
 
     private func note(_ step: TrainingStep, of session: any TrainingSession, seconds: Double) {

@@ -11,6 +11,7 @@ enum ApplyCommand: Command {
             Option("--weights", "FILE", "a replica, or any MONAI UNet saved as safetensors with its metadata"),
             Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W"),
             Option("--out", "FILE", "safetensors with a key y: the logits"),
+            Option("--overwrite", nil, "replace the file of --out"),
             Option("--threads", "N", "threads; default all"),
         ],
         details: """
@@ -24,6 +25,11 @@ enum ApplyCommand: Command {
         func read(_ option: String) throws -> SafeTensors {
             let path = try arguments.required(option)
             return try SafeTensors(bytes: FileSystem.read(path, byteCountMax: 1 << 40), name: path)
+        }
+        let target = try arguments.required("--out")
+        try OutputGuard.refuse(outputs: [target], inputs: [arguments.required("--weights"), arguments.required("--in")])
+        if FileSystem.exists(target), !arguments.has("--overwrite") {
+            throw CommandError("\(target) is there already; name another file, or say --overwrite")
         }
         let model = try UNetModel(file: read("--weights"))
         let input = try read("--in")
@@ -43,7 +49,7 @@ enum ApplyCommand: Command {
             let part = Array(values[(sample * sampleCount)..<((sample + 1) * sampleCount)])
             logits += part.withUnsafeBufferPointer { predictor.logits(input: $0) }
         }
-        var output = SafeTensors(name: try arguments.required("--out"))
+        var output = SafeTensors(name: target)
         output.tensors["y"] = .init(
             shape: [x.shape[0], model.configuration.outChannels] + x.shape[2...], floats: logits)
         try AtomicFile.write(output.serialised(), to: output.name)

@@ -25,6 +25,8 @@ enum CoordinatorCommand: Command {
                      quintet coordinator --state state --listen '*:7311' --token-file cluster.token
             """)
 
+    static let interruption: String? = nil
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
         let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
@@ -75,6 +77,8 @@ enum WorkerCommand: Command {
 
             example: quintet worker --coordinator lab3:7311 --token-file cluster.token
             """)
+
+    static let interruption: String? = nil
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let address = try ClusterOptions.address(arguments.required("--coordinator"))

@@ -3,6 +3,12 @@ protocol Command {
     static var syntax: CommandSyntax { get }
     /// - Returns: the exit code; errors are thrown and become 1, or 2 for `UsageError`.
     static func run(_ arguments: Arguments) throws -> ExitCode
+    /// What is true when the command was stopped on request; nil for those that take their leave and say it themselves.
+    static var interruption: String? { get }
+}
+
+extension Command {
+    static var interruption: String? { "interrupted" }
 }
 
 /// What scripts can trust.

@@ -25,6 +25,8 @@ enum DemoCommand: Command {
             Leaves DIR/report.html, DIR/overview.png, the run and the masks as NIfTI.
             """)
 
+    static let interruption: String? = "interrupted; quintet demo begins anew"
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
         var preset = Preset.demo
         if let iterations = try arguments.integer("--iterations", 1...1_000_000) { preset.iterations = iterations }
@@ -65,20 +67,18 @@ struct Demo {
     }
 
     func run() throws {
-        // A demo shows the road from its beginning; what an earlier one left would skip it.
-        for part in ["phantoms", "data", "run", "masks", "cluster"] { try FileSystem.removeTree("\(out)/\(part)") }
-        try FileSystem.makeFolder(out)
+        try clear()
         let pool = ThreadPool(threadCount: Machine.coreCount)
         step(1, "phantoms: made-up chest CTs, healthy ones to learn from, diseased ones to find lesions in")
         let spacing = Spacing(zMM: 2, yMM: 1.6, xMM: 1.6)
         try PhantomCommand.make(
-            out: "\(out)/phantoms", healthy: healthyCount, diseased: diseasedCount, seed: seed, spacing: spacing,
+            output: folder("phantoms"), healthy: healthyCount, diseased: diseasedCount, seed: seed, spacing: spacing,
             pool: pool, progress: progress)
 
         step(2, "prepare: lung masks made here, no mask is given")
         _ = try PrepareCommand.prepare(
-            archive: Archive(["\(out)/phantoms/healthy"]), masks: nil, table: SliceTable([]), preset: preset,
-            out: "\(out)/data", pool: pool, progress: progress)
+            inputs: Inputs(Archive(["\(out)/phantoms/healthy"])), table: SliceTable([]), preset: preset,
+            output: folder("data"), pool: pool, progress: progress)
 
         step(3, "train: \(replicaCount) replicas, two worker processes, one of which will be killed")
         let session = try ClusterSession(
@@ -98,8 +98,8 @@ struct Demo {
         configuration.memberAnswers = true
         _ = try SegmentCommand.segment(
             SegmentationPlan(
-                run: run, configuration: configuration, archive: Archive(["\(out)/phantoms/diseased"]), masks: nil,
-                output: SegmentationFolder("\(out)/masks")),
+                run: run, configuration: configuration, inputs: Inputs(Archive(["\(out)/phantoms/diseased"])),
+                output: folder("masks")),
             session: session, progress: progress)
 
         step(5, "evaluate: against the truth that the phantoms know")
@@ -107,6 +107,34 @@ struct Demo {
             pred: "\(out)/masks", truth: "\(out)/phantoms/lesions",
             reference: (try Archive(["\(out)/phantoms/diseased"]), run), pool: pool, progress: progress)
         try tell(evaluation, run: run, training: training, kill: kill)
+    }
+
+    private static let parts = ["phantoms", "data", "run", "masks", "cluster"]
+    private static let markName = ".quintet-demo"
+
+    private func folder(_ part: String) throws -> OutputFolder { try OutputFolder("\(out)/\(part)", mayOverwrite: false) }
+
+    /// A demo shows the road from its beginning; what an earlier one left would skip it. Nothing goes but that.
+    private func clear() throws {
+        let mark = "\(out)/\(Self.markName)"
+        let files = ["report.html", "overview.png"]
+        if !FileSystem.exists(mark), !isOfEarlierVersion {
+            let strangers = (Self.parts + files).map { "\(out)/\($0)" }.filter(FileSystem.exists)
+            guard strangers.isEmpty else {
+                throw CommandError("\(OutputFolder.list(strangers)): there already, and of no demo that quintet knows of; "
+                    + "name another folder by --out")
+            }
+        }
+        try FileSystem.makeFolder(out)
+        try AtomicFile.write("the folders beside this file are a demo's; the next demo removes them\n", to: mark)
+        for part in Self.parts { try FileSystem.removeTree("\(out)/\(part)") }
+    }
+
+    /// Version 0.1.0 left no mark.
+    private var isOfEarlierVersion: Bool {
+        (try? FileSystem.read("\(out)/report.html", offset: 0, count: 4096)).map {
+            String(decoding: $0, as: UTF8.self).contains("<title>Quintet: the demo</title>")
+        } ?? false
     }
 
     private func step(_ number: Int, _ text: String) { progress.say("\n[\(number)/5] \(text)") }

@@ -15,7 +15,8 @@ enum LesionsCommand: Command {
             Option("--replica", "N", "the samples of this replica; default 0"),
             Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
         ] + PresetOptions.training.filter { ["--slab", "--without", "--batch"].contains($0.name) } + [
-            Option("--quiet", nil, "no progress")
+            Option("--overwrite", nil, "replace files in DIR that quintet did not write"),
+            Option("--quiet", nil, "no progress"),
         ],
         details: """
             Writes NNNN.image.nii.gz (the slab with lesions, 0 to 1), NNNN.target.nii.gz (1 where bright and healthy:
@@ -25,32 +26,43 @@ enum LesionsCommand: Command {
             example: quintet lesions --data data --out pairs --count 8
             """)
 
+    static let interruption: String? =
+        "interrupted; the pairs written so far are whole, and the same command makes all of them again"
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let out = try arguments.required("--out")
         let data = try DataFolder(arguments.required("--data"))
         let count = try arguments.integer("--count", 1...1_000_000) ?? 4
         let preset = try PresetOptions.override(data.preset(arguments), arguments)
         let samples = try LungSamples(
-            inputs: data.inputs(),
+            inputs: data.checkedInputs(),
             configuration: LungRunConfiguration(
                 preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
                 iterations: preset.iterations, healthyThreshold: preset.healthyThreshold),
             seed: UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1),
             replica: try arguments.integer("--replica", 0...255) ?? 0)
-        try FileSystem.makeFolder(out)
+        let output = try OutputFolder(out, mayOverwrite: arguments.has("--overwrite"))
+        let kinds = ["image", "target", "lesion"]
+        func stem(_ number: Int) -> String { String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
+        try output.check(
+            (0..<count).flatMap { number in kinds.map { "\(stem(number)).\($0).nii.gz" } },
+            inputs: data.files().map(\.path))
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let geometry = Geometry(spacing: preset.spacing)
         for number in 0..<count {
+            try StopWatch.check()
             let sample = try samples.lesionSample(iteration: number / preset.batch, sample: number % preset.batch)
-            let stem = out + "/" + String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
             func volume<Element>(_ voxels: [Element]) -> Volume<Element> {
                 Volume(shape: samples.shape, geometry: geometry, voxels: voxels)
             }
-            try NIfTIFile.write(volume(sample.image), to: stem + ".image.nii.gz")
-            try NIfTIFile.write(volume(sample.target), to: stem + ".target.nii.gz")
-            try NIfTIFile.write(volume(sample.lesion), to: stem + ".lesion.nii.gz")
+            let files = [
+                NIfTIFile.encode(volume(sample.image)), NIfTIFile.encode(volume(sample.target)),
+                NIfTIFile.encode(volume(sample.lesion)),
+            ]
+            for (kind, bytes) in zip(kinds, files) { try output.write(bytes, to: "\(stem(number)).\(kind).nii.gz") }
             progress.show("lesions: \(number + 1) of \(count)")
         }
+        try output.settle()
         progress.say("lesions: \(count) pairs in \(out)")
         return .done
     }

@@ -14,6 +14,7 @@ enum PhantomCommand: Command {
             Option("--diseased", "N", "diseased ones; default 2"),
             Option("--seed", "N", "another seed, other patients; default 1"),
             Option("--spacing", "Z,Y,X", "voxel size in mm; default 2,1.6,1.6"),
+            Option("--overwrite", nil, "replace files in DIR that quintet did not write"),
             Option("--threads", "N", "threads; default all"),
             Option("--quiet", nil, "no progress"),
         ],
@@ -23,6 +24,9 @@ enum PhantomCommand: Command {
 
             example: quintet phantom --out play --count 6 --diseased 3
             """)
+
+    static let interruption: String? =
+        "interrupted; the CTs written so far are whole, and the same command makes all of them again"
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let out = try arguments.required("--out")
@@ -34,7 +38,7 @@ enum PhantomCommand: Command {
             spacing = Spacing(zMM: values[0], yMM: values[1], xMM: values[2])
         }
         try make(
-            out: out, healthy: healthy, diseased: diseased, seed: seed, spacing: spacing,
+            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")), healthy: healthy, diseased: diseased, seed: seed, spacing: spacing,
             pool: ThreadPool(threadCount: try Threads.count(arguments)),
             progress: ProgressLine(quiet: arguments.has("--quiet")))
         return .done
@@ -42,18 +46,27 @@ enum PhantomCommand: Command {
 
     /// Also the demo's first step.
     static func make(
-        out: String, healthy: Int, diseased: Int, seed: UInt64, spacing: Spacing, pool: ThreadPool,
+        output: OutputFolder, healthy: Int, diseased: Int, seed: UInt64, spacing: Spacing, pool: ThreadPool,
         progress: ProgressLine
     ) throws {
-        for folder in ["healthy", "diseased", "lungs", "lesions"] {
-            try FileSystem.makeFolder("\(out)/\(folder)")
-        }
         let count = healthy + diseased
+        func name(_ number: Int) -> String {
+            (number < healthy ? "healthy-" : "diseased-")
+                + String(format: "%02d", number < healthy ? number : number - healthy)
+        }
+        try output.check(
+            (0..<count).flatMap { number in
+                [number < healthy ? "healthy" : "diseased", "lungs"].map { "\($0)/\(name(number)).nii.gz" }
+                    + (number < healthy ? [] : ["lesions/\(name(number)).nii.gz"])
+            },
+            inputs: [])
+        for folder in ["healthy", "diseased", "lungs", "lesions"] { try FileSystem.makeFolder(output.path(of: folder)) }
         let pace = Pace()
         for number in 0..<count {
+            try StopWatch.check()
             let isDiseased = number >= healthy
             let index = isDiseased ? number - healthy : number
-            let name = (isDiseased ? "diseased-" : "healthy-") + String(format: "%02d", index)
+            let name = name(number)
             // Severities spread over the whole range, so that a table shows mild and grave ones.
             let severity = isDiseased && diseased > 1 ? 0.2 + 0.6 * Float(index) / Float(diseased - 1) : 0.5
             let phantom = ChestPhantom.make(
@@ -62,14 +75,15 @@ enum PhantomCommand: Command {
                     severity: severity),
                 pool: pool)
             let hu = phantom.ct.with(phantom.ct.voxels.map { Int16($0) })
-            try NIfTIFile.write(hu, to: "\(out)/\(isDiseased ? "diseased" : "healthy")/\(name).nii.gz")
-            try NIfTIFile.write(phantom.lung, to: "\(out)/lungs/\(name).nii.gz")
-            if isDiseased { try NIfTIFile.write(phantom.lesion, to: "\(out)/lesions/\(name).nii.gz") }
+            try output.write(NIfTIFile.encode(hu), to: "\(isDiseased ? "diseased" : "healthy")/\(name).nii.gz")
+            try output.write(NIfTIFile.encode(phantom.lung), to: "lungs/\(name).nii.gz")
+            if isDiseased { try output.write(NIfTIFile.encode(phantom.lesion), to: "lesions/\(name).nii.gz") }
             let left = pace.secondsLeft(fraction: Double(number + 1) / Double(count))
             progress.show("phantoms: \(number + 1) of \(count)"
                 + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
         }
-        progress.say("phantoms: \(healthy) healthy and \(diseased) diseased chest CTs in \(out) "
+        try output.settle()
+        progress.say("phantoms: \(healthy) healthy and \(diseased) diseased chest CTs in \(output.path) "
             + "(\(Console.duration(seconds: pace.elapsedSeconds)))")
     }
 }

@@ -10,9 +10,10 @@ enum PrepareCommand: Command {
         "prepare", "Turn a folder of healthy CTs into a data set to train on.", positional: "CT...",
         options: [
             Option("--out", "DATA", "the data set's folder"),
-            Option("--masks", "DIR", "lung masks named like the CTs; left out, they are made here"),
+        ] + Inputs.options + [
             Option("--leave-out", "[NAME=]CSV", "slices with findings: columns slice_z and, if wanted, name and "
                 + "lesion; may be repeated"),
+            Option("--overwrite", nil, "replace files in DATA that quintet did not write"),
         ] + PresetOptions.grid + [
             Option("--threads", "N", "threads; default all"),
             Option("--quiet", nil, "no progress"),
@@ -26,18 +27,20 @@ enum PrepareCommand: Command {
             example: quintet prepare healthy-cts --out data --preset lab
             """)
 
+    static let interruption: String? =
+        "interrupted; the files written so far are whole, and the same command prepares all of the CTs again"
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
-        guard !arguments.positional.isEmpty else { throw UsageError("which CTs? quintet prepare CT... --out DATA") }
         let out = try arguments.required("--out")
         let preset = try PresetOptions.preset(arguments, default: "lab")
-        let archive = try Archive(arguments.positional)
+        let inputs = try Inputs(arguments.positional, arguments)
         let table = try SliceTable(arguments.all("--leave-out"))
-        try table.check(against: archive)
-        let masks = try arguments.text("--masks").map { try MaskFolder($0) }
+        try table.check(against: inputs.archive)
+        let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let outcome = try prepare(
-            archive: archive, masks: masks, table: table, preset: preset, out: out,
-            pool: ThreadPool(threadCount: try Threads.count(arguments)),
-            progress: ProgressLine(quiet: arguments.has("--quiet")))
+            inputs: inputs, table: table, preset: preset,
+            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")),
+            pool: ThreadPool(threadCount: try Threads.count(arguments)), progress: progress)
         if arguments.has("--json") { Console.out(JSONText.encode(outcome.manifest, pretty: true)) }
         return outcome.refused.isEmpty ? .done : .doneWithRefusals
     }
@@ -49,64 +52,88 @@ enum PrepareCommand: Command {
     }
 
     static func prepare(
-        archive: Archive, masks: MaskFolder?, table: SliceTable, preset: Preset, out: String, pool: ThreadPool,
+        inputs: Inputs, table: SliceTable, preset: Preset, output: OutputFolder, pool: ThreadPool,
         progress: ProgressLine
     ) throws -> Outcome {
+        let out = output.path, items = inputs.archive.items
+        try inputs.checkOutside(out)
+        try output.check(
+            items.flatMap { [Self.entryName($0) + ".image.nii.gz", Self.entryName($0) + ".lung.nii.gz"] }
+                + [DataSetManifest.fileName],
+            inputs: inputs.paths)
         try FileSystem.makeFolder(out)
-        var refused: [String] = []
+        let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
+        defer { withExtendedLifetime(claim) {} }
+        inputs.tell(progress, as: "left out")
+        var refused = inputs.archive.refused.map(\.message)
         var entries: [DataSetManifest.Entry] = []
         var planeHeight = preset.planeHeight, planeWidth = preset.planeWidth
         let pace = Pace()
         // A first CT with lungs larger than the preset's plane makes the plane larger for all: those before are redone.
-        var queue = archive.items[...]
+        var queue = items[...]
         while let item = queue.popFirst() {
-            let done = archive.items.count - queue.count - 1
-            let left = pace.secondsLeft(fraction: Double(done) / Double(archive.items.count))
-            progress.show("preparing \(item.name), \(done + 1) of \(archive.items.count)"
+            let done = items.count - queue.count - 1
+            let left = pace.secondsLeft(fraction: Double(done) / Double(items.count))
+            progress.show("preparing \(item.name), \(done + 1) of \(items.count)"
                 + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
+            try StopWatch.check()
             do {
-                try item.checkName()
                 let volume = try Preparation.run(
-                    ct: ImageFile.read(path: item.path),
-                    lung: masks.map { try ImageFile.read(path: $0.mask(for: item, of: archive.items.count)) },
-                    preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, forTraining: true, pool: pool)
+                    ct: ImageFile.read(path: item.path, name: item.relative),
+                    lung: inputs.masks?.mask(for: item).map { try ImageFile.read(path: $0, name: $0) },
+                    preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, forTraining: true, pool: pool,
+                    isCancelled: { StopSignal.isRequested })
                 let shape = volume.lung.shape
                 if shape.height > planeHeight || shape.width > planeWidth {
                     (planeHeight, planeWidth) = (shape.height, shape.width)
                     if !entries.isEmpty {
                         progress.say("\(item.name) has larger lungs: all planes become \(planeHeight)x\(planeWidth)")
-                        (entries, refused, queue) = ([], [], archive.items[...])
+                        (entries, refused, queue) = ([], inputs.archive.refused.map(\.message), items[...])
                         continue
                     }
                 }
-                entries.append(try store(volume, item: item, table: table, preset: preset, out: out))
+                entries.append(try store(volume, item: item, table: table, preset: preset, output: output))
             } catch {
                 guard let message = refusal(error) else { throw error }
                 refused.append(message)
-                progress.say("left out: \(message)")
+                progress.problem("left out: \(message)")
             }
         }
-        guard !entries.isEmpty else {
-            throw CommandError("none of the \(archive.items.count) CTs could be used; the reasons are above")
-        }
-        let manifest = DataSetManifest(
-            preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, volumes: entries)
-        try manifest.validate()
-        try AtomicFile.write(
-            Array(JSONText.encode(manifest, pretty: true).utf8), to: "\(out)/\(DataSetManifest.fileName)")
+        let manifest = try finish(
+            entries, of: items.count, preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, output: output)
         let bright = entries.map(\.brightShare).reduce(0, +) / Double(entries.count)
-        progress.say("prepared \(entries.count) of \(archive.items.count) CTs in \(out) "
+        progress.say("prepared \(entries.count) of \(items.count) CTs in \(out) "
             + "(\(Console.duration(seconds: pace.elapsedSeconds)); planes of \(planeHeight)x\(planeWidth), "
             + String(format: "%.1f%% of the lung is bright)", 100 * bright))
         return Outcome(manifest: manifest, refused: refused)
     }
 
+    private static func finish(
+        _ entries: [DataSetManifest.Entry], of count: Int, preset: Preset, planeHeight: Int, planeWidth: Int,
+        output: OutputFolder
+    ) throws -> DataSetManifest {
+        guard !entries.isEmpty else {
+            throw CommandError("none of the \(count) CTs could be used; the reasons are above")
+        }
+        let manifest = DataSetManifest(
+            preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, volumes: entries)
+        try manifest.validate()
+        try output.write(JSONText.encode(manifest, pretty: true), to: DataSetManifest.fileName)
+        try output.settle()
+        return manifest
+    }
+
+    /// The stem of a volume's files, folders included.
+    private static func entryName(_ item: Archive.Item) -> String {
+        WireName.fitting(item.name, byteCountMax: DataSetManifest.nameByteCountMax)
+    }
+
     private static func store(
-        _ volume: PreparedVolume, item: Archive.Item, table: SliceTable, preset: Preset, out: String
+        _ volume: PreparedVolume, item: Archive.Item, table: SliceTable, preset: Preset, output: OutputFolder
     ) throws -> DataSetManifest.Entry {
         let (image, lung) = volume.encoded()
         let entry = DataSetManifest.Entry(
-            name: item.name, sourceName: volume.source.name, imageDigest: SHA256.hexadecimal(of: image),
+            name: entryName(item), sourceName: volume.source.name, imageDigest: SHA256.hexadecimal(of: image),
             lungDigest: SHA256.hexadecimal(of: lung), imageByteCount: image.count, lungByteCount: lung.count,
             depth: volume.lung.shape.depth, lungVoxelsBySlice: volume.lungVoxelsBySlice(),
             excludedSlices: table.excludedSlices(
@@ -114,8 +141,8 @@ enum PrepareCommand: Command {
             ).sorted(),
             edgeVoxelsRemoved: volume.edgeVoxelsRemoved, lungML: volume.lungML,
             brightShare: volume.brightShare(tau: preset.tau))
-        try AtomicFile.write(image, to: "\(out)/\(entry.imageName)")
-        try AtomicFile.write(lung, to: "\(out)/\(entry.lungName)")
+        try output.write(image, to: entry.imageName)
+        try output.write(lung, to: entry.lungName)
         return entry
     }
 

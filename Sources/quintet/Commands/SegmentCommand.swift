@@ -11,17 +11,19 @@ enum SegmentCommand: Command {
         "segment", "Find lesions in an archive of CTs with a trained ensemble.",
         options: [
             Option("--run", "RUN", "a finished run's folder"),
-            Option("--in", "ARCHIVE", "CTs: a file or a folder"),
+            Option("--in", "ARCHIVE", "CTs: a file or a folder; may be repeated"),
             Option("--out", "DIR", "where to write"),
-            Option("--masks", "DIR", "lung masks named like the CTs; left out, they are made here"),
+        ] + Inputs.options + [
             Option("--members", nil, "each replica's own answer too, for evaluate"),
             Option("--threshold", "P", "healthy above this probability; default: the run's"),
+            Option("--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
         ] + ClusterOptions.submitting + [
             Option("--json", nil, "the figures of every volume as JSON on stdout"),
             Option("--quiet", nil, "no progress"),
         ],
         details: """
-            Masks lie on each CT's own grid: same shape, spacing, orientation and affine.
+            Masks lie on each CT's own grid: same shape, spacing, orientation and affine. NAME is the CT's path below
+            the archive, so that an answer keeps its CT whatever is added: patA/ct.nii.gz gives patA/ct.nii.gz.
               DIR/NAME.nii.gz                   lesions by majority vote, grown
               DIR/without-growing/NAME.nii.gz   before growing
               DIR/lungs/NAME.nii.gz             the lung mask that was given or made
@@ -32,19 +34,28 @@ enum SegmentCommand: Command {
             example: quintet segment --run run --in archive --out masks
             """)
 
+    /// Work is handed back and a checkpoint kept.
+    static let interruption: String? = nil
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let run = try RunFolder(arguments.required("--run"))
         var configuration = run.configuration
         configuration.memberAnswers = arguments.has("--members")
         if let threshold = try arguments.number("--threshold", 0...1) { configuration.healthyThreshold = threshold }
+        let out = try arguments.required("--out")
+        guard arguments.has("--in") || arguments.has("--pairs") else {
+            throw UsageError("--in is needed: the CTs, a file or a folder; or --pairs, a table of CTs and masks")
+        }
         let plan = SegmentationPlan(
-            run: run, configuration: configuration, archive: try Archive([arguments.required("--in")]),
-            masks: try arguments.text("--masks").map { try MaskFolder($0) },
-            output: SegmentationFolder(try arguments.required("--out")))
-        try FileSystem.makeFolder(plan.output.path)
-        let session = try ClusterSession(
-            arguments, stateFolder: "\(plan.output.path)/.quintet", progress: progress)
+            run: run, configuration: configuration, inputs: try Inputs(arguments.all("--in"), arguments),
+            output: try OutputFolder(out, mayOverwrite: arguments.has("--overwrite")))
+        try plan.check()
+        try FileSystem.makeFolder(out)
+        let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
+        defer { withExtendedLifetime(claim) {} }
+        plan.inputs.tell(progress, as: "refused")
+        let session = try ClusterSession(arguments, stateFolder: "\(out)/.quintet", progress: progress)
         defer { session.close() }
         let rows = try segment(plan, session: session, progress: progress)
         if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
@@ -53,33 +64,45 @@ enum SegmentCommand: Command {
         return refused == 0 ? .done : .doneWithRefusals
     }
 
-    /// One volume's line in results.csv.
-    struct ResultRow: Encodable {
-        var name: String
-        var source: String
-        var lesionML: Double?
-        var lesionPercent: Double?
-        var lungML: Double?
-        var lesionWithoutGrowingML: Double?
-        /// Why the volume has no answer.
-        var refused: String?
-    }
-
     /// Also the demo's: submits, fetches answers as they come, writes results.csv.
     static func segment(
         _ plan: SegmentationPlan, session: ClusterSession, progress: ProgressLine
-    ) throws -> [ResultRow] {
-        var rows: [String: ResultRow] = [:]
-        func refuse(_ item: Archive.Item, _ message: String) {
-            rows[item.name] = ResultRow(name: item.name, source: item.path, refused: message)
-            progress.say("refused: \(message)")
+    ) throws -> [ResultTable.Row] {
+        var table = try plan.table()
+        for one in plan.inputs.archive.refused {
+            table.add(.init(name: one.name, source: one.path, refused: one.message))
         }
-        var volumes: [VolumeSubmission] = []
         let pace = Pace()
-        for (number, item) in plan.archive.items.enumerated() {
-            let left = pace.secondsLeft(fraction: Double(number) / Double(plan.archive.items.count))
-            progress.show("reading \(item.name), \(number + 1) of \(plan.archive.items.count)"
+        let volumes = try publish(plan, session: session, progress: progress) { item, message in
+            table.add(.init(name: item.name, source: item.path, refused: message))
+            progress.problem("refused: \(message)")
+        }
+        if !volumes.isEmpty {
+            let run = try session.submit(plan.submission(volumes, session: session), progress: progress)
+            var answers = AnswerCollector(plan: plan, session: session, run: run, progress: progress)
+            _ = try session.wait(for: run, progress: progress) { _ in try answers.fetch(into: &table) }
+            // All of them once more: what came again, for its blob was lost, may have changed the order.
+            try answers.fetchAll(into: &table)
+        }
+        try plan.output.write(table.csv(), to: SegmentationFolder.resultsName)
+        try plan.output.settle()
+        let done = table.ownRows.filter { $0.refused == nil }.count
+        progress.say("segmented \(done) of \(table.ownRows.count) CTs into \(plan.output.path) "
+            + "(\(Console.duration(seconds: pace.elapsedSeconds)))")
+        return table.ownRows
+    }
+
+    private static func publish(
+        _ plan: SegmentationPlan, session: ClusterSession, progress: ProgressLine,
+        refuse: (Archive.Item, String) -> Void
+    ) throws -> [VolumeSubmission] {
+        var volumes: [VolumeSubmission] = []
+        let pace = Pace(), items = plan.inputs.archive.items
+        for (number, item) in items.enumerated() {
+            let left = pace.secondsLeft(fraction: Double(number) / Double(items.count))
+            progress.show("reading \(item.name), \(number + 1) of \(items.count)"
                 + (left.map { ", \(Console.duration(seconds: $0)) left" } ?? ""))
+            try StopWatch.check()
             do {
                 volumes.append(try plan.volume(item, session: session))
             } catch {
@@ -87,39 +110,56 @@ enum SegmentCommand: Command {
                 refuse(item, message)
             }
         }
-        if !volumes.isEmpty {
-            let run = try session.client.submit(plan.submission(volumes, session: session))
-            let items = Dictionary(uniqueKeysWithValues: plan.archive.items.map { ($0.name, $0) })
-            var fetched: Set<String> = [], seenCount = 0
-            func fetch(from first: Int) throws {
-                let outputs = try session.client.outputs(of: run, first: first)
-                seenCount = first + outputs.count
-                for output in outputs where !fetched.contains(output.name) {
-                    guard let item = items[output.name] else { continue }
-                    switch (output.state, output.stage) {
-                    case (.refused, _): refuse(item, output.report)
-                    case (.done, .finish):
-                        do {
-                            rows[item.name] = try collect(output, item: item, plan, session)
-                        } catch let error as UnusableAnswer {
-                            refuse(item, "\(item.path): \(error.problem.printable(most: 600)); find out which worker "
-                                + "answered so (quintet status --history), and segment it again without that one")
-                        }
-                    default: continue
-                    }
-                    fetched.insert(output.name)
+        return volumes
+    }
+}
+
+/// Brings answers to their folder as they come.
+private struct AnswerCollector {
+    let plan: SegmentationPlan
+    let session: ClusterSession
+    let run: RunID
+    let progress: ProgressLine
+    private let items: [String: Archive.Item]
+    private var fetched: Set<String> = []
+    private var seenCount = 0
+
+    init(plan: SegmentationPlan, session: ClusterSession, run: RunID, progress: ProgressLine) {
+        (self.plan, self.session, self.run, self.progress) = (plan, session, run, progress)
+        items = Dictionary(plan.inputs.archive.items.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    mutating func fetchAll(into table: inout ResultTable) throws {
+        seenCount = 0
+        try fetch(into: &table)
+    }
+
+    /// What has come since the last time.
+    mutating func fetch(into table: inout ResultTable) throws {
+        let outputs = try session.client.outputs(of: run, first: seenCount)
+        seenCount += outputs.count
+        for output in outputs where !fetched.contains(output.name) {
+            guard let item = items[output.name] else { continue }
+            switch (output.state, output.stage) {
+            case (.refused, _): refuse(item, output.report, &table)
+            case (.done, .finish):
+                do {
+                    let row = try collect(output, item: item)
+                    table.add(row)
+                    for warning in row.warnings ?? [] { progress.problem("warning: \(item.path): \(warning)") }
+                } catch let error as UnusableAnswer {
+                    refuse(item, "\(item.path): \(error.problem.printable(most: 600)); find out which worker "
+                        + "answered so (quintet status --history), and segment it again without that one", &table)
                 }
+            default: continue
             }
-            _ = try session.wait(for: run, progress: progress) { _ in try fetch(from: seenCount) }
-            // All of them once more: what came again, for its blob was lost, may have changed the order.
-            try fetch(from: 0)
+            fetched.insert(output.name)
         }
-        let ordered = plan.archive.items.compactMap { rows[$0.name] }
-        try AtomicFile.write(csv(ordered), to: plan.output.resultsPath)
-        let done = ordered.filter { $0.refused == nil }.count
-        progress.say("segmented \(done) of \(plan.archive.items.count) CTs into \(plan.output.path) "
-            + "(\(Console.duration(seconds: pace.elapsedSeconds)))")
-        return ordered
+    }
+
+    private func refuse(_ item: Archive.Item, _ message: String, _ table: inout ResultTable) {
+        table.add(.init(name: item.name, source: item.path, refused: message))
+        progress.problem("refused: \(message)")
     }
 
     /// An answer that no honest worker gives. It costs the other volumes nothing.
@@ -128,10 +168,8 @@ enum SegmentCommand: Command {
     }
 
     /// - Throws: `UnusableAnswer`, before anything of the volume is written.
-    private static func collect(
-        _ output: RunOutput, item: Archive.Item, _ plan: SegmentationPlan, _ session: ClusterSession
-    ) throws -> ResultRow {
-        let figures = try figures(of: output)
+    private func collect(_ output: RunOutput, item: Archive.Item) throws -> ResultTable.Row {
+        let figures = try Self.figures(of: output)
         // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
         let answers = Set(["vote"] + (0..<plan.run.description.replicaCount).map { "replica-\($0)" })
         let masks = output.outputs.filter { ["mask", "core"].contains($0.role) }
@@ -144,15 +182,20 @@ enum SegmentCommand: Command {
         for blob in output.outputs {
             switch blob.role {
             case "mask", "core":
-                try session.download(
-                    blob, to: plan.output.mask(item.name, answer: blob.name, isGrown: blob.role == "mask"))
-            case "lung": try session.download(blob, to: plan.output.lungPath(item.name))
+                try download(blob, to: SegmentationFolder.maskName(
+                    item.name, answer: blob.name, isGrown: blob.role == "mask"))
+            case "lung": try download(blob, to: SegmentationFolder.lungName(item.name))
             default: break
             }
         }
-        return ResultRow(
+        return ResultTable.Row(
             name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
             lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML)
+    }
+
+    private func download(_ blob: BlobReference, to name: String) throws {
+        try plan.output.willWrite(name, digest: "\(blob.digest)")
+        try session.download(blob, to: plan.output.path(of: name))
     }
 
     private static func figures(of output: RunOutput) throws -> LungAnswer.Figures {
@@ -172,50 +215,87 @@ enum SegmentCommand: Command {
         }
         return figures
     }
-
-    private static func csv(_ rows: [ResultRow]) -> String {
-        func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "" }
-        return (["name,lesion_ml,lesion_percent,lung_ml,lesion_without_growing_ml,source,refused"]
-            + rows.map { row in
-                [
-                    CSV.quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
-                    number(row.lesionWithoutGrowingML), CSV.quoted(row.source),
-                    row.refused.map(CSV.quoted) ?? "",
-                ].joined(separator: ",")
-            }).joined(separator: "\n") + "\n"
-    }
 }
 
 /// What to segment, with what.
 struct SegmentationPlan {
     var run: RunFolder
     var configuration: LungRunConfiguration
-    var archive: Archive
-    var masks: MaskFolder?
-    var output: SegmentationFolder
+    var inputs: Inputs
+    var output: OutputFolder
+
+    /// What fixes the answers in a folder: a table with answers of two ensembles would be neither's.
+    private struct Settings: Codable, Equatable {
+        var recipe: String
+        var replicaDigests: [String]
+        var configuration: LungRunConfiguration
+    }
+
+    private static let settingsName = ".quintet-segmentation.json"
+
+    private var settings: Settings {
+        var configuration = configuration
+        configuration.memberAnswers = false
+        return Settings(
+            recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
+            configuration: configuration)
+    }
+
+    /// Before anything is written.
+    /// - Throws: `CommandError` when something in the folder or the archive is in the way.
+    func check() throws {
+        try inputs.checkOutside(output.path)
+        if let reserved = inputs.archive.items.first(where: { SegmentationFolder.isReserved($0.name) }) {
+            throw CommandError("\(reserved.path): a folder of that name in \(output.path) holds other files of the "
+                + "answers; rename the folder in the archive, or name it alone by --in")
+        }
+        if let earlier = earlierSettings(), earlier != settings, !output.mayOverwrite {
+            throw CommandError("\(output.path) holds answers with other settings ("
+                + SettingsComparison.differences(from: earlier, to: settings).joined(separator: ", ")
+                + "); choose another folder, or say --overwrite to replace them")
+        }
+        let answers = ["vote"] + (configuration.memberAnswers
+            ? (0..<run.description.replicaCount).map { "replica-\($0)" } : [])
+        let names = inputs.archive.items.flatMap { SegmentationFolder.names($0.name, answers: answers) }
+        try output.check(
+            names + [SegmentationFolder.resultsName, Self.settingsName],
+            inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
+    }
+
+    private func earlierSettings() -> Settings? {
+        let path = output.path(of: Self.settingsName)
+        guard let bytes = try? FileSystem.read(path, byteCountMax: 1 << 20) else { return nil }
+        return try? JSONText.decode(Settings.self, String(decoding: bytes, as: UTF8.self), what: path)
+    }
+
+    /// The table to go on with: earlier answers' rows stay, unless they are of other settings.
+    func table() throws -> ResultTable {
+        let keepsRows = earlierSettings().map { $0 == settings } ?? true
+        try output.write(JSONText.encode(settings, pretty: true), to: Self.settingsName)
+        return ResultTable(keeping: keepsRows ? output.path(of: SegmentationFolder.resultsName) : nil)
+    }
 
     /// A CT and its mask as blobs. A CT in two files becomes one: its header alone would be no use to a worker.
     func volume(_ item: Archive.Item, session: ClusterSession) throws -> VolumeSubmission {
-        func blob(_ role: String, _ path: String) throws -> BlobReference {
-            let name = Archive.fileName(path)
-            if let joined = try ImageFile.joined(path: path) {
+        func blob(_ role: String, _ path: String, name: String) throws -> BlobReference {
+            if let joined = try ImageFile.joined(path: path, name: path) {
                 return try session.publish(bytes: joined, role: role, name: name)
             }
             return try session.publish(role: role, name: name, path: path)
         }
-        try item.checkName()
         // The mask first: when it is missing, nothing of the CT has to travel.
-        let lung = try masks.map { masks in
-            let mask = try masks.mask(for: item, of: archive.items.count)
-            try Archive.Item(name: item.name, path: mask).checkName()
-            return try blob("lung", mask)
+        let lung = try inputs.masks?.mask(for: item).map { mask in
+            try blob("lung", mask, name: WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax))
         }
-        return VolumeSubmission(name: item.name, inputs: [try blob("ct", item.path)] + (lung.map { [$0] } ?? []))
+        return VolumeSubmission(
+            name: item.label, inputs: [try blob("ct", item.path, name: item.fileLabel)] + (lung.map { [$0] } ?? []))
     }
 
     func submission(_ volumes: [VolumeSubmission], session: ClusterSession) throws -> Submission {
         let replicas = try run.replicaPaths.enumerated().map { number, path in
-            try session.publish(role: "replica", name: "replica-\(number)", path: path)
+            let blob = try session.publish(role: "replica", name: "replica-\(number)", path: path)
+            try run.checkReplica(number, digest: "\(blob.digest)")
+            return blob
         }
         let manifest = try session.publish(
             bytes: VolumeManifest.encode(volumes), role: "volumes", name: "volumes")

@@ -19,6 +19,8 @@ enum TrainCommand: Command {
             Option("--recipe", "NAME", "what to train; lung-normnet is the one there is"),
             Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
         ] + PresetOptions.training + ClusterOptions.submitting + [
+            Option("--extend", "N", "go on with the finished run RUN, with its own settings, to N iterations"),
+            Option("--overwrite", nil, "replace the run of other settings that is in RUN"),
             Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
             Option("--json", nil, "run.json on stdout when done"),
             Option("--quiet", nil, "no progress"),
@@ -31,13 +33,30 @@ enum TrainCommand: Command {
             example: quintet train --data data --run run --preset lab
             """)
 
+    /// Work is handed back and a checkpoint kept.
+    static let interruption: String? = nil
+
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let plan = try TrainingPlan(arguments)
         if let warning = MajorityVote.warning(voterCount: plan.replicaCount) { Console.error("quintet: \(warning)") }
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
+        let request = plan.request
+        try plan.check()
+        if case .finished(let run) = try plan.state() {
+            try run.checkReplicas()
+            progress.say("\(plan.run) is trained with these settings already; nothing is to be done")
+            if arguments.has("--json") { Console.out(JSONText.encode(run.description, pretty: true)) }
+            return .done
+        }
         try FileSystem.makeFolder(plan.run)
-        let session = try ClusterSession(
-            arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
+        let claim = try FolderClaim(folder: plan.run, fileName: ".quintet-in-use")
+        defer { withExtendedLifetime(claim) {} }
+        if try TrainingRequest(of: plan.run).map({ $0 != request }) ?? false {
+            // Given up by --overwrite, or finished.
+            try FileSystem.removeTree("\(plan.run)/.quintet")
+        }
+        try plan.output.write(JSONText.encode(request, pretty: true), to: TrainingRequest.fileName)
+        let session = try ClusterSession(arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
         progress.say(try plan.memoryText())
         let report = try train(plan, session: session, progress: progress)
@@ -53,8 +72,11 @@ enum TrainCommand: Command {
         _ plan: TrainingPlan, session: ClusterSession, progress: ProgressLine,
         whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
     ) throws -> RunReport {
-        let inputs = try session.publish(plan.data.files(), progress: progress)
-        let run = try session.client.submit(plan.submission(inputs: inputs))
+        let files = plan.data.files()
+        var inputs = try session.publish(files.map { ($0.role, $0.label, $0.path) }, progress: progress)
+        for (file, blob) in zip(files, inputs) { try plan.data.check(file, digest: "\(blob.digest)") }
+        inputs += try session.publish(plan.states(progress: progress), progress: progress)
+        let run = try session.submit(plan.submission(inputs: inputs), progress: progress)
         _ = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
         return try collect(plan, run: run, inputs: inputs, session: session, progress: progress)
     }
@@ -69,18 +91,22 @@ enum TrainCommand: Command {
         var digests: [String] = []
         var metrics: [RunReport.Metric] = []
         var times: [ReplicaReport] = []
+        var incoming = IncomingFiles(output: plan.output)
         for replica in 0..<plan.replicaCount {
             guard let output = outputs.first(where: { $0.stage == .train && $0.name == "replica-\(replica)" }),
                 let weights = output.outputs.first(where: { $0.role == "replica" })
             else { throw CommandError("the coordinator has no weights of replica \(replica)") }
-            try session.download(weights, to: RunFolder.replicaPath(plan.run, replica))
+            try incoming.fetch(weights, as: RunFolder.replicaName(replica), over: session)
+            if let state = output.outputs.first(where: { $0.role == "state" }) {
+                try incoming.fetch(state, as: RunFolder.stateName(replica), over: session)
+            }
             digests.append("\(weights.digest)")
             // Figures for people only: a worker that gives none has trained all the same.
             do {
                 times.append(try JSONText.decode(
                     ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
             } catch RecipeError.inputRefused(let problem) {
-                progress.say("left out: \(problem)")
+                progress.problem("left out: \(problem)")
             }
             metrics += try session.client.metrics(of: run, replica: replica).map {
                 RunReport.Metric(
@@ -97,15 +123,49 @@ enum TrainCommand: Command {
             recipe: LungNormNet.name, version: Version.text, seed: plan.seed, replicaCount: plan.replicaCount,
             configuration: configuration, dataSetDigest: "\(inputs[0].digest)", replicaDigests: digests,
             calibration: report.diceByThreshold)
-        let page = RunReport(description: description, metrics: metrics, dataSet: plan.data.manifest)
-        try AtomicFile.write(page.csv(), to: "\(plan.run)/metrics.csv")
-        try AtomicFile.write(page.html(), to: "\(plan.run)/report.html")
-        // Last: a folder with run.json is a finished run.
-        try AtomicFile.write(
-            JSONText.encode(description, pretty: true), to: RunFolder.descriptionPath(plan.run))
+        let page = RunReport(
+            description: description,
+            metrics: (try plan.earlierMetrics(before: metrics) + metrics).sorted {
+                ($0.replica, $0.iteration) < ($1.replica, $1.iteration)
+            },
+            dataSet: plan.data.manifest)
+        try land(page, incoming, in: plan)
         progress.say("trained \(plan.replicaCount) replicas in \(plan.run); healthy above \(report.healthyThreshold)")
         progress.say(ReplicaReport.text(times))
         return page
+    }
+
+    /// All replicas take their places together, and run.json comes last: a folder whose run.json names its replicas'
+    /// digests is a finished run, at whatever moment the machine stops.
+    private static func land(_ page: RunReport, _ incoming: IncomingFiles, in plan: TrainingPlan) throws {
+        try incoming.land()
+        try plan.output.write(page.csv(), to: "metrics.csv")
+        try plan.output.write(page.html(), to: "report.html")
+        try plan.output.write(JSONText.encode(page.description, pretty: true), to: RunFolder.descriptionName)
+        try plan.output.settle()
+    }
+}
+
+/// Files that are fetched aside and then take their places at once, so that no mixture of two runs can come of it.
+private struct IncomingFiles {
+    private let output: OutputFolder
+    private var digests: [(name: String, digest: String)] = []
+
+    init(output: OutputFolder) { self.output = output }
+
+    private func aside(_ name: String) -> String { output.path(of: ".quintet-incoming/\(name)") }
+
+    mutating func fetch(_ blob: BlobReference, as name: String, over session: ClusterSession) throws {
+        try session.download(blob, to: aside(name))
+        digests.append((name, "\(blob.digest)"))
+    }
+
+    func land() throws {
+        for (name, digest) in digests {
+            try output.willWrite(name, digest: digest)
+            try FileSystem.rename(aside(name), to: output.path(of: name))
+        }
+        try FileSystem.removeTree(output.path(of: ".quintet-incoming"))
     }
 }
 
@@ -151,17 +211,34 @@ struct TrainingPlan {
     var seed: UInt64
     var replicaCount: Int
     var checkpointSeconds: Int
+    /// `--extend`: the finished run that goes on.
+    private var extended: RunFolder?
+    private var mayOverwrite = false
+    let output: OutputFolder
 
     init(_ arguments: Arguments) throws {
         data = try DataFolder(arguments.required("--data"))
         run = try arguments.required("--run")
+        mayOverwrite = arguments.has("--overwrite")
+        output = try OutputFolder(run, mayOverwrite: mayOverwrite)
         if let recipe = arguments.text("--recipe"), recipe != LungNormNet.name {
             throw UsageError("there is no recipe \"\(recipe)\"; \(LungNormNet.name) is the one there is")
+        }
+        checkpointSeconds = try arguments.integer("--checkpoint-seconds", 1...86_400) ?? 60
+        if let iterations = try arguments.integer("--extend", 1...10_000_000) {
+            let fixed = ["--preset", "--seed", "--replicas"] + PresetOptions.training.map(\.name)
+            if let option = fixed.first(where: arguments.has) {
+                throw UsageError("\(option) cannot be given with --extend, which goes on with the run's own settings")
+            }
+            let finished = try RunFolder(run)
+            (seed, replicaCount) = (finished.description.seed, finished.description.replicaCount)
+            configuration = try finished.configuration.extended(to: iterations, run: run)
+            extended = finished
+            return
         }
         let preset = try PresetOptions.override(data.preset(arguments), arguments)
         seed = UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1)
         replicaCount = try arguments.integer("--replicas", 1...Limits.replicasMax) ?? 5
-        checkpointSeconds = try arguments.integer("--checkpoint-seconds", 1...86_400) ?? 60
         configuration = try Self.configuration(preset, data: data)
     }
 
@@ -173,7 +250,56 @@ struct TrainingPlan {
         self.seed = seed
         self.replicaCount = replicaCount
         self.checkpointSeconds = checkpointSeconds
+        output = try OutputFolder(run, mayOverwrite: false)
         configuration = try Self.configuration(preset, data: data)
+    }
+
+    var request: TrainingRequest {
+        TrainingRequest(
+            recipe: LungNormNet.name, seed: seed, replicaCount: replicaCount, configuration: configuration,
+            dataSetDigest: data.digest)
+    }
+
+    /// - Throws: `CommandError` when RUN is none of ours, or of other settings.
+    func state() throws -> RunState {
+        if let extended, extended.description.dataSetDigest != data.digest {
+            throw CommandError("\(data.path) is not the data set that \(run) was trained with: its dataset.json has "
+                + "changed; name that one, or train anew in another folder")
+        }
+        return try RunState(
+            of: run, request: request, isExtension: extended != nil, mayOverwrite: mayOverwrite)
+    }
+
+    /// - Throws: `CommandError` when a file that would be written is an input or somebody else's.
+    func check() throws {
+        _ = try state()
+        let replicas = (0..<replicaCount).flatMap { [RunFolder.replicaName($0), RunFolder.stateName($0)] }
+        try output.check(
+            replicas + ["metrics.csv", "report.html", RunFolder.descriptionName, TrainingRequest.fileName],
+            inputs: data.files().map(\.path))
+    }
+
+    /// For an extension, the replicas as they were at the end, optimiser included; without them training begins anew
+    /// and comes to the same bytes.
+    func states(progress: ProgressLine) throws -> [(role: String, name: String, path: String)] {
+        guard let extended else { return [] }
+        try extended.checkReplicas()
+        let paths = (0..<replicaCount).map { "\(run)/" + RunFolder.stateName($0) }
+        guard paths.allSatisfy(FileSystem.exists) else {
+            progress.say("\(run) has not kept its optimisers' states: it is trained from the beginning, to the same bytes")
+            return []
+        }
+        return paths.enumerated().map { ("state", "replica-\($0)", $1) }
+    }
+
+    /// An extension's figures begin where the run's end.
+    func earlierMetrics(before new: [RunReport.Metric]) throws -> [RunReport.Metric] {
+        guard extended != nil, let path = Optional("\(run)/metrics.csv"), FileSystem.exists(path) else { return [] }
+        let firsts = Dictionary(new.map { ($0.replica, $0.iteration) }, uniquingKeysWith: min)
+        let bytes = try FileSystem.read(path, byteCountMax: 1 << 30)
+        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self)).filter {
+            $0.iteration < firsts[$0.replica] ?? 0
+        }
     }
 
     /// - Throws: when the preset is impossible, before anything is sent anywhere.
@@ -207,7 +333,8 @@ struct TrainingPlan {
     func submission(inputs: [BlobReference]) -> Submission {
         let parameters = configuration.json()
         // The same command again is the same run: it goes on.
-        let identity = "train \(seed) \(replicaCount) \(inputs[0].digest) \(parameters)"
+        let states = inputs.filter { $0.role == "state" }.map { " \($0.digest)" }.joined()
+        let identity = "train \(seed) \(replicaCount) \(inputs[0].digest) \(parameters)\(states)"
         return Submission(
             kind: .train, recipe: LungNormNet.name, parameters: parameters, seed: seed,
             replicaCount: UInt16(replicaCount), iterationCount: UInt32(configuration.iterations),

@@ -1,0 +1,50 @@
+import Platform
+
+/// CTs and their masks, as `prepare` and `segment` are told of them.
+struct Inputs {
+    let archive: Archive
+    let masks: MaskPairing?
+    private let pairs: PairTable?
+
+    static let options: [Option] = [
+        Option("--masks", "DIR", "lung masks named like the CTs, folders included; left out, they are made here"),
+        Option("--pairs", "CSV", "a table with columns ct and mask instead, for any layout of folders"),
+    ]
+
+    /// - Parameter paths: the CTs that the command names; may be empty where there is a table.
+    init(_ paths: [String], _ arguments: Arguments) throws {
+        let pairs = try arguments.text("--pairs").map { try PairTable($0) }
+        let maskPath = arguments.text("--masks")
+        guard pairs == nil || maskPath == nil else {
+            throw UsageError("--masks and --pairs both say where the masks are; give one of them")
+        }
+        let archive = try paths.isEmpty ? pairs?.archive() : Archive(paths)
+        guard let archive else { throw UsageError("which CTs? name files or folders, or a table by --pairs") }
+        self.archive = archive
+        self.pairs = pairs
+        masks = try maskPath.map { try MaskPairing($0, archive: archive) }
+            ?? pairs.map { MaskPairing($0, archive: archive) }
+    }
+
+    /// CTs with masks that are made here.
+    init(_ archive: Archive) { (self.archive, masks, pairs) = (archive, nil, nil) }
+
+    /// Everything that is read.
+    var paths: [String] {
+        archive.items.map(\.path) + archive.items.compactMap { try? masks?.mask(for: $0) }
+            + (pairs.map { [$0.path] } ?? [])
+    }
+
+    /// - Throws: `CommandError` when what is written there would be found among the CTs the next time.
+    func checkOutside(_ folder: String) throws {
+        guard archive.walks(through: folder) else { return }
+        throw CommandError("\(folder) lies where the CTs are looked for, so that answers would be taken for CTs; nothing "
+            + "was written: choose a folder outside of the archive")
+    }
+
+    /// What was left out on purpose, and what cannot be taken.
+    func tell(_ progress: ProgressLine, as word: String) {
+        for note in archive.notes { progress.say(note) }
+        for one in archive.refused { progress.problem("\(word): \(one.message)") }
+    }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import Platform
+
+/// Which mask belongs to which CT: by a table (`--pairs`), or by names, and never by a guess.
+///
+/// By names, in this order; where one step finds anything, it decides:
+/// 1. the same path below both folders: patA/ct and patA/ct
+/// 2. a flat folder of masks whose names are the paths: patA/ct and patA_ct
+/// 3. the same last part, where one of the two folders is flat: patA/scan7 and scan7
+/// 4. each of these without regard to case and to nnU-Net's channel `_0000`
+///
+/// A step that finds more than one mask for a CT, or more than one CT for a mask, refuses: adding a patient to an
+/// archive must never give one patient's mask to another.
+struct MaskPairing {
+    private enum Kind {
+        case file(String)
+        case table(PairTable)
+        case folder(path: String, notes: [String])
+    }
+
+    private let kind: Kind
+    private let archive: Archive
+    /// By step and key: the masks, and how many CTs have that key.
+    private var masks: [[String: [Archive.Item]]] = []
+    private var ctCounts: [[String: Int]] = []
+
+    private static let steps: [(key: @Sendable (String) -> String, needsFlat: Bool)] = [
+        ({ $0 }, false), ({ $0.replacingOccurrences(of: "/", with: "_") }, true), ({ lastPart($0) }, true),
+        (plain, false), ({ plain($0).replacingOccurrences(of: "/", with: "_") }, true), ({ plain(lastPart($0)) }, true),
+    ]
+
+    /// - Parameter path: one mask for one CT, or a folder of masks.
+    /// - Throws: `UsageError`.
+    init(_ path: String, archive: Archive) throws {
+        self.archive = archive
+        guard FileSystem.exists(path) else { throw UsageError("--masks \(path) does not exist") }
+        guard FileSystem.isFolder(path) else {
+            guard archive.items.count + archive.refused.count == 1 else {
+                throw UsageError("--masks is one file, and there are \(archive.items.count) CTs; give a folder of masks "
+                    + "that are named like the CTs, or a table of both (--pairs)")
+            }
+            kind = .file(path)
+            return
+        }
+        let found = try Archive([path], purpose: .masks)
+        kind = .folder(path: path, notes: found.refused.map(\.message))
+        for step in Self.steps {
+            masks.append(Dictionary(grouping: found.items) { step.key($0.name) })
+            ctCounts.append(Dictionary(grouping: archive.items) { step.key($0.name) }.mapValues(\.count))
+        }
+    }
+
+    /// - Parameter table: every CT with its mask; those with none have it made.
+    init(_ table: PairTable, archive: Archive) {
+        self.archive = archive
+        kind = .table(table)
+    }
+
+    /// nil: the table leaves it to be made.
+    /// - Throws: `Archive.Refusal` naming both.
+    func mask(for item: Archive.Item) throws -> String? {
+        let path: String
+        switch kind {
+        case .file(let file): path = file
+        case .table(let table):
+            guard let row = FileIdentity(item.path).flatMap({ table.maskByCT[$0] }) else {
+                throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one, with an empty mask where it "
+                    + "is to be made")
+            }
+            guard let found = row else { return nil }
+            path = found
+        case .folder(let folder, let notes): path = try mask(named: item, in: folder, notes)
+        }
+        guard let one = FileIdentity(path), one != FileIdentity(item.path) else {
+            throw Archive.Refusal("\(item.path): \(path), which would be its mask, "
+                + (FileSystem.exists(path) ? "is the CT itself" : "does not exist") + "; name the folder of the masks")
+        }
+        return path
+    }
+
+    private func mask(named item: Archive.Item, in folder: String, _ notes: [String]) throws -> String {
+        for (number, step) in Self.steps.enumerated() {
+            let key = step.key(item.name)
+            let found = (masks[number][key] ?? []).filter { mask in
+                !step.needsFlat || !mask.name.contains("/") || !item.name.contains("/")
+            }
+            guard !found.isEmpty else { continue }
+            guard found.count == 1, ctCounts[number][key] == 1 else {
+                let others = archive.items.filter { step.key($0.name) == key && $0.name != item.name }.map(\.path)
+                throw Archive.Refusal("\(item.path): which mask is its own is not certain: "
+                    + (found.map(\.path)).prefix(4).joined(separator: ", ")
+                    + (others.isEmpty ? "" : " could also be that of \(others.prefix(3).joined(separator: ", "))")
+                    + "; give the masks the CTs' paths, or a table of both (--pairs)")
+            }
+            return found[0].path
+        }
+        throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(folder); add it, give a table of "
+            + "CTs and masks (--pairs), or leave --masks out to have all masks made"
+            + notes.prefix(2).map { "; " + $0 }.joined())
+    }
+
+    private static func lastPart(_ name: String) -> String { Archive.fileName(name) }
+
+    private static func plain(_ name: String) -> String {
+        let lowered = name.lowercased()
+        return lowered.hasSuffix("_0000") ? String(lowered.dropLast(5)) : lowered
+    }
+}
+
+/// `--pairs FILE.csv`: a CT and its mask in every row, for any layout of folders. The first line names the columns: `ct`
+/// (or `image`) and `mask` (or `label`); paths are relative to the table's folder. A row without a mask has it made.
+struct PairTable {
+    let path: String
+    let cts: [String]
+    /// nil where the mask is to be made.
+    let maskByCT: [FileIdentity: String?]
+
+    private static let byteCountMax = 64 << 20
+
+    /// - Throws: `UsageError` naming the line.
+    init(_ path: String) throws {
+        guard let bytes = try? FileSystem.read(path, byteCountMax: Self.byteCountMax) else {
+            throw UsageError("--pairs \(path) can't be read, or has more than \(Self.byteCountMax >> 20) MiB")
+        }
+        let rows = CSV.rows(String(decoding: bytes, as: UTF8.self))
+        let header = (rows.first ?? []).map { $0.lowercased() }
+        guard let ct = header.firstIndex(where: { ["ct", "image"].contains($0) }),
+            let mask = header.firstIndex(where: { ["mask", "label"].contains($0) })
+        else { throw UsageError("--pairs \(path): its first line names no columns ct and mask") }
+        let folder = FileSystem.folder(of: path)
+        func absolute(_ cell: String) -> String { cell.hasPrefix("/") || folder == "." ? cell : folder + "/" + cell }
+        var cts: [String] = [], masks: [FileIdentity: String?] = [:]
+        for (number, row) in rows.enumerated().dropFirst() where row.contains(where: { !$0.isEmpty }) {
+            guard row.count > ct, !row[ct].isEmpty else {
+                throw UsageError("--pairs \(path), line \(number + 1): the CT is missing")
+            }
+            let ctPath = absolute(row[ct])
+            guard let identity = FileIdentity(ctPath) else {
+                throw UsageError("--pairs \(path), line \(number + 1): \(ctPath) does not exist")
+            }
+            guard masks[identity] == nil else {
+                throw UsageError("--pairs \(path), line \(number + 1): \(ctPath) has a row already")
+            }
+            cts.append(ctPath)
+            masks[identity] = .some(row.count > mask && !row[mask].isEmpty ? absolute(row[mask]) : nil)
+        }
+        (self.path, self.cts, self.maskByCT) = (path, cts, masks)
+    }
+
+    /// The CTs of the table, called after their paths below its folder.
+    func archive() throws -> Archive { try Archive(cts, below: FileSystem.folder(of: path)) }
+}

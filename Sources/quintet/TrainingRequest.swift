@@ -1,0 +1,103 @@
+import Foundation
+import Platform
+import Recipes
+
+/// What a RUN folder was asked for, noted there before the first step, so that a later command with other settings is
+/// told so instead of finishing, or replacing, what was asked for first.
+struct TrainingRequest: Codable, Equatable {
+    var recipe: String
+    var seed: UInt64
+    var replicaCount: Int
+    var configuration: LungRunConfiguration
+    /// Of dataset.json, which names every file's digest.
+    var dataSetDigest: String
+
+    static let fileName = ".quintet-request.json"
+    private static let byteCountMax = 4 << 20
+
+    init(
+        recipe: String, seed: UInt64, replicaCount: Int, configuration: LungRunConfiguration, dataSetDigest: String
+    ) {
+        self.recipe = recipe
+        self.seed = seed
+        self.replicaCount = replicaCount
+        self.configuration = configuration
+        self.dataSetDigest = dataSetDigest
+    }
+
+    /// What a finished run was asked for.
+    init(_ finished: RunFolder.Description) {
+        var configuration = finished.configuration
+        // The calibrated one is an outcome.
+        configuration.healthyThreshold = configuration.preset.healthyThreshold
+        self.init(
+            recipe: finished.recipe, seed: finished.seed, replicaCount: finished.replicaCount,
+            configuration: configuration, dataSetDigest: finished.dataSetDigest)
+    }
+
+    /// nil when the folder has none.
+    init?(of folder: String) throws {
+        let path = "\(folder)/\(Self.fileName)"
+        guard FileSystem.exists(path) else { return nil }
+        let bytes = try FileSystem.read(path, byteCountMax: Self.byteCountMax)
+        self = try JSONText.decode(Self.self, String(decoding: bytes, as: UTF8.self), what: path)
+    }
+
+    /// "seed 1 -> 2, configuration.preset.batch 4 -> 8"
+    func differences(to other: TrainingRequest) -> String {
+        SettingsComparison.differences(from: self, to: other)
+            .map { $0.replacing("configuration.preset.", with: "").replacing("configuration.", with: "") }
+            .reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ", ")
+    }
+}
+
+/// What is to be done with a RUN folder, decided before anything is written there.
+enum RunState {
+    /// Nothing is there, or an interrupted run of these very settings.
+    case toTrain
+    /// These very settings have been trained.
+    case finished(RunFolder)
+
+    /// - Parameters:
+    ///   - request: what is asked for now.
+    ///   - isExtension: with more iterations than the finished run that is there.
+    ///   - mayOverwrite: `--overwrite`.
+    /// - Throws: `CommandError`: the folder is no run, or one of other settings.
+    init(
+        of folder: String, request: TrainingRequest, isExtension: Bool, mayOverwrite: Bool
+    ) throws {
+        self = .toTrain
+        guard FileSystem.exists(folder) else { return }
+        guard FileSystem.isFolder(folder) else { throw CommandError("\(folder) is a file; name the run's folder") }
+        if FileSystem.exists(RunFolder.descriptionPath(folder)) {
+            let finished = try RunFolder(folder), asked = TrainingRequest(finished.description)
+            if asked == request {
+                self = .finished(finished)
+                return
+            } else if !isExtension, !mayOverwrite {
+                throw CommandError("\(folder) is a finished run with other settings ("
+                    + "\(asked.differences(to: request))); name another folder, say --extend N for more iterations of "
+                    + "the same, or --overwrite to replace it")
+            }
+        }
+        let interrupted = try TrainingRequest(of: folder)
+        if let interrupted, interrupted != request, !mayOverwrite, !Self.isFinished(interrupted, folder) {
+            throw CommandError("\(folder) holds a training that was interrupted, with other settings ("
+                + "\(interrupted.differences(to: request))); the settings of then go on with it, --overwrite gives it "
+                + "up, another folder leaves it")
+        }
+        let isKnown = interrupted != nil || FileSystem.exists(RunFolder.descriptionPath(folder))
+        let strangers = try FileSystem.list(folder).filter { !$0.hasPrefix(".") && !RunFolder.isOwn($0) }
+        if FileSystem.exists("\(folder)/dataset.json") {
+            throw CommandError("\(folder) is a data set, no run; name another folder for --run")
+        }
+        guard isKnown || strangers.isEmpty else {
+            throw CommandError("\(folder) is no run: it holds \(OutputFolder.list(strangers)); name a new folder")
+        }
+    }
+
+    /// Whether what was asked for has been trained since.
+    private static func isFinished(_ request: TrainingRequest, _ folder: String) -> Bool {
+        (try? RunFolder(folder)).map { TrainingRequest($0.description) == request } ?? false
+    }
+}
