@@ -22,7 +22,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         "cannot \(operation) \(path): \(reason)" + (remedy.map { "; \($0)" } ?? "")
     }
 
-    private var reason: String {
+    /// In the system's words.
+    public var reason: String {
         code == ENOTUNIQ ? "the folder belongs to another user, or to all of them" : String(cString: strerror(code))
     }
 

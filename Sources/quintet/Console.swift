@@ -5,19 +5,43 @@ import Platform
 /// What people see: progress on stderr, results on stdout, so that a script can read the one without the other. Names
 /// of files and words of peers are in it: this is the one door to the terminal, and no control character goes through.
 package enum Console {
-    static func out(_ text: String) { write(text.printableLines() + "\n", to: .standardOutput) }
+    /// What kept the first result from being written.
+    private static let outputFailure = Guarded<FileError?>(nil)
 
-    static func error(_ text: String) { write(text.printableLines() + "\n", to: .standardError) }
+    static func out(_ text: String) { writeOutput(text.printableLines() + "\n") }
+
+    static func error(_ text: String) { LogStream.write(text.printableLines() + "\n") }
 
     /// On a terminal over the page before. Of all that is written only these two sequences, home and clear, are obeyed.
-    static func show(page text: String) { write(page(text, isTerminal: isatty(1) == 1), to: .standardOutput) }
+    static func show(page text: String) { writeOutput(page(text, isTerminal: Terminal.isTerminal())) }
 
     package static func page(_ text: String, isTerminal: Bool) -> String {
         (isTerminal ? "\u{1B}[H\u{1B}[2J" : "") + text.printableLines() + "\n"
     }
 
-    /// Without looking at it.
-    fileprivate static func write(_ text: String, to file: FileHandle) { file.write(Data(text.utf8)) }
+    /// The work goes on without its results being read, and ends with 1; see `exitCode`. When the reader has left, the
+    /// process ends as others do.
+    private static func writeOutput(_ text: String) {
+        do throws(FileError) {
+            try StandardStream.output.write(text)
+        } catch {
+            if error.code == EPIPE { StopSignal.endByBrokenPipe() }
+            outputFailure.withLock { $0 = $0 ?? error }
+        }
+    }
+
+    /// At the program's end, after the last word: results that nobody can have are a failure.
+    static func exitCode(_ code: ExitCode) -> ExitCode {
+        var failure = outputFailure.withLock { $0 }
+        do throws(FileError) {
+            try StandardStream.output.close()
+        } catch {
+            failure = failure ?? error
+        }
+        guard let failure else { return code }
+        Console.error("quintet: not all results could be written to standard output: \(failure.reason)")
+        return code == .done || code == .doneWithRefusals ? .failed : code
+    }
 
     /// "3 min 20 s", "1 h 05 min", "12 s".
     package static func duration(seconds: Double) -> String {
@@ -34,7 +58,7 @@ package enum Console {
 final class ProgressLine: @unchecked Sendable {
     // Unchecked: the state below is only touched under `lock`.
     private let lock = NSLock()
-    private let isTerminal = isatty(2) == 1
+    private let isTerminal = Terminal.isTerminal(STDERR_FILENO)
     private let quiet: Bool
     private let plainSeconds: Double
     private var lastLength = 0
@@ -53,7 +77,7 @@ final class ProgressLine: @unchecked Sendable {
         guard !quiet, text != lastText else { return }
         if isTerminal {
             let padding = String(repeating: " ", count: max(0, lastLength - text.count))
-            Console.write("\r" + text + padding, to: .standardError)
+            LogStream.write("\r" + text + padding)
             lastLength = text.count
             lastText = text
         } else {
@@ -84,7 +108,7 @@ final class ProgressLine: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         if isTerminal, lastLength > 0 {
-            Console.write("\r" + String(repeating: " ", count: lastLength) + "\r", to: .standardError)
+            LogStream.write("\r" + String(repeating: " ", count: lastLength) + "\r")
             lastLength = 0
         }
         lastText = ""

@@ -15,8 +15,9 @@ struct Program {
     ] }
 
     static func main() {
+        StandardStream.occupy()
         StopSignal.install()
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        exit(Console.exitCode(run(Array(CommandLine.arguments.dropFirst()))).rawValue)
     }
 
     static func run(_ words: [String]) -> ExitCode {

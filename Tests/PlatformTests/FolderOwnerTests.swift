@@ -156,9 +156,8 @@ import Testing
             for _ in 0..<16 { group.addTask { try? FolderClaim(folder: folder.path) } }
             return await group.reduce(into: [FolderClaim]()) { if let claim = $1 { $0.append(claim) } }
         }
-        try withExtendedLifetime(claims) {
-            #expect(claims.count == 1)
-            #expect(try FileSystem.list(folder.path) == ["in-use"])
-        }
+        #expect(claims.count == 1)
+        let names = try withExtendedLifetime(claims) { try FileSystem.list(folder.path) }
+        #expect(names == ["in-use"])
     }
 }
