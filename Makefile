@@ -17,8 +17,17 @@ build: packages
 	swift build -c release --static-swift-stdlib --product quintet
 
 PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+COMMANDS = $(shell $(BINARY) --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+
+# The program, manual pages and shell completion, all made from the same description of its commands.
 install: build
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/quintet
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/fish/vendor_completions.d
+	$(BINARY) completion bash > $(SHARE)/bash-completion/completions/quintet
+	$(BINARY) completion fish > $(SHARE)/fish/vendor_completions.d/quintet.fish
+	$(BINARY) man > $(SHARE)/man/man1/quintet.1
+	for command in $(COMMANDS); do $(BINARY) man $$command > $(SHARE)/man/man1/quintet-$$command.1 || exit 1; done
 
 packages:
 	@cluster/install-packages.sh

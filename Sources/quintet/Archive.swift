@@ -8,20 +8,20 @@ import Protocol
 ///
 /// An image is called after its path below the folder, without its ending: "patA/ct" for ARCHIVE/patA/ct.nii.gz. So its
 /// name, and with it its answer's, is its own for good, whatever is added to the archive or taken from it.
-struct Archive {
-    enum Purpose {
+package struct Archive {
+    package enum Purpose {
         /// What quintet itself has written is never an input.
         case cts
         /// Masks may be any, quintet's own answers among them.
         case masks
     }
 
-    struct Item {
+    package struct Item {
         /// Unique among the items.
-        var name: String
+        package var name: String
         /// The path below the folder, with its ending: for people.
         var relative: String
-        var path: String
+        package var path: String
 
         /// The name where it must be short: on the wire.
         var label: String { WireName.fitting(name, byteCountMax: Limits.nameBytesMax) }
@@ -31,23 +31,23 @@ struct Archive {
     }
 
     /// An input that cannot be used; the others can.
-    struct Refusal: Error, CustomStringConvertible {
-        var description: String
+    package struct Refusal: Error, CustomStringConvertible {
+        package var description: String
         init(_ description: String) { self.description = description }
     }
 
     /// Something in the archive that looks like an input and is none that can be taken.
-    struct Refused {
-        var name: String
+    package struct Refused {
+        package var name: String
         var path: String
         /// Names the file, and says what to do.
-        var message: String
+        package var message: String
     }
 
-    private(set) var items: [Item] = []
-    private(set) var refused: [Refused] = []
+    package private(set) var items: [Item] = []
+    package private(set) var refused: [Refused] = []
     /// What was left out on purpose.
-    private(set) var notes: [String] = []
+    package private(set) var notes: [String] = []
     private var walks: [FolderWalk] = []
     private var pathByName: [String: String] = [:]
     private let purpose: Purpose
@@ -58,7 +58,7 @@ struct Archive {
     private static let pathByteCountMax = 1000
 
     /// - Throws: `UsageError` when a path does not exist or nothing readable is there.
-    init(_ paths: [String], purpose: Purpose = .cts) throws {
+    package init(_ paths: [String], purpose: Purpose = .cts) throws {
         self.purpose = purpose
         for path in paths { try add(path) }
         if purpose == .cts { refuseEqualNames() }
@@ -70,11 +70,13 @@ struct Archive {
         }
     }
 
-    /// Files that are named one by one, called after their paths below a folder; those elsewhere after their whole paths.
+    /// Files that are named one by one, called after their paths below a folder; those elsewhere after their whole
+    /// paths.
     init(_ files: [String], below folder: String) throws {
         purpose = .cts
         for path in files {
-            let below = folder == "." ? path : path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+            let isBelow = folder != "." && path.hasPrefix(folder + "/")
+            let below = isBelow ? String(path.dropFirst(folder.count + 1)) : path
             let parts = below.split(separator: "/").filter { $0 != "." && $0 != ".." }
             add(FolderWalk.File(relative: parts.joined(separator: "/"), path: path))
         }
@@ -143,8 +145,8 @@ struct Archive {
     private static func problem(of item: Item) -> String? {
         let part = ImageFile.stem(item.relative), shown = item.relative.printable(most: 60)
         if part.utf8.count > partByteCountMax || item.relative.utf8.count > pathByteCountMax {
-            return "\(shown): its name has \(item.relative.utf8.count) bytes, more than \(partByteCountMax) in one part "
-                + "or \(pathByteCountMax) in all; rename it"
+            return "\(shown): its name has \(item.relative.utf8.count) bytes, more than \(partByteCountMax) in one "
+                + "part or \(pathByteCountMax) in all; rename it"
         }
         guard item.relative == item.relative.printable(most: .max) else {
             return "\(item.relative.printable()): its name holds control characters; rename it"
@@ -172,9 +174,9 @@ struct Archive {
 }
 
 /// Names with a bounded number of bytes.
-enum WireName {
+package enum WireName {
     /// The name where it fits; else its end, which tells most, behind a part of its digest, which keeps it unique.
-    static func fitting(_ name: String, byteCountMax: Int) -> String {
+    package static func fitting(_ name: String, byteCountMax: Int) -> String {
         guard name.utf8.count > byteCountMax else { return name }
         let digest = SHA256.hexadecimal(of: Array(name.utf8)).prefix(16)
         var end = Substring(name)

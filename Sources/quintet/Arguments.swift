@@ -4,12 +4,22 @@ struct Option {
     /// What stands for the value in the help; nil for a switch.
     var value: String?
     var help: String
+    var isRequired: Bool
+    /// May be given more than once.
+    var isRepeatable: Bool
 
-    init(_ name: String, _ value: String? = nil, _ help: String) {
+    init(
+        _ name: String, _ value: String? = nil, _ help: String, isRequired: Bool = false, isRepeatable: Bool = false
+    ) {
         self.name = name
         self.value = value
         self.help = help
+        self.isRequired = isRequired
+        self.isRepeatable = isRepeatable
     }
+
+    /// "--out DIR"
+    var usage: String { name + (value.map { " " + $0 } ?? "") }
 }
 
 /// What a command takes: the source of both its parser and its help.
@@ -32,8 +42,8 @@ struct CommandSyntax {
 }
 
 /// A wrong command line: exit code 2.
-struct UsageError: Error, CustomStringConvertible {
-    var description: String
+package struct UsageError: Error, CustomStringConvertible {
+    package var description: String
     init(_ description: String) { self.description = description }
 }
 
@@ -51,8 +61,13 @@ struct Arguments {
             }
             let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
             guard let option = syntax.options.first(where: { $0.name == parts[0] }) else {
-                throw UsageError("quintet \(syntax.name) has no option \(parts[0]); "
-                    + "see quintet \(syntax.name) --help")
+                throw UsageError("quintet \(syntax.name) has no option \(parts[0])"
+                    + Spelling.suggestion(for: parts[0], among: syntax.options.map(\.name))
+                    + "; see quintet \(syntax.name) --help")
+            }
+            // Of two answers to one question the first would be lost without a word.
+            guard values[option.name] == nil || option.isRepeatable else {
+                throw UsageError("\(option.name) is given twice; give it once")
             }
             if option.value == nil {
                 guard parts.count == 1 else { throw UsageError("\(option.name) takes no value") }
@@ -71,6 +86,8 @@ struct Arguments {
                 }
             }
         }
+        let known = Set(syntax.options.map(\.name))
+        precondition(known.count == syntax.options.count, "quintet \(syntax.name) has an option twice")
         if syntax.positional == nil, let first = positional.first {
             throw UsageError("quintet \(syntax.name) takes no argument \"\(first)\"; "
                 + "see quintet \(syntax.name) --help")

@@ -5,7 +5,7 @@ enum ClusterOptions {
     /// For commands that talk to a running coordinator.
     static let client: [Option] = [
         Option("--coordinator", "HOST:PORT", "the coordinator's address"),
-        Option("--token-file", "FILE", "the cluster's token, made by quintet token new"),
+        Option("--token-file", "FILE", "the cluster's token, made by quintet token new", isRepeatable: true),
     ]
 
     /// For train and segment: with a coordinator they submit to it, without one they bring their own.

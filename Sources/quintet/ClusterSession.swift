@@ -108,8 +108,8 @@ final class ClusterSession {
         let run = try client.submit(submission)
         submitted = run
         if local == nil {
-            progress.say("\(run) at \(client.address); it goes on when this command ends, and the same command waits for it "
-                + "again")
+            progress.say("\(run) at \(client.address); it goes on when this command ends, and the same command waits "
+                + "for it again")
         }
         return run
     }

@@ -37,7 +37,8 @@ struct DataFolder {
 
     /// Every file with its role, in a fixed order.
     func files() -> [File] {
-        [File(role: "dataset", label: DataSetManifest.fileName, path: "\(path)/\(DataSetManifest.fileName)", digest: digest)]
+        let name = DataSetManifest.fileName
+        return [File(role: "dataset", label: name, path: "\(path)/\(name)", digest: digest)]
             + manifest.volumes.flatMap { entry in
                 [
                     File(
@@ -53,14 +54,16 @@ struct DataFolder {
     /// - Throws: `CommandError` naming the file when it is not the one that was prepared.
     func check(_ file: File, digest: String) throws {
         guard digest != file.digest else { return }
-        throw CommandError("\(file.path) has changed since quintet prepare wrote it: \(path)/\(DataSetManifest.fileName) "
-            + "names another digest; put the file back, or prepare the CTs again")
+        throw CommandError("\(file.path) has changed since quintet prepare wrote it: "
+            + "\(path)/\(DataSetManifest.fileName) names another digest; put the file back, or prepare the CTs again")
     }
 
     /// The files, each read and found to be what was prepared.
     func checkedInputs() throws -> [RecipeInput] {
         try files().map { file in
-            guard FileSystem.exists(file.path) else { throw CommandError("\(file.path) is missing; prepare the CTs again") }
+            guard FileSystem.exists(file.path) else {
+                throw CommandError("\(file.path) is missing; prepare the CTs again")
+            }
             try check(file, digest: Hexadecimal.text(try SHA256.digest(ofFile: file.path)))
             return RecipeInput(role: file.role, name: file.label, path: file.path)
         }

@@ -1,16 +1,13 @@
 /// How help looks on a terminal of 80 columns and more.
 enum Help {
     static func command(_ syntax: CommandSyntax) -> String {
-        var usage = "usage: quintet \(syntax.name)"
-        if let positional = syntax.positional { usage += " \(positional)" }
-        if !syntax.options.isEmpty { usage += " [options]" }
-        var lines = [syntax.summary, "", usage]
+        var lines = [syntax.summary, "", "usage: " + usage(syntax)]
         if !syntax.options.isEmpty {
             lines += ["", "options:"]
-            let left = syntax.options.map { $0.name + ($0.value.map { " " + $0 } ?? "") }
+            let left = syntax.options.map(\.usage)
             let width = min(30, left.map(\.count).max() ?? 0)
             for (head, option) in zip(left, syntax.options) {
-                let wrapped = wrap(option.help, width: 96 - width)
+                let wrapped = wrap(help(option), width: 96 - width)
                 if head.count > width {
                     lines.append("  " + head)
                     lines += wrapped.map { String(repeating: " ", count: width + 4) + $0 }
@@ -25,6 +22,17 @@ enum Help {
         return lines.joined(separator: "\n")
     }
 
+    /// "quintet train --data DATA --run RUN [options]"
+    static func usage(_ syntax: CommandSyntax) -> String {
+        let needed = syntax.options.filter(\.isRequired)
+        return (["quintet", syntax.name] + (syntax.positional.map { [$0] } ?? []) + needed.map(\.usage)
+            + (needed.count < syntax.options.count ? ["[options]"] : [])).joined(separator: " ")
+    }
+
+    static func help(_ option: Option) -> String {
+        option.help + (option.isRequired ? " (needed)" : "") + (option.isRepeatable ? " (may be repeated)" : "")
+    }
+
     static func overview(_ commands: [CommandSyntax], version: String) -> String {
         let width = commands.map(\.name.count).max() ?? 0
         let rows = commands.map {
@@ -34,7 +42,7 @@ enum Help {
             quintet \(version): trains ensembles of segmentation networks on whatever machines a lab has,
             and takes their majority vote.
 
-            usage: quintet COMMAND [options]        quintet COMMAND --help says more
+            usage: quintet COMMAND [options]        quintet help COMMAND says more
 
             \(rows.joined(separator: "\n"))
 

@@ -38,8 +38,8 @@ struct Inputs {
     /// - Throws: `CommandError` when what is written there would be found among the CTs the next time.
     func checkOutside(_ folder: String) throws {
         guard archive.walks(through: folder) else { return }
-        throw CommandError("\(folder) lies where the CTs are looked for, so that answers would be taken for CTs; nothing "
-            + "was written: choose a folder outside of the archive")
+        throw CommandError("\(folder) lies where the CTs are looked for, so that answers would be taken for CTs; "
+            + "nothing was written: choose a folder outside of the archive")
     }
 
     /// What was left out on purpose, and what cannot be taken.

@@ -11,7 +11,7 @@ import Platform
 ///
 /// A step that finds more than one mask for a CT, or more than one CT for a mask, refuses: adding a patient to an
 /// archive must never give one patient's mask to another.
-struct MaskPairing {
+package struct MaskPairing {
     private enum Kind {
         case file(String)
         case table(PairTable)
@@ -31,13 +31,13 @@ struct MaskPairing {
 
     /// - Parameter path: one mask for one CT, or a folder of masks.
     /// - Throws: `UsageError`.
-    init(_ path: String, archive: Archive) throws {
+    package init(_ path: String, archive: Archive) throws {
         self.archive = archive
         guard FileSystem.exists(path) else { throw UsageError("--masks \(path) does not exist") }
         guard FileSystem.isFolder(path) else {
             guard archive.items.count + archive.refused.count == 1 else {
-                throw UsageError("--masks is one file, and there are \(archive.items.count) CTs; give a folder of masks "
-                    + "that are named like the CTs, or a table of both (--pairs)")
+                throw UsageError("--masks is one file, and there are \(archive.items.count) CTs; give a folder of "
+                    + "masks that are named like the CTs, or a table of both (--pairs)")
             }
             kind = .file(path)
             return
@@ -51,21 +51,21 @@ struct MaskPairing {
     }
 
     /// - Parameter table: every CT with its mask; those with none have it made.
-    init(_ table: PairTable, archive: Archive) {
+    package init(_ table: PairTable, archive: Archive) {
         self.archive = archive
         kind = .table(table)
     }
 
     /// nil: the table leaves it to be made.
     /// - Throws: `Archive.Refusal` naming both.
-    func mask(for item: Archive.Item) throws -> String? {
+    package func mask(for item: Archive.Item) throws -> String? {
         let path: String
         switch kind {
         case .file(let file): path = file
         case .table(let table):
             guard let row = FileIdentity(item.path).flatMap({ table.maskByCT[$0] }) else {
-                throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one, with an empty mask where it "
-                    + "is to be made")
+                throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one, with an empty mask "
+                    + "where it is to be made")
             }
             guard let found = row else { return nil }
             path = found
@@ -94,8 +94,8 @@ struct MaskPairing {
             }
             return found[0].path
         }
-        throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(folder); add it, give a table of "
-            + "CTs and masks (--pairs), or leave --masks out to have all masks made"
+        throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(folder); add it, give a table "
+            + "of CTs and masks (--pairs), or leave --masks out to have all masks made"
             + notes.prefix(2).map { "; " + $0 }.joined())
     }
 
@@ -107,9 +107,10 @@ struct MaskPairing {
     }
 }
 
-/// `--pairs FILE.csv`: a CT and its mask in every row, for any layout of folders. The first line names the columns: `ct`
-/// (or `image`) and `mask` (or `label`); paths are relative to the table's folder. A row without a mask has it made.
-struct PairTable {
+/// `--pairs FILE.csv`: a CT and its mask in every row, for any layout of folders. The first line names the columns,
+/// `ct` (or `image`) and `mask` (or `label`); paths are relative to the table's folder. A row without a mask has it
+/// made.
+package struct PairTable {
     let path: String
     let cts: [String]
     /// nil where the mask is to be made.
@@ -118,7 +119,7 @@ struct PairTable {
     private static let byteCountMax = 64 << 20
 
     /// - Throws: `UsageError` naming the line.
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         guard let bytes = try? FileSystem.read(path, byteCountMax: Self.byteCountMax) else {
             throw UsageError("--pairs \(path) can't be read, or has more than \(Self.byteCountMax >> 20) MiB")
         }
@@ -148,5 +149,5 @@ struct PairTable {
     }
 
     /// The CTs of the table, called after their paths below its folder.
-    func archive() throws -> Archive { try Archive(cts, below: FileSystem.folder(of: path)) }
+    package func archive() throws -> Archive { try Archive(cts, below: FileSystem.folder(of: path)) }
 }

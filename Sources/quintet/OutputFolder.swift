@@ -57,9 +57,9 @@ final class OutputFolder {
         guard !mayOverwrite else { return }
         let strangers = try names.filter { try isForeign($0) }
         guard !strangers.isEmpty else { return }
-        throw CommandError("\(Self.list(strangers.map(path(of:)))): there already, and not as quintet wrote "
-            + "\(strangers.count == 1 ? "it" : "them"); move \(strangers.count == 1 ? "it" : "them") away, choose another "
-            + "folder, or say --overwrite")
+        let them = strangers.count == 1 ? "it" : "them"
+        throw CommandError("\(Self.list(strangers.map(path(of:)))): there already, and not as quintet wrote \(them); "
+            + "move \(them) away, choose another folder, or say --overwrite")
     }
 
     private func isForeign(_ name: String) throws -> Bool {

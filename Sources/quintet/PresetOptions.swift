@@ -5,24 +5,38 @@ import Recipes
 enum PresetOptions {
     /// What fixes the grid: needed when volumes are prepared.
     static let grid: [Option] = [
-        Option("--preset", "NAME", "paper (0.8 x 0.8 x 1.0 mm), lab (half of that) or demo (a third); default lab"),
-        Option("--spacing", "Z,Y,X", "another grid than the preset's, in mm"),
-        Option("--plane", "H,W", "least size of a slice in voxels; it grows where the lungs need more"),
-        Option("--tau", "VALUE", "H at and above this is bright; 0.33 is HU -500"),
+        Option("--preset", "NAME", "paper (the published setting), lab (half its resolution) or demo (a third); "
+            + "default lab"),
+        Option("--spacing", "Z,Y,X", "another grid, in mm; "
+            + each { "\($0.spacing.zMM),\($0.spacing.yMM),\($0.spacing.xMM)" }),
+        Option("--plane", "H,W", "least size of a slice in voxels; it grows where the lungs need more; "
+            + each { "\($0.planeHeight),\($0.planeWidth)" }),
+        Option("--tau", "VALUE", "H at and above this is bright; default 0.33, which is HU -500"),
     ]
 
     /// What fixes the training.
     static let training: [Option] = [
-        Option("--iterations", "N", "optimiser steps per replica"),
-        Option("--batch", "N", "samples per step"),
-        Option("--slab", "N", "slices of a sample"),
-        Option("--channels", "A,B,...", "the U-Net's channels by level"),
-        Option("--strides", "A,B,...", "its strides, one fewer than channels"),
-        Option("--residual-units", "N", "residual units per level; 0 for plain convolutions"),
-        Option("--learning-rate", "X", "Adam's learning rate; 0 leaves the initial weights"),
-        Option("--threshold", "P", "healthy above this probability; left out, short presets calibrate it"),
-        Option("--without", "WHAT", "the paper's ablations: shapes, probability-maps or salt-noise; may be repeated"),
+        Option("--iterations", "N", "optimiser steps per replica; " + each { "\($0.iterations)" }),
+        Option("--batch", "N", "samples per step; " + each { "\($0.batch)" }),
+        Option("--slab", "N", "slices of a sample; " + each { "\($0.slabDepth)" }),
+        Option("--channels", "A,B,...", "the U-Net's channels by level; " + each { list($0.channels) }),
+        Option("--strides", "A,B,...", "its strides, one fewer than channels; " + each { list($0.strides) }),
+        Option("--residual-units", "N", "residual units per level, 0 for plain convolutions; "
+            + each { "\($0.residualUnits)" }),
+        Option("--learning-rate", "X", "Adam's learning rate, 0 leaves the initial weights; "
+            + each { "\($0.learningRate)" }),
+        Option("--threshold", "P", "healthy above this probability; "
+            + each { $0.healthyThreshold.map { "\($0)" } ?? "calibrated" }),
+        Option(
+            "--without", "WHAT", "the paper's ablations: shapes, probability-maps or salt-noise", isRepeatable: true),
     ]
+
+    /// "paper 3500, lab 2000, demo 300"
+    private static func each(_ value: (Preset) -> String) -> String {
+        Preset.all.map { "\($0.name) \(value($0))" }.joined(separator: ", ")
+    }
+
+    private static func list(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
 
     /// - Throws: `UsageError` naming the option.
     static func preset(_ arguments: Arguments, default fallback: String) throws -> Preset {

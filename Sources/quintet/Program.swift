@@ -11,7 +11,7 @@ struct Program {
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, LesionsCommand.self, TrainCommand.self,
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, TokenCommand.self,
-        BenchCommand.self,
+        BenchCommand.self, CompletionCommand.self, ManCommand.self,
     ] }
 
     static func main() {
@@ -21,6 +21,9 @@ struct Program {
     }
 
     static func run(_ words: [String]) -> ExitCode {
+        var words = words
+        // `help train` is `train --help`.
+        if words.count > 1, words[0] == "help" { words = [words[1], "--help"] }
         guard let name = words.first, name != "--help", name != "-h", name != "help" else {
             Console.out(Help.overview(commands.map { $0.syntax }, version: Version.text))
             return words.isEmpty ? .usage : .done
@@ -30,7 +33,8 @@ struct Program {
             return .done
         }
         guard let command = commands.first(where: { $0.syntax.name == name }) else {
-            Console.error("quintet: there is no command \"\(name)\"; quintet --help lists them")
+            let suggestion = Spelling.suggestion(for: name, among: commands.map { $0.syntax.name })
+            Console.error("quintet: there is no command \"\(name)\"\(suggestion); quintet --help lists them")
             return .usage
         }
         let rest = Array(words.dropFirst())

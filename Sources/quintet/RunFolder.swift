@@ -55,8 +55,8 @@ struct RunFolder {
         guard description.configuration.healthyThreshold != nil, replicaCounts.contains(description.replicaCount),
             description.replicaDigests.count == description.replicaCount
         else {
-            throw CommandError("\(file) has no healthy threshold, or not 1 to \(Limits.replicasMax) replicas with their "
-                + "digests; train the run again")
+            throw CommandError("\(file) has no healthy threshold, or not 1 to \(Limits.replicasMax) replicas with "
+                + "their digests; train the run again")
         }
     }
 
@@ -74,9 +74,9 @@ struct RunFolder {
     /// - Parameter digest: of the file that lies there.
     func checkReplica(_ replica: Int, digest: String) throws {
         guard digest != description.replicaDigests[replica] else { return }
-        throw CommandError("\(Self.replicaPath(path, replica)) is not the file that \(Self.descriptionPath(path)) names: it "
-            + "is missing, or was changed or swapped since it was trained; put it back, or train the run again "
-            + "(--overwrite)")
+        throw CommandError("\(Self.replicaPath(path, replica)) is not the file that \(Self.descriptionPath(path)) "
+            + "names: it is missing, or was changed or swapped since it was trained; put it back, or train the run "
+            + "again (--overwrite)")
     }
 }
 

@@ -8,8 +8,9 @@ import VotingAggregator
 /// The first recipe: a network learns what normal lung looks like from healthy CTs and synthetic lesions; what it does
 /// not recognise is a lesion (Yao et al., NormNet). method.md A.
 ///
-/// Roles of inputs. train, calibrate: "dataset" (dataset.json), "image" and "lung" (its files); calibrate also
-/// "replica"; train may have "state", what a shorter run's replicas ended with. predict, finish: "ct", optionally "lung"; predict also "replica"; finish also "voted" and "votes".
+/// Roles of inputs. train, calibrate: "dataset" (dataset.json), "image" and "lung" (its files); train may have "state",
+/// what a shorter run's replicas ended with; calibrate also "replica". predict, finish: "ct", optionally "lung"; predict
+/// also "replica"; finish also "voted" and "votes".
 public struct LungNormNet: Recipe {
     public static let name = "lung-normnet"
     private let prepared = PreparedCache()

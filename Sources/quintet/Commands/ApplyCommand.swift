@@ -8,9 +8,11 @@ enum ApplyCommand: Command {
     static let syntax = CommandSyntax(
         "apply", "Run one network on one tensor: safetensors in, safetensors out.",
         options: [
-            Option("--weights", "FILE", "a replica, or any MONAI UNet saved as safetensors with its metadata"),
-            Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W"),
-            Option("--out", "FILE", "safetensors with a key y: the logits"),
+            Option(
+                "--weights", "FILE", "a replica, or any MONAI UNet saved as safetensors with its metadata",
+                isRequired: true),
+            Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W", isRequired: true),
+            Option("--out", "FILE", "safetensors with a key y: the logits", isRequired: true),
             Option("--overwrite", nil, "replace the file of --out"),
             Option("--threads", "N", "threads; default all"),
         ],

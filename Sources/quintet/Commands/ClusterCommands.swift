@@ -10,9 +10,11 @@ enum CoordinatorCommand: Command {
     static let syntax = CommandSyntax(
         "coordinator", "Hand out work to workers, keep checkpoints, count votes.",
         options: [
-            Option("--state", "DIR", "where everything that must survive is kept"),
+            Option("--state", "DIR", "where everything that must survive is kept", isRequired: true),
             Option("--listen", "HOST:PORT", "default 127.0.0.1:7311; *:7311 for every address, with a token only"),
-            Option("--token-file", "FILE", "the cluster's token; twice while one is replaced by another"),
+            Option(
+                "--token-file", "FILE", "the cluster's token; two while one is replaced by the other",
+                isRepeatable: true),
             Option("--lease-seconds", "N", "a worker silent for so long loses its work to others; default 30"),
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
             Option("--quiet", nil, "say only what goes wrong"),

@@ -112,7 +112,9 @@ struct Demo {
     private static let parts = ["phantoms", "data", "run", "masks", "cluster"]
     private static let markName = ".quintet-demo"
 
-    private func folder(_ part: String) throws -> OutputFolder { try OutputFolder("\(out)/\(part)", mayOverwrite: false) }
+    private func folder(_ part: String) throws -> OutputFolder {
+        try OutputFolder("\(out)/\(part)", mayOverwrite: false)
+    }
 
     /// A demo shows the road from its beginning; what an earlier one left would skip it. Nothing goes but that.
     private func clear() throws {
@@ -121,8 +123,8 @@ struct Demo {
         if !FileSystem.exists(mark), !isOfEarlierVersion {
             let strangers = (Self.parts + files).map { "\(out)/\($0)" }.filter(FileSystem.exists)
             guard strangers.isEmpty else {
-                throw CommandError("\(OutputFolder.list(strangers)): there already, and of no demo that quintet knows of; "
-                    + "name another folder by --out")
+                throw CommandError("\(OutputFolder.list(strangers)): there already, and of no demo that quintet knows "
+                    + "of; name another folder by --out")
             }
         }
         try FileSystem.makeFolder(out)

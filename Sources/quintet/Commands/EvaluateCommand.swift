@@ -10,8 +10,8 @@ enum EvaluateCommand: Command {
     static let syntax = CommandSyntax(
         "evaluate", "Compare answers with the truth: Dice, precision, sensitivity.",
         options: [
-            Option("--pred", "DIR", "what quintet segment wrote (or any folder of masks)"),
-            Option("--truth", "DIR", "true lesion masks of the same names"),
+            Option("--pred", "DIR", "what quintet segment wrote (or any folder of masks)", isRequired: true),
+            Option("--truth", "DIR", "true lesion masks of the same names", isRequired: true),
             Option("--run", "RUN", "the run that answered; with --ct it adds the rows \"none\" and \"oracle\""),
             Option("--ct", "DIR", "the CTs"),
             Option("--threads", "N", "threads; default all"),

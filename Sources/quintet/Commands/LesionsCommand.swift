@@ -8,8 +8,8 @@ enum LesionsCommand: Command {
     static let syntax = CommandSyntax(
         "lesions", "Write synthetic training pairs as NIfTI, to look at or to use elsewhere.",
         options: [
-            Option("--data", "DATA", "a data set made by quintet prepare"),
-            Option("--out", "DIR", "where to write"),
+            Option("--data", "DATA", "a data set made by quintet prepare", isRequired: true),
+            Option("--out", "DIR", "where to write", isRequired: true),
             Option("--count", "N", "how many pairs; default 4"),
             Option("--seed", "N", "the run's seed; default 1"),
             Option("--replica", "N", "the samples of this replica; default 0"),
@@ -43,7 +43,9 @@ enum LesionsCommand: Command {
             replica: try arguments.integer("--replica", 0...255) ?? 0)
         let output = try OutputFolder(out, mayOverwrite: arguments.has("--overwrite"))
         let kinds = ["image", "target", "lesion"]
-        func stem(_ number: Int) -> String { String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
+        func stem(_ number: Int) -> String {
+            String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
+        }
         try output.check(
             (0..<count).flatMap { number in kinds.map { "\(stem(number)).\($0).nii.gz" } },
             inputs: data.files().map(\.path))

@@ -9,7 +9,7 @@ enum PhantomCommand: Command {
     static let syntax = CommandSyntax(
         "phantom", "Make chest CTs to play with: healthy ones, and diseased ones with the truth.",
         options: [
-            Option("--out", "DIR", "where to write"),
+            Option("--out", "DIR", "where to write", isRequired: true),
             Option("--count", "N", "healthy ones; default 4"),
             Option("--diseased", "N", "diseased ones; default 2"),
             Option("--seed", "N", "another seed, other patients; default 1"),
@@ -38,7 +38,8 @@ enum PhantomCommand: Command {
             spacing = Spacing(zMM: values[0], yMM: values[1], xMM: values[2])
         }
         try make(
-            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")), healthy: healthy, diseased: diseased, seed: seed, spacing: spacing,
+            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")), healthy: healthy,
+            diseased: diseased, seed: seed, spacing: spacing,
             pool: ThreadPool(threadCount: try Threads.count(arguments)),
             progress: ProgressLine(quiet: arguments.has("--quiet")))
         return .done

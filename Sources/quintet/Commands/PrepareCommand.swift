@@ -9,10 +9,10 @@ enum PrepareCommand: Command {
     static let syntax = CommandSyntax(
         "prepare", "Turn a folder of healthy CTs into a data set to train on.", positional: "CT...",
         options: [
-            Option("--out", "DATA", "the data set's folder"),
+            Option("--out", "DATA", "the data set's folder", isRequired: true),
         ] + Inputs.options + [
             Option("--leave-out", "[NAME=]CSV", "slices with findings: columns slice_z and, if wanted, name and "
-                + "lesion; may be repeated"),
+                + "lesion", isRepeatable: true),
             Option("--overwrite", nil, "replace files in DATA that quintet did not write"),
         ] + PresetOptions.grid + [
             Option("--threads", "N", "threads; default all"),

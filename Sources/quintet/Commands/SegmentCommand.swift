@@ -10,13 +10,14 @@ enum SegmentCommand: Command {
     static let syntax = CommandSyntax(
         "segment", "Find lesions in an archive of CTs with a trained ensemble.",
         options: [
-            Option("--run", "RUN", "a finished run's folder"),
-            Option("--in", "ARCHIVE", "CTs: a file or a folder; may be repeated"),
-            Option("--out", "DIR", "where to write"),
+            Option("--run", "RUN", "a finished run's folder", isRequired: true),
+            Option("--in", "ARCHIVE", "CTs: a file or a folder; needed unless --pairs is given", isRepeatable: true),
+            Option("--out", "DIR", "where to write", isRequired: true),
         ] + Inputs.options + [
             Option("--members", nil, "each replica's own answer too, for evaluate"),
             Option("--threshold", "P", "healthy above this probability; default: the run's"),
-            Option("--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
+            Option(
+                "--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
         ] + ClusterOptions.submitting + [
             Option("--json", nil, "the figures of every volume as JSON on stdout"),
             Option("--quiet", nil, "no progress"),
@@ -285,7 +286,8 @@ struct SegmentationPlan {
         }
         // The mask first: when it is missing, nothing of the CT has to travel.
         let lung = try inputs.masks?.mask(for: item).map { mask in
-            try blob("lung", mask, name: WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax))
+            let name = WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax)
+            return try blob("lung", mask, name: name)
         }
         return VolumeSubmission(
             name: item.label, inputs: [try blob("ct", item.path, name: item.fileLabel)] + (lung.map { [$0] } ?? []))

@@ -12,8 +12,8 @@ enum TrainCommand: Command {
     static let syntax = CommandSyntax(
         "train", "Train the replicas of an ensemble, here or on a cluster.",
         options: [
-            Option("--data", "DATA", "a data set made by quintet prepare"),
-            Option("--run", "RUN", "the run's folder"),
+            Option("--data", "DATA", "a data set made by quintet prepare", isRequired: true),
+            Option("--run", "RUN", "the run's folder", isRequired: true),
             Option("--replicas", "N", "how many; odd, so that a vote is never tied; default 5"),
             Option("--seed", "N", "the run's seed; the same seed gives the same bytes; default 1"),
             Option("--recipe", "NAME", "what to train; lung-normnet is the one there is"),
@@ -286,7 +286,8 @@ struct TrainingPlan {
         try extended.checkReplicas()
         let paths = (0..<replicaCount).map { "\(run)/" + RunFolder.stateName($0) }
         guard paths.allSatisfy(FileSystem.exists) else {
-            progress.say("\(run) has not kept its optimisers' states: it is trained from the beginning, to the same bytes")
+            progress.say("\(run) has not kept its optimisers' states: it is trained from the beginning, to the same "
+                + "bytes")
             return []
         }
         return paths.enumerated().map { ("state", "replica-\($0)", $1) }

@@ -9,10 +9,11 @@ enum VoteCommand: Command {
     static let syntax = CommandSyntax(
         "vote", "Take the majority of masks made anywhere and post-process it.",
         options: [
-            Option("--votes", "FILE ...", "masks of what each voter calls healthy (not 0 = healthy), on the CT's grid"),
-            Option("--ct", "FILE", "the CT, in HU"),
-            Option("--mask", "FILE", "its lung mask"),
-            Option("--out", "DIR", "where to write"),
+            Option("--votes", "FILE ...", "masks of what each voter calls healthy (not 0 = healthy), on the CT's grid",
+                isRequired: true, isRepeatable: true),
+            Option("--ct", "FILE", "the CT, in HU", isRequired: true),
+            Option("--mask", "FILE", "its lung mask", isRequired: true),
+            Option("--out", "DIR", "where to write", isRequired: true),
             Option("--tau", "VALUE", "H at and above this is bright; default 0.33 (HU -500)"),
             Option("--growth-limit", "MM", "grow no further than this from the core; default: until nothing changes"),
             Option("--threads", "N", "threads; default all"),
