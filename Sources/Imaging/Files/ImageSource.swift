@@ -20,11 +20,15 @@ public struct ImageSource: Hashable, Sendable, Codable {
     public var intercept: Double
     /// The NIfTI header that puts another volume on this very grid, to the bit (348 bytes, little-endian).
     var header: [UInt8]
+    /// What in the file contradicts what, by which rule it was decided, and the remedy: a sentence each, without the
+    /// file's name, which the caller puts before it.
+    public var warnings: [String] = []
 }
 
 extension ImageSource {
     private enum CodingKeys: String, CodingKey {
         case name, format, shape, geometry, orientation, isOrientationKnown, voxelType, slope, intercept, header
+        case warnings
     }
 
     /// Stored or sent sources are checked like a file's header.
@@ -40,11 +44,28 @@ extension ImageSource {
         slope = try container.decode(Double.self, forKey: .slope)
         intercept = try container.decode(Double.self, forKey: .intercept)
         header = try container.decode([UInt8].self, forKey: .header)
+        warnings = try container.decodeIfPresent([String].self, forKey: .warnings) ?? []
         let checked = try NIfTIHeader(checking: header, name: name)
         guard checked.shape == shape, !checked.swapsBytes else {
             throw DecodingError.dataCorruptedError(
                 forKey: .header, in: container, debugDescription: "the header of \(name) is of another grid")
         }
+    }
+
+    /// Without warnings the same bytes as before there were any.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(format, forKey: .format)
+        try container.encode(shape, forKey: .shape)
+        try container.encode(geometry, forKey: .geometry)
+        try container.encode(orientation, forKey: .orientation)
+        try container.encode(isOrientationKnown, forKey: .isOrientationKnown)
+        try container.encode(voxelType, forKey: .voxelType)
+        try container.encode(slope, forKey: .slope)
+        try container.encode(intercept, forKey: .intercept)
+        try container.encode(header, forKey: .header)
+        if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
     }
 }
 
