@@ -27,7 +27,8 @@ public enum NIfTIFile {
             name: input.name, format: "NIfTI-1", shape: header.shape, geometry: geometry,
             orientation: Orientation(nearestTo: geometry),
             isOrientationKnown: header.sformCode > 0 || header.qformCode > 0, voxelType: header.type,
-            slope: header.scaling.slope, intercept: header.scaling.intercept, header: header.bytes)
+            slope: header.scaling.slope, intercept: header.scaling.intercept, header: header.bytes,
+            warnings: geometry.shearWarnings)
         return LoadedImage(
             volume: Volume(shape: header.shape, geometry: geometry, voxels: voxels), source: source)
     }
