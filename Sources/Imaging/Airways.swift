@@ -18,7 +18,7 @@ struct Airways {
 
     /// - Parameter insideAir: air without what is outside of the body, on the volume's grid.
     init(_ volume: Volume<Float>, insideAir: BitVolume, pool: ThreadPool) {
-        let source = volume.geometry.spacing
+        let source = volume.geometry.boxSpacing
         let coarse = Spacing(
             zMM: max(source.zMM, Self.spacingMM), yMM: max(source.yMM, Self.spacingMM),
             xMM: max(source.xMM, Self.spacingMM))

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a voxel grid lies in the patient: an affine from voxel indexes (x, y, z) to millimetres in RAS+
 /// (x grows to the patient's right, y to anterior, z to superior).
 public struct Geometry: Hashable, Sendable, Codable {
@@ -34,6 +36,45 @@ public struct Geometry: Hashable, Sendable, Codable {
         }
         return Spacing(zMM: norm(2), yMM: norm(1), xMM: norm(0))
     }
+
+    /// Edges of the upright box that a voxel is worth. Where the axes are at right angles these are `spacing`'s very
+    /// numbers. Where they are not (a gantry's tilt that was left in the affine), the slanted edges are longer than
+    /// rows and slices are apart: x is as it is, y the distance of rows, z the distance of slices.
+    public var boxSpacing: Spacing {
+        let edges = spacing
+        let shear = abs(Rotation.determinant(Rotation.directions(of: self)))
+        guard shear < 1 - Self.squarenessTolerance else { return edges }
+        func column(_ index: Int) -> (Double, Double, Double) {
+            (affine[index], affine[4 + index], affine[8 + index])
+        }
+        let (x, y) = (column(0), column(1))
+        let (a, b, c) = (x.1 * y.2 - x.2 * y.1, x.2 * y.0 - x.0 * y.2, x.0 * y.1 - x.1 * y.0)
+        let area = (a * a + b * b + c * c).squareRoot()
+        let volume = shear * edges.zMM * edges.yMM * edges.xMM
+        return Spacing(zMM: volume / area, yMM: area / edges.xMM, xMM: edges.xMM)
+    }
+
+    /// Volume of a voxel in millilitres: the affine's determinant, which for axes at right angles is the product of the
+    /// voxel's edges.
+    public var voxelML: Double { boxSpacing.voxelML }
+
+    /// How far the axes are from right angles: 0 for a box, a gantry's tilt where that was left in the affine.
+    var shearDegrees: Double {
+        acos(min(1, abs(Rotation.determinant(Rotation.directions(of: self))))) * 180 / .pi
+    }
+
+    /// A sentence where the tilt is more than rounding or a registration's.
+    var shearWarnings: [String] {
+        guard shearDegrees > 1 else { return [] }
+        let degrees = (shearDegrees * 10).rounded() / 10
+        return [
+            "Its axes are \(degrees) degrees from right angles (a gantry's tilt left in the file): volumes go by the "
+                + "distance of slices, and programs that know no shear place it elsewhere; resample it upright.",
+        ]
+    }
+
+    /// What an affine's storage as 32-bit floats makes of right angles is below this.
+    private static let squarenessTolerance = 1e-6
 
     /// Where a point of the grid lies: (right, anterior, superior) in millimetres. Voxel centres have whole indexes.
     public func positionMM(z: Double, y: Double, x: Double) -> (right: Double, anterior: Double, superior: Double) {

@@ -24,7 +24,7 @@ struct LungCandidates {
         for index in sizes.indices.sorted(by: { (sizes[$0], $1) > (sizes[$1], $0) }) {
             if Double(sizes[index]) < max(1, Self.leastShare * Double(largest)) { break }
             if Double(gasSizes[index]) > Self.gasShareMax * Double(sizes[index]) { continue }
-            if Double(sizes[index]) * volume.geometry.spacing.voxelML < 5 { break }
+            if Double(sizes[index]) * volume.geometry.boxSpacing.voxelML < 5 { break }
             guard Self.isSurrounded(index + 1, of: components, by: body, volume, pool) else { continue }
             largest = max(largest, sizes[index])
             keep[index + 1] = true
@@ -35,7 +35,7 @@ struct LungCandidates {
     /// Tissue: the largest piece after an opening has cut off table and clothes.
     private static func body(_ volume: Volume<Float>, pool: ThreadPool) -> BitVolume {
         let tissue = BitVolume(volume, below: -250, pool: pool).complement()
-        let spacing = volume.geometry.spacing
+        let spacing = volume.geometry.boxSpacing
         let opened = tissue.eroded(by: StructuringElement(ballRadiusMM: 2.5, spacing: spacing), pool: pool)
         let components = opened.components(.faces, pool: pool)
         let sizes = components.voxelCounts()
@@ -52,7 +52,7 @@ struct LungCandidates {
         var keep = [Bool](repeating: false, count: components.count + 1)
         keep[label] = true
         let piece = BitVolume(shape: volume.shape, words: components.bits(keeping: keep, pool: pool))
-        let near = StructuringElement(ballRadiusMM: 1.5, spacing: volume.geometry.spacing)
+        let near = StructuringElement(ballRadiusMM: 1.5, spacing: volume.geometry.boxSpacing)
         let shell = piece.dilated(by: near, pool: pool).combined(with: piece) { $0 & ~$1 }
         let bodyCount = shell.combined(with: body) { $0 & $1 }.voxelCount
         return Double(bodyCount) >= bodyShareMin * Double(shell.voxelCount)

@@ -32,7 +32,7 @@ public struct LungSegmenter: Sendable {
     public func segment(
         _ volume: Volume<Float>, pool: ThreadPool, isCancelled: () -> Bool = { false }
     ) throws(LungSegmentationError) -> Mask {
-        let spacing = volume.geometry.spacing, volumeML = Double(volume.shape.voxelCount) * spacing.voxelML
+        let spacing = volume.geometry.boxSpacing, volumeML = Double(volume.shape.voxelCount) * spacing.voxelML
         guard volumeML >= leastVolumeML else { throw .tooSmall(volumeML: volumeML, leastML: leastVolumeML) }
         guard min(spacing.zMM, spacing.yMM, spacing.xMM) < finestSpacingMM else {
             return try onItsGrid(volume, pool: pool, isCancelled: isCancelled)
@@ -51,18 +51,18 @@ public struct LungSegmenter: Sendable {
         func goOn() throws(LungSegmentationError) { if isCancelled() { throw .cancelled } }
         try goOn()
         let air = BitVolume(volume, below: airHU, pool: pool)
-        let inside = OutsideAir.removed(from: air, spacing: volume.geometry.spacing, pool: pool)
+        let inside = OutsideAir.removed(from: air, spacing: volume.geometry.boxSpacing, pool: pool)
         try goOn()
         let airways = Airways(volume, insideAir: inside, pool: pool)
         try goOn()
         let candidates = LungCandidates(
             inside.combined(with: airways.walled) { $0 & ~$1 }, volume: volume, pool: pool)
         try goOn()
-        let foundML = Double(candidates.lung.voxelCount) * volume.geometry.spacing.voxelML
+        let foundML = Double(candidates.lung.voxelCount) * volume.geometry.boxSpacing.voxelML
         guard foundML >= leastVolumeML else {
             throw .noLungFound(foundML: foundML, leastML: leastVolumeML)
         }
-        let ball = StructuringElement(ballRadiusMM: closingRadiusMM, spacing: volume.geometry.spacing)
+        let ball = StructuringElement(ballRadiusMM: closingRadiusMM, spacing: volume.geometry.boxSpacing)
         let sides = LungSides.split(candidates.lung, geometry: volume.geometry, pool: pool)
         // Each lung by itself: closing both together would take in the thin tissue between them.
         var closed: [BitVolume] = []

@@ -8,7 +8,7 @@ enum LungSides {
 
     /// - Returns: two lungs, or the one piece that cannot be parted; their union is `lung`.
     static func split(_ lung: BitVolume, geometry: Geometry, pool: ThreadPool) -> [BitVolume] {
-        let source = geometry.spacing
+        let source = geometry.boxSpacing
         let coarse = Spacing(
             zMM: max(source.zMM, spacingMM), yMM: max(source.yMM, spacingMM), xMM: max(source.xMM, spacingMM))
         let mapping = GridMapping(sourceShape: lung.shape, sourceSpacing: source, to: coarse)

@@ -70,7 +70,7 @@ public enum PostProcessing {
             core.set(within: lung, meanAbove: settings.brightShare, sums, pool: pool)
         }
         if let limit = settings.growthLimitMM {
-            let near = core.dilated(radiusMM: limit, spacing: intensity.geometry.spacing, pool: pool)
+            let near = core.dilated(radiusMM: limit, spacing: intensity.geometry.boxSpacing, pool: pool)
             full = full.intersection(near, pool: pool)
         }
         return LesionAnswer(core: core, grown: reconstruction(of: core, inside: consume full, pool: pool))

@@ -84,15 +84,15 @@ public struct LesionBurden: Hashable, Sendable, Codable {
     /// Lesion voxels inside the lung; nil without a lung.
     public var lungPercent: Double?
 
-    /// - Parameter spacing: of the grid both masks are on.
+    /// - Parameter geometry: of the grid both masks are on.
     /// - Throws: `VotingError.gridMismatch`.
-    public init(lesion: BitMask, lung: BitMask, spacing: Spacing) throws {
+    public init(lesion: BitMask, lung: BitMask, geometry: Geometry) throws {
         guard lesion.shape == lung.shape else {
             throw VotingError.gridMismatch(what: "the lung mask", shape: lung.shape, expected: lesion.shape)
         }
         let lungVoxels = lung.voxelCount
-        lesionML = Double(lesion.voxelCount) * spacing.voxelML
-        lungML = Double(lungVoxels) * spacing.voxelML
+        lesionML = Double(lesion.voxelCount) * geometry.voxelML
+        lungML = Double(lungVoxels) * geometry.voxelML
         lungPercent = lungVoxels == 0
             ? nil : 100 * Double(lesion.voxelCount(sharedWith: lung)) / Double(lungVoxels)
     }

@@ -161,7 +161,7 @@ private struct DrawnChest {
         ]
     ) func onRealCTTheLungsAgreeWithTheMasksAtHand(file: String, maskFile: String) throws {
         let volume = try ImageFile.read(path: "\(dataFolder)/\(file)").volume.canonical()
-        let known = try ImageFile.read(path: "\(dataFolder)/\(maskFile)").mask.canonical()
+        let known = try ImageFile.read(path: "\(dataFolder)/\(maskFile)").mask().canonical()
         // Measured: 0.990, 0.989 and 0.985.
         #expect(dice(try LungSegmenter().segment(volume, pool: pool), known) > 0.97)
     }

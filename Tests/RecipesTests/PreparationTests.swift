@@ -40,7 +40,7 @@ import VotingAggregator
         let written = try NIfTIFile.read(bytes: bytes, name: "answer.nii.gz")
         #expect(written.source.geometry == ct.source.geometry && written.source.orientation == ct.source.orientation)
         // Brought to one orientation, it is the same answer.
-        let canonical = written.mask.reoriented(from: ct.source.orientation, to: .canonical)
+        let canonical = try written.mask().reoriented(from: ct.source.orientation, to: .canonical)
         let reference = try Preparation.run(
             ct: Self.loaded(Self.phantom.ct, orientation: "RAS"),
             lung: Self.loaded(Self.floats(Self.phantom.lung), orientation: "RAS"), preset: Self.preset,
@@ -131,7 +131,7 @@ import VotingAggregator
         let (image, lung) = volume.encoded()
         let readImage = try NIfTIFile.read(bytes: image, name: "image"), readLung = try NIfTIFile.read(
             bytes: lung, name: "lung")
-        #expect(readLung.mask.voxels == volume.lung.voxels)
+        #expect(try readLung.mask().voxels == volume.lung.voxels)
         let worst = zip(readImage.volume.voxels, volume.intensity.voxels).map { abs($0 - $1) }.max() ?? 1
         #expect(worst < 1.0 / 60_000)
     }

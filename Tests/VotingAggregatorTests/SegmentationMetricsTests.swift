@@ -63,7 +63,8 @@ import VotingAggregator
 
     @Test func theBurdenIsInMillilitresAndPercent() throws {
         let burden = try LesionBurden(
-            lesion: row([1, 1, 0, 0, 0, 1]), lung: row([1, 1, 1, 1, 0, 0]), spacing: Spacing(zMM: 10, yMM: 10, xMM: 10))
+            lesion: row([1, 1, 0, 0, 0, 1]), lung: row([1, 1, 1, 1, 0, 0]),
+            geometry: Geometry(spacing: Spacing(zMM: 10, yMM: 10, xMM: 10)))
         #expect(burden.lesionML == 3 && burden.lungML == 4 && burden.lungPercent == 50)
     }
 }

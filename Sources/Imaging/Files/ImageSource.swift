@@ -20,11 +20,15 @@ public struct ImageSource: Hashable, Sendable, Codable {
     public var intercept: Double
     /// The NIfTI header that puts another volume on this very grid, to the bit (348 bytes, little-endian).
     var header: [UInt8]
+    /// What in the file contradicts what, by which rule it was decided, and the remedy: a sentence each, without the
+    /// file's name, which the caller puts before it.
+    public var warnings: [String] = []
 }
 
 extension ImageSource {
     private enum CodingKeys: String, CodingKey {
         case name, format, shape, geometry, orientation, isOrientationKnown, voxelType, slope, intercept, header
+        case warnings
     }
 
     /// Stored or sent sources are checked like a file's header.
@@ -40,11 +44,28 @@ extension ImageSource {
         slope = try container.decode(Double.self, forKey: .slope)
         intercept = try container.decode(Double.self, forKey: .intercept)
         header = try container.decode([UInt8].self, forKey: .header)
+        warnings = try container.decodeIfPresent([String].self, forKey: .warnings) ?? []
         let checked = try NIfTIHeader(checking: header, name: name)
         guard checked.shape == shape, !checked.swapsBytes else {
             throw DecodingError.dataCorruptedError(
                 forKey: .header, in: container, debugDescription: "the header of \(name) is of another grid")
         }
+    }
+
+    /// Without warnings the same bytes as before there were any.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(format, forKey: .format)
+        try container.encode(shape, forKey: .shape)
+        try container.encode(geometry, forKey: .geometry)
+        try container.encode(orientation, forKey: .orientation)
+        try container.encode(isOrientationKnown, forKey: .isOrientationKnown)
+        try container.encode(voxelType, forKey: .voxelType)
+        try container.encode(slope, forKey: .slope)
+        try container.encode(intercept, forKey: .intercept)
+        try container.encode(header, forKey: .header)
+        if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
     }
 }
 
@@ -52,49 +73,4 @@ extension ImageSource {
 public struct LoadedImage: Sendable {
     public var volume: Volume<Float>
     public var source: ImageSource
-
-    /// The same as 0 and 1: any value above 0 is inside.
-    public var mask: Mask {
-        volume.with(volume.voxels.map { $0 > 0 ? 1 : 0 })
-    }
-}
-
-extension LoadedImage {
-    /// This image as a mask (any value above 0 is inside) in the order of another file's grid, whatever order it is
-    /// itself stored in.
-    /// - Throws: `ImageFileError` when it does not lie on that grid: another size, or corners more than half a voxel
-    ///   away. A file that does not say how the patient lies is taken as stored like the other one.
-    public func mask(on other: ImageSource) throws(ImageFileError) -> Mask {
-        let moved = source.isOrientationKnown ? mask.reoriented(from: source.orientation, to: other.orientation) : mask
-        guard moved.shape == other.shape else {
-            throw ImageFileError(
-                source.name, .unsupported,
-                "has \(source.shape) voxels (depth x height x width) where \(other.name) has \(other.shape)",
-                remedy: "make the mask on the grid of its CT")
-        }
-        if source.isOrientationKnown {
-            let distanceMM = Self.cornerDistanceMM(moved.geometry, other.geometry, other.shape)
-            let spacing = other.geometry.spacing
-            guard distanceMM <= 0.5 * min(spacing.xMM, spacing.yMM, spacing.zMM) else {
-                throw ImageFileError(
-                    source.name, .unsupported,
-                    "lies up to \((distanceMM * 10).rounded() / 10) mm away from \(other.name) in the patient",
-                    remedy: "make the mask on the grid of its CT")
-            }
-        }
-        return Mask(shape: other.shape, geometry: other.geometry, voxels: moved.voxels)
-    }
-
-    private static func cornerDistanceMM(_ a: Geometry, _ b: Geometry, _ shape: VolumeShape) -> Double {
-        var worst = 0.0
-        for corner in 0..<8 {
-            let z = corner & 1 == 0 ? 0 : Double(shape.depth - 1)
-            let y = corner & 2 == 0 ? 0 : Double(shape.height - 1)
-            let x = corner & 4 == 0 ? 0 : Double(shape.width - 1)
-            let (p, q) = (a.positionMM(z: z, y: y, x: x), b.positionMM(z: z, y: y, x: x))
-            let (dx, dy, dz) = (p.right - q.right, p.anterior - q.anterior, p.superior - q.superior)
-            worst = max(worst, (dx * dx + dy * dy + dz * dz).squareRoot())
-        }
-        return worst
-    }
 }

@@ -34,7 +34,8 @@ public enum MetaImageFile {
             name: input.name, format: "MetaImage", shape: header.shape, geometry: header.geometry,
             orientation: Orientation(nearestTo: header.geometry), isOrientationKnown: header.hasOrientation,
             voxelType: header.type, slope: 1, intercept: 0,
-            header: NIfTIHeader(shape: header.shape, geometry: header.geometry).bytes)
+            header: NIfTIHeader(shape: header.shape, geometry: header.geometry).bytes,
+            warnings: header.geometry.shearWarnings)
         return LoadedImage(
             volume: Volume(shape: header.shape, geometry: header.geometry, voxels: voxels), source: source)
     }

@@ -15,8 +15,9 @@ public enum NIfTIFile {
 
     static func read(_ input: ByteInput, path: String?) throws(ImageFileError) -> LoadedImage {
         let stream = try openStream(input)
-        let header = try NIfTIHeader(checking: stream.read(NIfTIHeader.byteCount), name: input.name)
-        let geometry = try header.geometry(name: input.name)
+        let header = try NIfTIHeader(
+            checking: stream.read(NIfTIHeader.byteCount), name: input.name, path: path)
+        let place = try NIfTIPlace(header, name: input.name)
         let voxels: [Float]
         if header.isSingleFile {
             voxels = try readVoxels(stream, header, position: NIfTIHeader.byteCount)
@@ -24,18 +25,19 @@ public enum NIfTIFile {
             voxels = try readVoxels(openStream(openCompanion(of: path, input.name)), header, position: 0)
         }
         let source = ImageSource(
-            name: input.name, format: "NIfTI-1", shape: header.shape, geometry: geometry,
-            orientation: Orientation(nearestTo: geometry),
+            name: input.name, format: "NIfTI-1", shape: header.shape, geometry: place.geometry,
+            orientation: Orientation(nearestTo: place.geometry),
             isOrientationKnown: header.sformCode > 0 || header.qformCode > 0, voxelType: header.type,
-            slope: header.scaling.slope, intercept: header.scaling.intercept, header: header.bytes)
+            slope: header.scaling.slope, intercept: header.scaling.intercept, header: place.header.bytes,
+            warnings: header.warnings + place.warnings + place.geometry.shearWarnings)
         return LoadedImage(
-            volume: Volume(shape: header.shape, geometry: geometry, voxels: voxels), source: source)
+            volume: Volume(shape: header.shape, geometry: place.geometry, voxels: voxels), source: source)
     }
 
     /// See `ImageFile.joined`.
     static func joined(_ input: ByteInput, path: String) throws(ImageFileError) -> [UInt8]? {
         let raw = try openStream(input).read(NIfTIHeader.byteCount)
-        let header = try NIfTIHeader(checking: raw, name: input.name)
+        let header = try NIfTIHeader(checking: raw, name: input.name, path: path)
         if header.isSingleFile { return nil }
         let stream = try openStream(openCompanion(of: path, input.name))
         let byteCount = try seekVoxels(stream, header, position: 0)

@@ -2,7 +2,7 @@
 /// (nifti_clib trusts sizes, and multiplies them without looking).
 struct NIfTIHeader: Hashable, Sendable {
     /// Where each field lies (nifti1.h).
-    private enum Field {
+    enum Field {
         static let dimensions = 40, intent = 56, datatype = 70, bitsPerVoxel = 72, pixelSizes = 76
         static let dataOffset = 108, slope = 112, intercept = 116, units = 123, displayRange = 124
         static let description = 148, qformCode = 252, sformCode = 254, quaternion = 256, sform = 280
@@ -15,11 +15,17 @@ struct NIfTIHeader: Hashable, Sendable {
     private(set) var bytes: [UInt8]
     /// The voxels are stored in the other byte order than this machine's.
     private(set) var swapsBytes = false
+    /// Header and voxels in one file, or apart in .hdr and .img.
+    private(set) var isSingleFile = true
+    /// What is wrong in it and how it was taken, as in `ImageSource.warnings`; `bytes` are mended accordingly.
+    private(set) var warnings: [String] = []
 
     // MARK: Reading
 
-    /// - Parameter raw: the file's first 348 bytes, or fewer when it has not more.
-    init(checking raw: [UInt8], name: String) throws(ImageFileError) {
+    /// - Parameters:
+    ///   - raw: the file's first 348 bytes, or fewer when it has not more.
+    ///   - path: nil for a file that is not on disk, whose name then counts.
+    init(checking raw: [UInt8], name: String, path: String? = nil) throws(ImageFileError) {
         guard raw.count == Self.byteCount else {
             throw .damaged(name, "it has \(raw.count) bytes, less than a NIfTI header")
         }
@@ -32,6 +38,7 @@ struct NIfTIHeader: Hashable, Sendable {
         try checkDimensions(name)
         try checkType(name)
         try checkNumbers(name)
+        checkMagic(place: path ?? name)
     }
 
     private func checkKind(_ name: String) throws(ImageFileError) {
@@ -55,15 +62,32 @@ struct NIfTIHeader: Hashable, Sendable {
         }
     }
 
-    private func checkDimensions(_ name: String) throws(ImageFileError) {
+    /// The magic of a pair belongs to a .hdr with its .img. In one file nibabel and SimpleITK read on all the same.
+    private mutating func checkMagic(place: String) {
+        guard bytes[Field.magic + 1] == UInt8(ascii: "i") else { return }
+        let lowercased = place.lowercased()
+        isSingleFile = !lowercased.hasSuffix(".hdr") && !lowercased.hasSuffix(".hdr.gz")
+        guard isSingleFile else { return }
+        bytes.replaceSubrange(Field.magic..., with: "n+1\0".utf8)
+        warnings.append("Its magic is that of a pair of files (ni1) although it is one: read as nibabel and SimpleITK "
+            + "read it, with the voxels from byte \(dataOffset) on; save it again.")
+    }
+
+    private mutating func checkDimensions(_ name: String) throws(ImageFileError) {
         let count = int16(Field.dimensions)
         guard (1...7).contains(count) else { throw .damaged(name, "its header claims \(count) dimensions") }
         guard count >= 3 else {
             throw ImageFileError(
                 name, .unsupported, "has \(count) dimensions", remedy: "a CT volume has 3: stack the slices first")
         }
-        let sizes = (1...count).map { int16(Field.dimensions + 2 * $0) }
+        var sizes = (1...count).map { int16(Field.dimensions + 2 * $0) }
         _ = try checkedShape(x: sizes[0], y: sizes[1], z: sizes[2], name: name)
+        for index in sizes.indices.dropFirst(3) where sizes[index] == 0 {
+            sizes[index] = 1
+            set(Field.dimensions + 2 * (index + 1), UInt16(1))
+            warnings.append("It says 0 frames along dimension \(index + 1): taken as 1, as SimpleITK does; "
+                + "save it again with 3 dimensions.")
+        }
         for (axis, size) in sizes.enumerated().dropFirst(3) where size != 1 {
             throw ImageFileError(
                 name, size < 1 ? .damaged : .unsupported,
@@ -72,45 +96,46 @@ struct NIfTIHeader: Hashable, Sendable {
         }
     }
 
-    private func checkType(_ name: String) throws(ImageFileError) {
+    private mutating func checkType(_ name: String) throws(ImageFileError) {
         let (code, bits) = (int16(Field.datatype), int16(Field.bitsPerVoxel))
         guard let type = VoxelType(niftiCode: code) else {
             throw ImageFileError(
                 name, .unsupported, "has voxels of NIfTI data type \(code), which is no type of a CT",
                 remedy: "convert it to int16 or float32")
         }
-        guard bits == 8 * type.byteCount else {
-            throw .damaged(name, "its header gives \(type.rawValue) voxels \(bits) bits")
-        }
+        guard bits != 8 * type.byteCount else { return }
+        set(Field.bitsPerVoxel, UInt16(8 * type.byteCount))
+        warnings.append("Its bitpix of \(bits) contradicts its datatype: \(type.rawValue) counts, as in nibabel and "
+            + "SimpleITK; save it again.")
     }
 
-    private func checkNumbers(_ name: String) throws(ImageFileError) {
-        guard slope.isFinite, intercept.isFinite else {
-            throw .damaged(name, "its header's slope or intercept is not a number")
-        }
+    private mutating func checkNumbers(_ name: String) throws(ImageFileError) {
+        try checkScaling(name)
         let offset = float(Field.dataOffset)
         // NaN is in no range.
         guard (0...Float(ImageLimits.dataOffsetMax)).contains(offset), offset == offset.rounded() else {
             throw .damaged(name, "its header says that the voxels begin at byte \(offset)")
         }
-        guard !isSingleFile || offset == 0 || Int(offset) >= Self.singleFileOffset else {
+        guard bytes[Field.magic + 1] != UInt8(ascii: "+") || offset == 0 || Int(offset) >= Self.singleFileOffset else {
             throw .damaged(name, "its header says that the voxels begin at byte \(offset), inside the header")
         }
-        let lengths = (1...3).map { float(Field.pixelSizes + 4 * $0) }
-        guard lengths.allSatisfy({ $0.isFinite && $0 != 0 }) else {
-            throw .damaged(name, "its voxel size is \(lengths[0]) x \(lengths[1]) x \(lengths[2])")
+    }
+
+    /// nifti1.h: a slope of 0 means that values are not scaled. nibabel takes one that is no number likewise.
+    private mutating func checkScaling(_ name: String) throws(ImageFileError) {
+        guard slope == 0 || !slope.isFinite else {
+            guard intercept.isFinite else { throw .damaged(name, "its header's intercept is not a number") }
+            return
         }
-        let used = (qformCode > 0 ? (0..<6).map { float(Field.quaternion + 4 * $0) } + [float(Field.pixelSizes)] : [])
-            + (sformCode > 0 ? sformRows : [])
-        guard used.allSatisfy(\.isFinite) else {
-            throw .damaged(name, "its orientation (qform or sform) is not a number")
-        }
+        let isAdded = intercept.isFinite && intercept != 0
+        guard isAdded || slope != 0 else { return }
+        warnings.append("Its scl_slope is \(slope): values are taken as stored, as nibabel does"
+            + (isAdded ? ", where SimpleITK adds its scl_inter of \(intercept)" : " and SimpleITK too")
+            + "; save it again with the scaling that is meant.")
     }
 
     // MARK: What it says
 
-    /// Header and voxels in one file ("n+1"), or apart in .hdr and .img ("ni1").
-    var isSingleFile: Bool { bytes[Field.magic + 1] == UInt8(ascii: "+") }
     var shape: VolumeShape {
         VolumeShape(
             depth: int16(Field.dimensions + 6), height: int16(Field.dimensions + 4), width: int16(Field.dimensions + 2))
@@ -120,11 +145,10 @@ struct NIfTIHeader: Hashable, Sendable {
     var sformCode: Int { int16(Field.sformCode) }
     private var slope: Float { float(Field.slope) }
     private var intercept: Float { float(Field.intercept) }
-    private var sformRows: [Float] { (0..<12).map { float(Field.sform + 4 * $0) } }
 
-    /// A slope of 0 means that values are not scaled (nifti1.h), the intercept included.
+    /// A slope of 0 or none at all means that values are not scaled, the intercept included.
     var scaling: VoxelScaling {
-        slope == 0 ? VoxelScaling() : VoxelScaling(slope: Double(slope), intercept: Double(intercept))
+        slope == 0 || !slope.isFinite ? VoxelScaling() : VoxelScaling(slope: Double(slope), intercept: Double(intercept))
     }
 
     /// Where the voxels begin in their file.
@@ -132,33 +156,6 @@ struct NIfTIHeader: Hashable, Sendable {
         let offset = Int(float(Field.dataOffset))
         return isSingleFile ? max(offset, Self.singleFileOffset) : offset
     }
-
-    /// Place in the patient: sform before qform before the voxel size alone, in millimetres.
-    func geometry(name: String) throws(ImageFileError) -> Geometry {
-        var positive = self
-        // Some programs write negative sizes; the library would take 1 instead.
-        for place in (1...3).map({ Field.pixelSizes + 4 * $0 }) { positive.set(place, abs(float(place)).bitPattern) }
-        guard let reading = NIfTILibrary.read(positive.bytes), reading.bytesPerVoxel == type.byteCount,
-            reading.dimensions == [shape.width, shape.height, shape.depth]
-        else { throw .damaged(name, "nifti_clib refuses its header") }
-        var affine: [Double]
-        if reading.sformCode > 0 {
-            affine = reading.sform
-        } else if reading.qformCode > 0 {
-            affine = Rotation.affine(
-                quaternion: Array(reading.quaternion[0..<3]), offset: Array(reading.quaternion[3..<6]),
-                spacing: reading.spacing, handedness: reading.quaternion[6])
-        } else {
-            affine = Geometry(
-                spacing: Spacing(zMM: reading.spacing[2], yMM: reading.spacing[1], xMM: reading.spacing[0])).affine
-        }
-        let millimetres = Self.millimetres(units: reading.spatialUnits)
-        for index in affine.indices { affine[index] *= millimetres }
-        return try Geometry(checking: affine, name: name)
-    }
-
-    /// NIFTI_UNITS_METER is 1, _MM 2, _MICRON 3; files that say nothing mean millimetres.
-    private static func millimetres(units: Int) -> Double { units == 1 ? 1000 : (units == 3 ? 0.001 : 1) }
 
     // MARK: Writing
 
@@ -211,15 +208,15 @@ struct NIfTIHeader: Hashable, Sendable {
     /// Reads back bytes that were checked before.
     init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
-    private func int16(_ offset: Int) -> Int { Int(load(offset, Int16.self)) }
+    func int16(_ offset: Int) -> Int { Int(load(offset, Int16.self)) }
     private func int32(_ offset: Int) -> Int { Int(load(offset, Int32.self)) }
-    private func float(_ offset: Int) -> Float { Float(bitPattern: load(offset, UInt32.self)) }
+    func float(_ offset: Int) -> Float { Float(bitPattern: load(offset, UInt32.self)) }
 
     private func load<Word: FixedWidthInteger>(_ offset: Int, _: Word.Type) -> Word {
         bytes.withUnsafeBytes { Word(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Word.self)) }
     }
 
-    private mutating func set<Word: FixedWidthInteger>(_ offset: Int, _ word: Word) {
+    mutating func set<Word: FixedWidthInteger>(_ offset: Int, _ word: Word) {
         withUnsafeBytes(of: word.littleEndian) { bytes.replaceSubrange(offset ..< offset + $0.count, with: $0) }
     }
 }

@@ -22,7 +22,8 @@ public struct ResamplingPlan: Hashable, Sendable, Codable {
     public init(source: ImageSource, spacing: Spacing) throws(ImageFileError) {
         (sourceShape, sourceGeometry, orientation) = (source.shape, source.geometry, source.orientation)
         let (shape, geometry) = AxisMoves(from: orientation, to: .canonical).apply(sourceShape, sourceGeometry)
-        let from = geometry.spacing
+        // Across sheared slices, not along their slanted edge: as far apart as they are.
+        let from = geometry.boxSpacing
         // In Double first: a thin file and a fine grid may exceed what an Int holds. Each axis keeps one voxel, however
         // thin it is.
         let count = max(1, Double(shape.depth) * from.zMM / spacing.zMM)

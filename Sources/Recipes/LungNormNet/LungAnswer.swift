@@ -39,7 +39,7 @@ public struct LungAnswer: Sendable {
         withoutGrowing = back(onGrid)
         source = volume.source
         func count(_ mask: Mask) -> Double { Double(mask.voxels.reduce(0) { $0 + Int($1) }) }
-        let voxelML = volume.source.geometry.spacing.voxelML
+        let voxelML = volume.source.geometry.voxelML
         let lung = count(volume.sourceLung), lesion = count(grown)
         figures = Figures(
             lesionML: lesion * voxelML, lungML: lung * voxelML, lesionPercent: lung > 0 ? 100 * lesion / lung : 0,

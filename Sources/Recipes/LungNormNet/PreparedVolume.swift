@@ -20,7 +20,7 @@ public struct PreparedVolume: Sendable {
     public static let intensitySteps = 60_000
 
     public var lungML: Double {
-        Double(lung.voxels.reduce(0) { $0 + Int($1) }) * intensity.geometry.spacing.voxelML
+        Double(lung.voxels.reduce(0) { $0 + Int($1) }) * intensity.geometry.voxelML
     }
 
     public func lungVoxelsBySlice() -> [Int] {

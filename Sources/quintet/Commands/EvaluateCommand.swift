@@ -75,10 +75,10 @@ enum EvaluateCommand: Command {
         _ item: Archive.Item, to evaluation: inout Evaluation, output: SegmentationFolder,
         reference: (archive: Archive, run: RunFolder)?, pool: ThreadPool
     ) throws {
-        let truth = try ImageFile.read(path: item.path).mask
+        let truth = try ImageFile.read(path: item.path).mask()
         func read(_ path: String?) throws -> Mask? {
             guard let path else { return nil }
-            let mask = try ImageFile.read(path: path).mask
+            let mask = try ImageFile.read(path: path).mask()
             guard mask.shape == truth.shape else {
                 throw RecipeError.inputRefused("\(path) has \(mask.shape) voxels and \(item.path) \(truth.shape); "
                     + "they must lie on the same grid")

@@ -46,7 +46,7 @@ enum VoteCommand: Command {
                 throw RecipeError.inputRefused("\(path) has \(image.volume.shape) voxels and the CT "
                     + "\(ct.volume.shape); all files must lie on one grid")
             }
-            return BitMask(image.mask, pool: pool)
+            return BitMask(try image.mask(), pool: pool)
         }
         let lung = try mask(arguments.required("--mask"))
         guard lung.voxelCount > 0 else {
@@ -55,7 +55,7 @@ enum VoteCommand: Command {
         if let warning = MajorityVote.warning(voterCount: votePaths.count) { Console.error("quintet: \(warning)") }
         let healthy = try MajorityVote.vote(votePaths.map(mask), pool: pool)
         var settings = PostProcessingSettings(
-            spacing: ct.volume.geometry.spacing,
+            spacing: ct.volume.geometry.boxSpacing,
             growthLimitMM: try arguments.number("--growth-limit", 0...1000))
         if let tau = try arguments.number("--tau", 0.01...0.99) { settings.brightIntensity = Float(tau) }
         let answer = try PostProcessing.run(
@@ -69,9 +69,9 @@ enum VoteCommand: Command {
             try NIfTIFile.write(
                 bits.mask(geometry: ct.volume.geometry, pool: pool), to: "\(out)/\(name).nii.gz", like: ct.source)
         }
-        let spacing = ct.volume.geometry.spacing
-        let burden = try LesionBurden(lesion: answer.grown, lung: lung, spacing: spacing)
-        let core = try LesionBurden(lesion: answer.core, lung: lung, spacing: spacing)
+        let geometry = ct.volume.geometry
+        let burden = try LesionBurden(lesion: answer.grown, lung: lung, geometry: geometry)
+        let core = try LesionBurden(lesion: answer.core, lung: lung, geometry: geometry)
         let figures = Figures(
             voterCount: votePaths.count, lesionML: burden.lesionML, lungML: burden.lungML,
             lesionPercent: burden.lungPercent, lesionWithoutGrowingML: core.lesionML)

@@ -11,8 +11,8 @@ struct DemoPictures {
             let answerPath = SegmentationFolder("\(out)/masks").mask(item.name, answer: "vote", isGrown: true)
             guard FileManager.default.fileExists(atPath: answerPath) else { continue }
             let ct = try ImageFile.read(path: item.path).volume
-            let truth = try ImageFile.read(path: "\(out)/phantoms/lesions/\(item.name).nii.gz").mask
-            let answer = try ImageFile.read(path: answerPath).mask
+            let truth = try ImageFile.read(path: "\(out)/phantoms/lesions/\(item.name).nii.gz").mask()
+            let answer = try ImageFile.read(path: answerPath).mask()
             let plane = truth.shape.sliceVoxelCount
             let areas = (0..<truth.shape.depth).map { z in
                 truth.voxels[(z * plane)..<((z + 1) * plane)].reduce(0) { $0 + Int($1) }
