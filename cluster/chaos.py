@@ -364,8 +364,8 @@ def make_zombie(cluster, client, dice, figures):
     status = cluster.status()
     if not status or client.poll() is not None:
         return
-    busy = {worker["name"].rsplit(":", 1)[1]: worker["work"] for worker in status["workers"] if worker.get("work")}
-    mine = [worker for worker in cluster.workers if str(worker.pid) in busy]
+    busy = [worker["name"] for worker in status["workers"] if worker.get("work")]
+    mine = [worker for worker in cluster.workers if any(f":{worker.pid}-" in name for name in busy)]
     if not mine:
         return
     zombie = dice.choice(mine)
@@ -398,7 +398,7 @@ def query(cluster, sql, *values):
 
 def leases_of(cluster, worker):
     return query(
-        cluster, "SELECT work, epoch FROM leases WHERE outcome IS NULL AND worker LIKE ?", f"%:{worker.pid}")
+        cluster, "SELECT work, epoch FROM leases WHERE outcome IS NULL AND worker LIKE ?", f"%:{worker.pid}-%")
 
 
 def replaced(cluster, leases):

@@ -84,7 +84,7 @@ public enum Limits {
 
     /// A program's version and build.
     public static let buildBytesMax = 128
-    /// A worker's name, "host:pid".
+    /// A worker's name, "host:pid-9f2c1b04".
     public static let peerNameBytesMax = 128
     public static let deviceBytesMax = 64
     public static let recipeBytesMax = 64

@@ -12,7 +12,8 @@ public struct Hello: Hashable, Sendable {
     public var versionMax: UInt16
     /// Version and build of the program, for messages.
     public var build: String
-    /// The worker's name for people: "host:pid". Unique per process; a worker that reconnects says the same.
+    /// The worker's name for people: "host:pid-9f2c1b04". Unique per start of a process; a worker that reconnects says
+    /// the same.
     public var name: String
     public var threadCount: UInt16
     /// "cpu" or "cuda:0".

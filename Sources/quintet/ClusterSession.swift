@@ -15,18 +15,16 @@ final class ClusterSession {
 
     /// From the command line: `--coordinator` or an own one.
     init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
-        if let text = arguments.text("--coordinator") {
+        if arguments.text("--coordinator") != nil {
             local = nil
-            client = try CoordinatorClient(
-                address: ClusterOptions.address(text), security: ClusterOptions.security(arguments),
-                build: Version.text)
+            client = try ClientAccess.client(arguments, log: { progress.say($0) })
         } else {
             let cluster = try LocalCluster(
                 stateFolder: stateFolder, leaseSeconds: 30, threadCount: Threads.count(arguments),
                 log: { progress.log($0) })
             local = cluster
             client = try cluster.client()
-            cluster.startWorker()
+            try cluster.startWorker()
         }
     }
 

@@ -45,7 +45,9 @@ final class LocalCluster {
 
     /// A client of this cluster.
     func client() throws -> CoordinatorClient {
-        try CoordinatorClient(address: address, security: security, build: Version.text)
+        try CoordinatorClient(
+            address: address, security: security, build: Version.text,
+            waiting: CoordinatorClient.Waiting(isStopped: { StopSignal.isRequested }, log: log))
     }
 
     /// A file that the coordinator serves from where it lies.
@@ -57,11 +59,11 @@ final class LocalCluster {
         return BlobReference(role: role, name: name, digest: digest, byteCount: byteCount)
     }
 
-    func startWorker() {
+    func startWorker() throws {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: security, threadCount: threadCount,
-                cacheDirectory: "\(stateFolder)/cache", name: WorkerCommand.processName, build: Version.text, log: log),
+                cacheDirectory: "\(stateFolder)/cache", name: try ProcessName.make(nil), build: Version.text, log: log),
             recipes: WorkerCommand.recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }
@@ -81,10 +83,11 @@ final class LocalCluster {
         }
     }
 
-    /// - Parameter worker: a worker's name, which ends in its process number.
+    /// - Parameter worker: a worker's name, which holds its process number.
     /// - Returns: whether it is one of ours and was alive.
     func killWorkerProcess(named worker: String) -> Bool {
-        guard let index = processes.firstIndex(where: { worker.hasSuffix(":\($0.processID)") }) else { return false }
+        let index = processes.firstIndex { ProcessName.isName(worker, ofProcess: $0.processID) }
+        guard let index else { return false }
         processes[index].signal(SIGKILL)
         _ = processes[index].wait()
         processes.remove(at: index)

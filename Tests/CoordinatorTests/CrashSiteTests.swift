@@ -63,7 +63,7 @@ import Worker
             folder = try TestFolder()
             coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=\(action)@1")
             client = try coordinator.client()
-            client.patienceSeconds = 600
+            client.waiting.patienceSeconds = 600
         }
 
         func live() throws -> [String] {

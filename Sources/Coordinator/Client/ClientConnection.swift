@@ -14,18 +14,27 @@ final class ClientConnection {
     private var lastRequestID: UInt32 = 0
     private var answers: [UInt32: Message] = [:]
     private var endReason: String?
+    private let isStopped: @Sendable () -> Bool
+
+    /// How often a wait looks whether it is still wanted.
+    private static let stopMilliseconds: UInt64 = 200
 
     /// A coordinator that says nothing for so long while an answer is awaited is taken for gone.
     private static let answerMilliseconds: UInt64 = 60_000
 
-    /// Connects and says hello.
-    /// - Throws: `Lost`; `ClientError.refused`.
-    init(address: NetworkAddress, security: ConnectionSecurity, build: String) throws {
+    /// Resolves the address, connects and says hello.
+    /// - Parameter isStopped: asked a few times a second while something is waited for; true ends the wait.
+    /// - Throws: `Lost`; `ClientError.refused`, `.interrupted`.
+    init(
+        address: NetworkAddress, security: ConnectionSecurity, build: String,
+        isStopped: @escaping @Sendable () -> Bool
+    ) throws {
+        self.isStopped = isStopped
         loop = try NetworkLoop()
         connection = try loop.connect(host: address.host, port: address.port, security: security)
         var isConnected = false
         while !isConnected {
-            for event in try loop.wait(timeoutMilliseconds: 1_000) {
+            for event in try wait(milliseconds: Self.stopMilliseconds) {
                 if case .connected = event { isConnected = true } else { take(event) }
             }
             if let endReason { throw Lost(reason: endReason) }
@@ -42,7 +51,7 @@ final class ClientConnection {
     deinit { loop.abort(connection, reason: "the client has ended") }
 
     /// Sends one request and waits for its answer.
-    /// - Throws: `Lost`; `ClientError.refused` when the answer is a refusal.
+    /// - Throws: `Lost`; `ClientError.refused` when the answer is a refusal, `.interrupted`.
     func request(_ message: Message, milliseconds: UInt64 = answerMilliseconds) throws -> Message {
         try answer(to: try send(message), milliseconds: milliseconds)
     }
@@ -83,8 +92,13 @@ final class ClientConnection {
             if let endReason { throw Lost(reason: endReason) }
             let now = MonotonicClock.nowMilliseconds()
             guard now < deadline else { throw Lost(reason: "it does not answer") }
-            for event in try loop.wait(timeoutMilliseconds: Int(deadline - now)) { take(event) }
+            for event in try wait(milliseconds: deadline - now) { take(event) }
         }
+    }
+
+    private func wait(milliseconds: UInt64) throws -> [NetworkEvent] {
+        if isStopped() { throw ClientError.interrupted }
+        return try loop.wait(timeoutMilliseconds: Int(min(milliseconds, Self.stopMilliseconds)))
     }
 
     private func take(_ event: NetworkEvent) {

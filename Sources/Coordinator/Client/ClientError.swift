@@ -10,6 +10,8 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case violation(String)
     /// What arrived are not the bytes that the digest names.
     case damaged(name: String)
+    /// `CoordinatorClient.isStopped` said so while something was waited for. What was submitted goes on.
+    case interrupted
 
     public var description: String {
         switch self {
@@ -17,6 +19,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
             return "the coordinator at \(address) cannot be reached: \(reason); is `quintet coordinator` running "
                 + "there, and have both sides the same token?"
         case .refused(let refusal): return refusal.message
+        case .interrupted: return "interrupted while waiting for the coordinator"
         case .violation(let what): return "the coordinator broke the protocol: \(what); are both of the same version?"
         case .damaged(let name):
             return "'\(name)' arrived damaged: its bytes are not those that were made; try again, and check the disk "

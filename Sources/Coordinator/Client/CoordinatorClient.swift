@@ -3,8 +3,9 @@ import Platform
 import Protocol
 
 /// What `train`, `segment`, `status`, `watch` and `cancel` say to a coordinator. Every call waits for its answer. A
-/// connection that is lost is made again, for `patienceSeconds`, and the request repeated: none of them does harm
-/// twice. So a coordinator may be restarted under a client that waits for a run. One thread at a time.
+/// connection that is lost is made again, for `Waiting.patienceSeconds`, and the request repeated: none of them does
+/// harm twice. So a coordinator may be restarted under a client that waits for a run, and elsewhere under the same
+/// name: it is looked up anew each time. A coordinator whose disk is full is waited for as well. One thread at a time.
 ///
 ///     let client = try CoordinatorClient(address: NetworkAddress(parsing: "lab3:7311"))
 ///     let data = try client.upload(path: "data/a.nii", role: "volume", name: "a")
@@ -12,9 +13,32 @@ import Protocol
 ///     while try client.status(of: run).runs[0].state == "running" { ... }
 ///     for output in try client.outputs(of: run) { ... try client.download(blob, to: path) }
 public final class CoordinatorClient {
+    /// How a client waits for a coordinator that is gone.
+    public struct Waiting: Sendable {
+        /// For how long; 0 gives up at once.
+        public var patienceSeconds: Double
+        /// Whether the first connection, too, is tried for so long; without it nobody at the address is an error at
+        /// once.
+        public var isPatientAtFirst: Bool
+        /// Asked a few times a second during every wait; true ends it with `ClientError.interrupted`.
+        public var isStopped: @Sendable () -> Bool
+        /// Lines for people: that the coordinator does not answer, and that it is back.
+        public var log: @Sendable (String) -> Void
+
+        public init(
+            patienceSeconds: Double = .infinity, isPatientAtFirst: Bool = false,
+            isStopped: @escaping @Sendable () -> Bool = { false },
+            log: @escaping @Sendable (String) -> Void = { _ in }
+        ) {
+            self.patienceSeconds = patienceSeconds
+            self.isPatientAtFirst = isPatientAtFirst
+            self.isStopped = isStopped
+            self.log = log
+        }
+    }
+
     public let address: NetworkAddress
-    /// How long a lost coordinator is waited for; 0 gives up at once.
-    public var patienceSeconds: Double = 60
+    public var waiting: Waiting
     private let security: ConnectionSecurity
     private let build: String
     private var connection: ClientConnection?
@@ -22,24 +46,22 @@ public final class CoordinatorClient {
     /// Pieces of a blob under way at the same moment.
     private static let windowCount = 8
     private static let retryMilliseconds: UInt64 = 250
+    private static let stopMilliseconds: UInt64 = 50
     /// Blobs above this are not read into memory.
     private static let bytesInMemoryMax: UInt64 = 1 << 30
 
     /// Connects.
-    /// - Throws: `ClientError.unreachable` at once when nobody answers; `.refused` when it turns us down.
+    /// - Throws: `ClientError.unreachable` when nobody answers, at once unless `waiting` is patient at first;
+    ///   `.refused` when it turns us down; `.interrupted`.
     public init(
-        address: NetworkAddress, security: ConnectionSecurity = .plaintext, build: String = "quintet"
+        address: NetworkAddress, security: ConnectionSecurity = .plaintext, build: String = "quintet",
+        waiting: Waiting = Waiting()
     ) throws {
         self.address = address
         self.security = security
         self.build = build
-        do {
-            connection = try ClientConnection(address: address, security: security, build: build)
-        } catch let lost as ClientConnection.Lost {
-            throw ClientError.unreachable(address: "\(address)", reason: lost.reason)
-        } catch let error as NetworkError {
-            throw ClientError.unreachable(address: "\(address)", reason: "\(error)")
-        }
+        self.waiting = waiting
+        try patiently(forSeconds: waiting.isPatientAtFirst ? waiting.patienceSeconds : 0) { _ in }
     }
 
     // MARK: - Blobs
@@ -229,31 +251,84 @@ public final class CoordinatorClient {
 
     private var unexpected: ClientError { .violation("it answered something else than was asked") }
 
-    private func request(_ message: Message) throws -> Message { try patiently { try $0.request(message) } }
+    func request(_ message: Message) throws -> Message { try patiently { try $0.request(message) } }
 
-    /// Does something over the connection, again over a new one while there is patience.
-    private func patiently<Result>(_ body: (ClientConnection) throws -> Result) throws -> Result {
+    /// Does something over the connection, again over a new one while there is patience. People hear of it once, when
+    /// it does not come back at once, and again when it is back.
+    private func patiently<Result>(
+        forSeconds seconds: Double? = nil, _ body: (ClientConnection) throws -> Result
+    ) throws -> Result {
+        let patience = seconds ?? waiting.patienceSeconds
         var lostSince: UInt64?
+        var told = ""
         while true {
-            var reason: String
+            if waiting.isStopped() { throw ClientError.interrupted }
+            let trouble: Trouble
             do {
-                let connection = try self.connection
-                    ?? ClientConnection(address: address, security: security, build: build)
+                let connection = try self.connection ?? ClientConnection(
+                    address: address, security: security, build: build, isStopped: waiting.isStopped)
                 self.connection = connection
-                return try body(connection)
-            } catch let lost as ClientConnection.Lost {
-                reason = lost.reason
-            } catch let error as NetworkError {
-                reason = "\(error)"
+                let result = try body(connection)
+                if !told.isEmpty { waiting.log("the coordinator at \(address) is back") }
+                return result
+            } catch {
+                guard let known = Trouble(error) else { throw error }
+                trouble = known
             }
+            let isReconnecting = connection == nil
             connection = nil
             let now = MonotonicClock.nowMilliseconds()
             let since = lostSince ?? now
             lostSince = since
-            guard now < since + UInt64(patienceSeconds * 1000) else {
-                throw ClientError.unreachable(address: "\(address)", reason: reason)
+            guard Double(now - since) < patience * 1000 else { throw trouble.end(at: address) }
+            if isReconnecting || trouble.isToldAtOnce, told != trouble.line(at: address) {
+                told = trouble.line(at: address)
+                waiting.log(told)
             }
-            MonotonicClock.sleep(milliseconds: Self.retryMilliseconds)
+            try pause()
+        }
+    }
+
+    private func pause() throws {
+        for _ in 0..<Self.retryMilliseconds / Self.stopMilliseconds {
+            if waiting.isStopped() { throw ClientError.interrupted }
+            MonotonicClock.sleep(milliseconds: Self.stopMilliseconds)
+        }
+    }
+}
+
+/// What a client bears for a while.
+private enum Trouble {
+    /// Nobody answers.
+    case lost(String)
+    /// Somebody answers, and cannot take anything just now.
+    case busy(Refusal)
+
+    /// nil for what waiting does not mend.
+    init?(_ error: any Error) {
+        switch error {
+        case let lost as ClientConnection.Lost: self = .lost(lost.reason)
+        case let error as NetworkError: self = .lost("\(error)")
+        case ClientError.refused(let refusal) where refusal.code == .diskFull || refusal.code == .shuttingDown:
+            self = .busy(refusal)
+        default: return nil
+        }
+    }
+
+    /// A connection that is lost is often there again with the next attempt.
+    var isToldAtOnce: Bool { if case .busy = self { true } else { false } }
+
+    func line(at address: NetworkAddress) -> String {
+        switch self {
+        case .lost: "the coordinator at \(address) does not answer; trying again"
+        case .busy(let refusal): "the coordinator at \(address): \(refusal.message); trying again"
+        }
+    }
+
+    func end(at address: NetworkAddress) -> ClientError {
+        switch self {
+        case .lost(let reason): .unreachable(address: "\(address)", reason: reason)
+        case .busy(let refusal): .refused(refusal)
         }
     }
 }

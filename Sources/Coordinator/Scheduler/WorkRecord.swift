@@ -121,7 +121,7 @@ package struct LeaseRecord: Sendable {
     }
 }
 
-/// The worker's name for people, unique per process: "host:pid".
+/// The worker's name for people, unique per start of a process: "host:pid-9f2c1b04".
 package typealias WorkerName = String
 
 /// A piece of work as the scheduler knows it.

@@ -15,7 +15,7 @@ public struct WorkerConfiguration: Sendable {
     public var cacheDirectory: String
     /// The blobs in the cache have at most this many bytes, the recipes' prepared files as many again.
     public var cacheBytesMax: UInt64
-    /// For people: "host:pid". Unique among the cluster's processes.
+    /// For people: "host:pid-9f2c1b04". Unique among the cluster's processes, and per start of one.
     public var name: String
     /// Version and build of the program, for messages.
     public var build: String

@@ -1,6 +1,6 @@
 /// What a worker is and may do.
 package struct WorkerSettings: Hashable, Sendable {
-    /// The worker's name for people, "host:pid".
+    /// The worker's name for people, unique per start: "host:pid-9f2c1b04".
     package var name: String
     package var build: String
     package var threadCount: UInt16

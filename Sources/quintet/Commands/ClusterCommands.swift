@@ -59,12 +59,10 @@ enum CoordinatorCommand: Command {
 enum WorkerCommand: Command {
     static let recipes: [String: any Recipe] = [LungNormNet.name: LungNormNet()]
 
-    /// Unique among a cluster's processes, and says to people where it is.
-    static var processName: String { "\(Machine.hostName):\(Machine.processID)" }
-
     static let syntax = CommandSyntax(
         "worker", "Compute what a coordinator hands out.",
         options: ClusterOptions.client + [
+            Option("--name", "NAME", "where it is, for people; default host:process; a random part is added"),
             Option("--threads", "N", "threads that compute; default all"),
             Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
             Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
@@ -94,7 +92,8 @@ enum WorkerCommand: Command {
                 threadCount: try Threads.count(arguments),
                 cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
-                name: processName, build: Version.text,
+                name: try ProcessName.make(arguments.text("--name")),
+                build: Version.text,
                 progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
                 log: CoordinatorCommand.logger(arguments)),
             recipes: recipes)
@@ -142,6 +141,7 @@ enum WatchCommand: Command {
         options: ClusterOptions.client + [
             Option("--run", "N", "this run only"),
             Option("--seconds", "N", "how often; default 2"),
+            ClientAccess.patience,
             Option("--json", nil, "one JSON object a line"),
         ],
         details: "Ends when no run is running; Ctrl-C ends the watching, never the runs.")
@@ -195,14 +195,5 @@ enum TokenCommand: Command {
         _ = try ClusterToken.generate(to: arguments.positional[1])
         Console.out("a new token is in \(arguments.positional[1])")
         return .done
-    }
-}
-
-/// Connects a command to the coordinator it names.
-enum ClientAccess {
-    static func client(_ arguments: Arguments) throws -> CoordinatorClient {
-        try CoordinatorClient(
-            address: ClusterOptions.address(arguments.text("--coordinator") ?? "127.0.0.1:7311"),
-            security: ClusterOptions.security(arguments), build: Version.text)
     }
 }
