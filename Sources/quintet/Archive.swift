@@ -103,7 +103,11 @@ package struct Archive {
         let walk = try FolderWalk(
             path,
             leavesOut: { [purpose] relative, folder in
-                guard !relative.isEmpty, purpose == .cts else { return nil }
+                guard !relative.isEmpty else { return nil }
+                if purpose == .masks {
+                    let isPart = OwnOutput.isSegmentation(path) && SegmentationFolder.isReserved(relative + "/")
+                    return isPart ? "holds other files of the answers" : nil
+                }
                 return OwnOutput.kind(of: folder).map { "is \($0); own answers are never inputs" }
             },
             isStopped: { StopSignal.isRequested })

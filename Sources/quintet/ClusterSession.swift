@@ -70,12 +70,12 @@ final class ClusterSession {
     // MARK: - Waiting
 
     /// Shows progress until the run has ended.
-    /// - Throws: `Interrupted` on Ctrl-C or SIGTERM, saying what becomes of the run.
+    /// - Throws: `RecipeError.interrupted` on Ctrl-C or SIGTERM; see `tellingInterruption`.
     func wait(
         for run: RunID, progress: ProgressLine, whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
     ) throws -> StatusReport.Run {
         while true {
-            if StopSignal.isRequested { throw interruption }
+            try StopWatch.check()
             try local?.check()
             guard let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) else {
                 throw CommandError("the coordinator does not know \(run) any more")
@@ -91,7 +91,17 @@ final class ClusterSession {
         }
     }
 
-    /// What is true once the waiting has ended before the run.
+    /// - Throws: for every way in which a stop was asked for, `Interrupted`, which says what becomes of the run.
+    func tellingInterruption<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch RecipeError.interrupted {
+            throw interruption
+        } catch ClientError.interrupted {
+            throw interruption
+        }
+    }
+
     private var interruption: Interrupted {
         guard local == nil, let submitted else {
             return Interrupted("interrupted; the same command goes on where it stopped")

@@ -6,7 +6,7 @@ enum OwnOutput {
     static func kind(of folder: String) -> String? {
         if FileSystem.exists("\(folder)/\(OutputFolder.ledgerName)") { return "a folder that quintet wrote" }
         // Version 0.1.0 kept no list of what it wrote.
-        if begins("\(folder)/results.csv", with: "name,lesion_ml,") { return "what quintet segment wrote" }
+        if isSegmentation(folder) { return "what quintet segment wrote" }
         // nnU-Net has a dataset.json, too.
         if let text = start(of: "\(folder)/dataset.json", byteCount: 4096), text.contains("\"lungDigest\"")
             || text.contains("\"presetName\"")
@@ -16,8 +16,10 @@ enum OwnOutput {
         return nil
     }
 
-    private static func begins(_ path: String, with text: String) -> Bool {
-        start(of: path, byteCount: text.utf8.count) == text
+    /// Whether it holds answers, with lungs and members in folders of their own.
+    static func isSegmentation(_ folder: String) -> Bool {
+        let head = "name,lesion_ml,"
+        return start(of: "\(folder)/\(SegmentationFolder.resultsName)", byteCount: head.utf8.count) == head
     }
 
     private static func start(of path: String, byteCount: Int) -> String? {

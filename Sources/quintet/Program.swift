@@ -1,3 +1,4 @@
+import Coordinator
 import Foundation
 import Imaging
 import ModelCore
@@ -64,6 +65,7 @@ struct Program {
 
     private static func isInterruption(_ error: Error) -> Bool {
         if case RecipeError.interrupted = error { return true }
+        if case ClientError.interrupted = error { return true }
         return error is Interrupted
     }
 

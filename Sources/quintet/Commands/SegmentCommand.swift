@@ -58,7 +58,7 @@ enum SegmentCommand: Command {
         plan.inputs.tell(progress, as: "refused")
         let session = try ClusterSession(arguments, stateFolder: "\(out)/.quintet", progress: progress)
         defer { session.close() }
-        let rows = try segment(plan, session: session, progress: progress)
+        let rows = try session.tellingInterruption { try segment(plan, session: session, progress: progress) }
         if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
         let refused = rows.filter { $0.refused != nil }.count
         if refused == rows.count { throw CommandError("none of the \(rows.count) CTs could be used; see above") }

@@ -59,7 +59,7 @@ enum TrainCommand: Command {
         let session = try ClusterSession(arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
         progress.say(try plan.memoryText())
-        let report = try train(plan, session: session, progress: progress)
+        let report = try session.tellingInterruption { try train(plan, session: session, progress: progress) }
         if arguments.text("--coordinator") == nil {
             progress.say("memory of this process: at most \(Machine.peakResidentByteCount >> 20) MiB")
         }
@@ -272,7 +272,7 @@ struct TrainingPlan {
 
     /// - Throws: `CommandError` when a file that would be written is an input or somebody else's.
     func check() throws {
-        _ = try state()
+        if case .finished = try state() { return }
         let replicas = (0..<replicaCount).flatMap { [RunFolder.replicaName($0), RunFolder.stateName($0)] }
         try output.check(
             replicas + ["metrics.csv", "report.html", RunFolder.descriptionName, TrainingRequest.fileName],
