@@ -63,6 +63,7 @@ public enum ImageFile {
     /// Names what is neither NIfTI nor MetaImage; nil when it may be one of them.
     private static func foreignKind(_ input: ByteInput) throws(ImageFileError) -> (what: String, remedy: String)? {
         let start = try input.peek(352)
+        if let pointer = FilePointer.kind(start) { return pointer }
         let export = "name a .nii, .nii.gz, .hdr, .mha or .mhd file"
         if start.count >= 132, Array(start[128..<132]) == Array("DICM".utf8) {
             return ("one DICOM slice", "convert the series with dcm2niix -z y FOLDER")

@@ -35,7 +35,7 @@ public enum MetaImageFile {
             orientation: Orientation(nearestTo: header.geometry), isOrientationKnown: header.hasOrientation,
             voxelType: header.type, slope: 1, intercept: 0,
             header: NIfTIHeader(shape: header.shape, geometry: header.geometry).bytes,
-            warnings: header.geometry.shearWarnings)
+            warnings: header.warnings + header.geometry.shearWarnings)
         return LoadedImage(
             volume: Volume(shape: header.shape, geometry: header.geometry, voxels: voxels), source: source)
     }
@@ -78,6 +78,8 @@ public enum MetaImageFile {
                 input.name, .unreachable, "its voxels are missing: there is no \(file) beside it",
                 remedy: "put that file into the same folder")
         }
-        return try ByteInput(path: place, name: file)
+        let voxels = try ByteInput(path: place, name: file)
+        try FilePointer.refuse(voxels)
+        return voxels
     }
 }

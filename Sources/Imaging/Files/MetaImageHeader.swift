@@ -4,7 +4,9 @@ import Numerics
 ///
 /// Points that programs disagree about: the three triples of `TransformMatrix` are the directions of the axes x, y, z
 /// in turn (as ITK reads them), the patient's axes are LPS whatever `AnatomicalOrientation` says, and
-/// `CenterOfRotation` has no influence (both as ITK).
+/// `CenterOfRotation` has no influence (both as ITK). Like ITK's MetaIO it takes ":" for "=", numbers that go on over
+/// several lines, a last line without its end, "./" before a file, and a fourth dimension of one frame. Unlike it, a
+/// header without a voxel size is refused: every volume computed from it would be made up.
 struct MetaImageHeader {
     enum DataPlace: Equatable {
         /// In this file, behind the header.
@@ -24,6 +26,8 @@ struct MetaImageHeader {
     /// Bytes of the text, where local data begin.
     private(set) var byteCount = 0
     private(set) var hasOrientation = false
+    /// As in `ImageSource.warnings`.
+    private(set) var warnings: [String] = []
 
     private static let keyByteCountMax = 200
     private let name: String
@@ -42,24 +46,37 @@ struct MetaImageHeader {
 
     /// Is this the beginning of a MetaImage header? Its first line is "Key = value" with a key of the format.
     static func isLikely(_ start: [UInt8]) -> Bool {
-        guard let end = start.firstIndex(of: UInt8(ascii: "=")), end < 64 else { return false }
+        guard let end = start.firstIndex(where: Self.isSeparator), end < 64 else { return false }
         let key = String(decoding: start[..<end], as: UTF8.self).filter { $0 != " " && $0 != "\t" }
         return ["ObjectType", "NDims", "Comment", "ObjectSubType", "BinaryData", "DimSize"].contains(key)
     }
 
     // MARK: Fields
 
-    /// "Key = value" lines; ElementDataFile is the last one, and what follows it are data.
+    /// "Key = value" or "Key: value" lines; ElementDataFile is the last one, and what follows it are data. A line of
+    /// numbers alone goes on with the line before.
     private mutating func readFields(_ start: [UInt8]) throws(ImageFileError) {
         var position = 0
-        while let end = start[position...].firstIndex(of: 10) {
-            let line = String(decoding: start[position ..< end], as: UTF8.self)
-            position = end + 1
-            let parts = line.split(separator: "=", maxSplits: 1).map(Self.trimmed)
-            if parts.count < 2 {
+        var last: String?
+        while position < start.count {
+            let end = start[position...].firstIndex(of: 10) ?? start.count
+            // A line that is not over where a header must be is none.
+            guard end < start.count || start.count < ImageLimits.metaHeaderByteCountMax else { break }
+            let bytes = start[position ..< end]
+            let line = String(decoding: bytes, as: UTF8.self)
+            position = min(end + 1, start.count)
+            guard let separator = bytes.firstIndex(where: Self.isSeparator) else {
                 if Self.trimmed(line[...]).isEmpty { continue }
-                throw .damaged(name, "its header has a line without \"=\"")
+                guard let last, Self.isNumbers(line) else {
+                    throw .damaged(name, "its header has a line without \"=\"")
+                }
+                fields[last]! += " " + Self.trimmed(line[...])
+                continue
             }
+            let parts = [bytes[..<separator], bytes[(separator + 1)...]].map {
+                Self.trimmed(String(decoding: $0, as: UTF8.self)[...])
+            }
+            last = parts[0]
             guard parts[0].utf8.count <= Self.keyByteCountMax else {
                 throw .damaged(name, "its header has a key of \(parts[0].utf8.count) bytes")
             }
@@ -72,6 +89,12 @@ struct MetaImageHeader {
             }
         }
         throw .damaged(name, "its MetaImage header does not come to ElementDataFile")
+    }
+
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") }
+
+    private static func isNumbers(_ line: String) -> Bool {
+        trimmed(line[...]).split { $0 == " " || $0 == "\t" }.allSatisfy { Double($0) != nil }
     }
 
     private static func trimmed(_ text: Substring) -> String {
@@ -94,6 +117,16 @@ struct MetaImageHeader {
         }
     }
 
+    /// One frame along a fourth dimension: it is left out.
+    private var hasFrame: Bool { fields["NDims"] == "4" }
+
+    /// Finite numbers for three axes, without those of a fourth one.
+    private func axes(_ key: String, _ text: String, square: Bool = false) throws(ImageFileError) -> [Double] {
+        guard hasFrame else { return try numbers(key, text, square ? 9 : 3) }
+        let all = try numbers(key, text, square ? 16 : 4)
+        return square ? (0..<9).map { all[4 * ($0 / 3) + $0 % 3] } : Array(all[..<3])
+    }
+
     /// Exactly `count` finite numbers.
     private func numbers(_ key: String, _ text: String, _ count: Int) throws(ImageFileError) -> [Double] {
         let words = text.split { $0 == " " || $0 == "\t" }
@@ -114,7 +147,7 @@ struct MetaImageHeader {
         if let kind = fields["ObjectType"], kind != "Image" {
             throw unsupported("is a MetaIO \(kind.printable(most: 40))", "a CT is of ObjectType Image")
         }
-        guard fields["NDims"] == "3" else {
+        guard fields["NDims"] == "3" || hasFrame else {
             let count = fields["NDims"]?.printable(most: 40) ?? "unknown"
             throw unsupported("has \(count) dimensions", "a CT volume has 3")
         }
@@ -136,9 +169,10 @@ struct MetaImageHeader {
         guard let text = fields["DimSize"] else { throw .damaged(name, "its header has no DimSize") }
         let words = text.split { $0 == " " || $0 == "\t" }
         let sizes = words.prefix(4).compactMap { Int($0) }
-        guard words.count == 3, sizes.count == 3 else {
+        guard words.count == (hasFrame ? 4 : 3), sizes.count == words.count else {
             throw .damaged(name, "its header says DimSize = \(text.printable(most: 60))")
         }
+        if hasFrame, sizes[3] != 1 { throw unsupported("has \(sizes[3]) frames", "a CT volume has one: extract it") }
         shape = try checkedShape(x: sizes[0], y: sizes[1], z: sizes[2], name: name)
     }
 
@@ -146,12 +180,23 @@ struct MetaImageHeader {
         guard let spacingText = value("ElementSpacing", "ElementSize") else {
             throw .damaged(name, "its header has no ElementSpacing")
         }
-        let spacing = try numbers("ElementSpacing", spacingText, 3)
+        let spacing = try axes("ElementSpacing", spacingText)
+        if spacing.contains(where: { $0 < 0 }) {
+            warnings.append("Its ElementSpacing \(spacingText.printable(most: 60)) is negative: that axis runs the "
+                + "other way, as in ITK; save it again.")
+        }
         let directionText = value("TransformMatrix", "Rotation", "Orientation")
         let offsetText = value("Offset", "Position", "Origin")
         hasOrientation = directionText != nil
-        let directions = try numbers("TransformMatrix", directionText ?? "1 0 0 0 1 0 0 0 1", 9)
-        let offset = try numbers("Offset", offsetText ?? "0 0 0", 3)
+        if !hasOrientation {
+            warnings.append("It does not say how the patient lies (no TransformMatrix): its axes are taken to run to "
+                + "the left, to posterior and up, as in ITK.")
+        }
+        let directions = try directionText.map { text throws(ImageFileError) in
+            try axes("TransformMatrix", text, square: true)
+        } ?? [1, 0, 0, 0, 1, 0, 0, 0, 1]
+        let offset = try offsetText.map { text throws(ImageFileError) in try axes("Offset", text) } ?? [0, 0, 0]
+        try checkLengths(directions)
         var affine: [Double] = []
         for row in 0..<3 {
             // LPS to RAS: the first two axes point the other way.
@@ -160,6 +205,19 @@ struct MetaImageHeader {
             affine.append(sign * offset[row])
         }
         geometry = try Geometry(checking: affine, name: name)
+    }
+
+    /// A matrix with a scale in it contradicts the spacing: programs that go by the one or by the other differ.
+    private func checkLengths(_ directions: [Double]) throws(ImageFileError) {
+        let lengths = (0..<3).map { axis in
+            directions[3 * axis ..< 3 * axis + 3].map { $0 * $0 }.reduce(0, +).squareRoot()
+        }
+        guard lengths.allSatisfy({ abs($0 - 1) <= 0.01 }) else {
+            throw ImageFileError(
+                name, .damaged, "its TransformMatrix has axes of length \(lengths[0]), \(lengths[1]) and \(lengths[2]) "
+                    + "beside its ElementSpacing",
+                remedy: "save it with directions of length 1 and the voxel size in ElementSpacing")
+        }
     }
 
     private mutating func readVoxels() throws(ImageFileError) {
@@ -186,7 +244,8 @@ struct MetaImageHeader {
             throw unsupported("has compressed data and HeaderSize = -1", "save it again")
         }
         skippedByteCount = size
-        let file = fields["ElementDataFile"] ?? ""
+        var file = fields["ElementDataFile"] ?? ""
+        while file.utf8.starts(with: "./".utf8) { file = String(decoding: file.utf8.dropFirst(2), as: UTF8.self) }
         switch file {
         case "LOCAL", "Local", "local": dataPlace = .local
         case let list where list == "LIST" || list.hasPrefix("LIST ") || list.contains("%"):

@@ -85,7 +85,9 @@ public enum NIfTIFile {
         let cut = lowercased.hasSuffix(".hdr.gz") ? 7 : (lowercased.hasSuffix(".hdr") ? 4 : 0)
         let stem = path.dropLast(cut)
         for candidate in ["\(stem).img", "\(stem).img.gz", "\(stem).IMG"] where cut > 0 && LocalFile.exists(candidate) {
-            return try ByteInput(path: candidate, name: LocalFile.fileName(of: candidate))
+            let voxels = try ByteInput(path: candidate, name: LocalFile.fileName(of: candidate))
+            try FilePointer.refuse(voxels)
+            return voxels
         }
         throw ImageFileError(name, .unreachable, "is a NIfTI header without its .img file", remedy: remedy)
     }

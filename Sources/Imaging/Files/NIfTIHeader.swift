@@ -148,7 +148,8 @@ struct NIfTIHeader: Hashable, Sendable {
 
     /// A slope of 0 or none at all means that values are not scaled, the intercept included.
     var scaling: VoxelScaling {
-        slope == 0 || !slope.isFinite ? VoxelScaling() : VoxelScaling(slope: Double(slope), intercept: Double(intercept))
+        slope == 0 || !slope.isFinite
+            ? VoxelScaling() : VoxelScaling(slope: Double(slope), intercept: Double(intercept))
     }
 
     /// Where the voxels begin in their file.
