@@ -1,3 +1,5 @@
+import Platform
+
 /// One option of a command, as `--help` shows it.
 struct Option {
     var name: String
@@ -7,15 +9,19 @@ struct Option {
     var isRequired: Bool
     /// May be given more than once.
     var isRepeatable: Bool
+    /// Of the environment: what it holds counts where the option is not given. Empty is as not set.
+    var variable: String?
 
     init(
-        _ name: String, _ value: String? = nil, _ help: String, isRequired: Bool = false, isRepeatable: Bool = false
+        _ name: String, _ value: String? = nil, _ help: String, isRequired: Bool = false, isRepeatable: Bool = false,
+        variable: String? = nil
     ) {
         self.name = name
         self.value = value
-        self.help = help
+        self.help = help + (variable.map { "; default: \($0) of the environment" } ?? "")
         self.isRequired = isRequired
         self.isRepeatable = isRepeatable
+        self.variable = variable
     }
 
     /// "--out DIR"
@@ -51,6 +57,7 @@ package struct UsageError: Error, CustomStringConvertible {
 struct Arguments {
     private(set) var positional: [String] = []
     private var values: [String: [String]] = [:]
+    private var fromVariables: Set<String> = []
 
     init(_ words: [String], syntax: CommandSyntax) throws {
         var rest = words[...]
@@ -88,11 +95,19 @@ struct Arguments {
         }
         let known = Set(syntax.options.map(\.name))
         precondition(known.count == syntax.options.count, "quintet \(syntax.name) has an option twice")
+        for option in syntax.options where values[option.name] == nil {
+            guard let text = option.variable.flatMap({ Machine.environment($0) }), !text.isEmpty else { continue }
+            values[option.name] = [text]
+            fromVariables.insert(option.name)
+        }
         if syntax.positional == nil, let first = positional.first {
             throw UsageError("quintet \(syntax.name) takes no argument \"\(first)\"; "
                 + "see quintet \(syntax.name) --help")
         }
     }
+
+    /// The environment has given it, not the command line.
+    func isFromVariable(_ name: String) -> Bool { fromVariables.contains(name) }
 
     func has(_ name: String) -> Bool { values[name] != nil }
     func all(_ name: String) -> [String] { values[name] ?? [] }

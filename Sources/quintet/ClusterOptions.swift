@@ -2,15 +2,22 @@ import Platform
 
 /// Where the coordinator is and how to prove oneself to it.
 enum ClusterOptions {
+    static let coordinatorVariable = "QUINTET_COORDINATOR"
+    static let tokenFileVariable = "QUINTET_TOKEN_FILE"
+
+    static let tokenFile = Option(
+        "--token-file", "FILE", "the cluster's token, made by quintet token new", isRepeatable: true,
+        variable: tokenFileVariable)
+
     /// For commands that talk to a running coordinator.
     static let client: [Option] = [
-        Option("--coordinator", "HOST:PORT", "the coordinator's address"),
-        Option("--token-file", "FILE", "the cluster's token, made by quintet token new", isRepeatable: true),
+        Option("--coordinator", "HOST:PORT", "the coordinator's address", variable: coordinatorVariable), tokenFile,
     ]
 
     /// For train and segment: with a coordinator they submit to it, without one they bring their own.
     static let submitting: [Option] = client + [
         Option("--threads", "N", "threads of the worker in this process; default all"),
+        Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk whose file locks work"),
     ]
 
     static func address(_ text: String) throws -> NetworkAddress {
@@ -23,5 +30,14 @@ enum ClusterOptions {
 
     static func security(_ arguments: Arguments) throws -> ConnectionSecurity {
         try ConnectionSecurity(tokenFiles: arguments.all("--token-file"))
+    }
+
+    /// Where the work goes; said first, since a variable that was set long ago would send it there as well.
+    static func destination(_ arguments: Arguments) -> String? {
+        arguments.text("--coordinator").map { address in
+            let variable = arguments.isFromVariable("--coordinator")
+                ? ", as \(coordinatorVariable) says (empty, it stays on this machine)" : ""
+            return "the work goes to the coordinator at \(address)\(variable)"
+        }
     }
 }

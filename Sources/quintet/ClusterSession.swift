@@ -17,11 +17,12 @@ final class ClusterSession {
     init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
         if arguments.text("--coordinator") != nil {
             local = nil
-            client = try ClientAccess.client(arguments, log: { progress.say($0) })
+            if let destination = ClusterOptions.destination(arguments) { progress.say(destination) }
+            client = try ClientAccess.client(arguments, log: { progress.warn($0) })
         } else {
             let cluster = try LocalCluster(
                 stateFolder: stateFolder, leaseSeconds: 30, threadCount: Threads.count(arguments),
-                log: { progress.log($0) })
+                log: progress.log)
             local = cluster
             client = try cluster.client()
             try cluster.startWorker()
@@ -31,7 +32,7 @@ final class ClusterSession {
     /// An own coordinator with worker processes of one thread each: the demo's.
     init(ownStateFolder: String, leaseSeconds: Double, workerProcesses: Int, progress: ProgressLine) throws {
         let cluster = try LocalCluster(
-            stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: { progress.log($0) })
+            stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: progress.log)
         local = cluster
         client = try cluster.client()
         for _ in 0..<workerProcesses { try cluster.startWorkerProcess() }

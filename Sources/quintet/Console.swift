@@ -89,22 +89,14 @@ final class ProgressLine: @unchecked Sendable {
         }
     }
 
-    /// What coordinator and worker say while a command runs; only what went wrong matters then.
-    func log(_ text: String) {
-        let alarms = ["refused", "fail", "full", "damaged", "lost", "cannot", "will not"]
-        // The audit's lines about runs and works: the command that waits for them says it better.
-        guard !text.hasPrefix("work "), !text.hasPrefix("run ") else { return }
-        guard alarms.contains(where: text.contains) else { return }
-        say(text)
-    }
+    /// What coordinator and worker say while a command runs; only what goes wrong matters then.
+    var log: Log { Log { [self] level, text in if level == .problem { warn(text) } } }
 
     /// Ends the line and says something that stays.
-    func say(_ text: String) { if !quiet { tell(text) } }
+    func say(_ text: String) { if !quiet { warn(text) } }
 
-    /// Likewise, also to those who want to hear of nothing else.
-    func problem(_ text: String) { tell(text) }
-
-    private func tell(_ text: String) {
+    /// The same of what goes wrong, which is said to those as well who want no progress.
+    func warn(_ text: String) {
         lock.lock()
         defer { lock.unlock() }
         if isTerminal, lastLength > 0 {

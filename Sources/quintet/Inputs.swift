@@ -45,6 +45,6 @@ struct Inputs {
     /// What was left out on purpose, and what cannot be taken.
     func tell(_ progress: ProgressLine, as word: String) {
         for note in archive.notes { progress.say(note) }
-        for one in archive.refused { progress.problem("\(word): \(one.message)") }
+        for one in archive.refused { progress.warn("\(word): \(one.message)") }
     }
 }

@@ -16,14 +16,14 @@ final class LocalCluster {
     private let serverThread: BackgroundRun
     private let stateFolder: String
     private let threadCount: Int
-    private let log: @Sendable (String) -> Void
+    private let log: Log
     private var daemon: (daemon: WorkerDaemon, thread: BackgroundRun)?
     private var processes: [ChildProcess] = []
 
     /// - Parameters:
     ///   - threadCount: of each worker.
     init(
-        stateFolder: String, leaseSeconds: Double, threadCount: Int, log: @escaping @Sendable (String) -> Void
+        stateFolder: String, leaseSeconds: Double, threadCount: Int, log: Log
     ) throws {
         self.stateFolder = stateFolder
         self.threadCount = threadCount

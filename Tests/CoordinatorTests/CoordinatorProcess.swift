@@ -129,7 +129,7 @@ final class CoordinatorProcess {
             configuration: WorkerConfiguration(
                 host: "127.0.0.1", port: port, security: .plaintext, threadCount: 1,
                 cacheDirectory: "\(folder)/cache-\(name)", name: name, build: "test",
-                log: { line in workerLog.withLock { $0.append(line) } }),
+                log: Log { _, line in workerLog.withLock { $0.append(line) } }),
             recipes: [ChainRecipe.name: ChainRecipe()])
         Thread.detachNewThread { try? daemon.run() }
         return daemon

@@ -28,7 +28,8 @@ import Worker
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: "127.0.0.1", port: port, security: .preSharedKeys([token]), threadCount: 1,
-                cacheDirectory: folder.file("cache-\(name)"), name: name, build: "test", log: log),
+                cacheDirectory: folder.file("cache-\(name)"), name: name, build: "test",
+                log: Log { log($1) }),
             recipes: [ChainRecipe.name: ChainRecipe()])
         Thread.detachNewThread { try? daemon.run() }
         return daemon

@@ -15,7 +15,8 @@ final class RunningServer {
     ) throws {
         var configuration = CoordinatorConfiguration(
             stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
-            heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test", log: log)
+            heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test",
+            log: Log { log($1) })
         configuration.limits = limits
         // No test is about it, and the thread of an honest peer may stand still before its hello.
         configuration.limits.handshakeMilliseconds = 600_000

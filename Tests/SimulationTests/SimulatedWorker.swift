@@ -152,7 +152,7 @@ extension Simulation {
         case .cancelCompute(let lease):
             if boxes[box].running?.assignment.lease == lease { boxes[box].running!.isCancelled = true }
         case .interruptStep: break
-        case .log(let text): say("\(boxes[box].worker.settings.name): \(text)")
+        case .log(let text), .problem(let text): say("\(boxes[box].worker.settings.name): \(text)")
         case .leave: endWorker(box, isPowerCut: false, pause: random.between(100, 30_000))
         }
     }

@@ -143,7 +143,7 @@ final class DaemonBench: Sendable {
         daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: "127.0.0.1", port: port, security: security, threadCount: threadCount, cacheDirectory: cache,
-                cacheBytesMax: 1 << 30, name: name, build: "quintet-test", log: lines.add),
+                cacheBytesMax: 1 << 30, name: name, build: "quintet-test", log: Log { lines.add($1) }),
             recipes: ["fake": FakeRecipe()])
         Thread.detachNewThread { [self] in
             let result = Result { try daemon.run() }

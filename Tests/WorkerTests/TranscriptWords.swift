@@ -57,7 +57,7 @@ func word(_ action: WorkerAction) -> String {
     case .stopCompute(let lease): "stop \(word(lease)) with a checkpoint"
     case .interruptStep(let lease): "interrupt the step of \(word(lease))"
     case .cancelCompute(let lease): "cancel \(word(lease))"
-    case .log(let text): "log \(text)"
+    case .log(let text), .problem(let text): "log \(text)"
     case .leave(.drained): "leave"
     case .leave(.refused(let text)): "leave, refused: \(text)"
     }

@@ -19,15 +19,14 @@ public struct CoordinatorConfiguration: Sendable {
     public var unusedBlobSeconds: Double
     /// The program's version and build, for peers.
     public var build: String
-    /// A line for people, from any thread.
-    public var log: @Sendable (String) -> Void
+    public var log: Log
     package var limits = PeerLimits()
 
     public init(
         stateDirectory: String, host: String = "127.0.0.1", port: UInt16 = 0,
         security: ConnectionSecurity = .plaintext, leaseSeconds: Double = 30, heartbeatSeconds: Double = 5,
         unusedBlobSeconds: Double = 7 * 86_400, build: String = "quintet",
-        log: @escaping @Sendable (String) -> Void = { _ in }
+        log: Log = .none
     ) {
         self.stateDirectory = stateDirectory
         self.host = host

@@ -345,7 +345,7 @@ final class CoordinatorCore {
             try store.registerExternalBlob(
                 digest, byteCount: byteCount, path: path, wallMilliseconds: Int64(WallClock.nowSeconds() * 1000))
         } catch {
-            configuration.log("\(path) will not be known after a restart: \(error)")
+            configuration.log.problem("\(path) will not be known after a restart: \(error)")
         }
     }
 
@@ -386,7 +386,7 @@ final class CoordinatorCore {
                 {
                     let lease = assignment.lease
                     // Cut: kept by its name for whoever wants to know why.
-                    do { try blobs.setAside(resume.blob.digest.bytes) } catch { configuration.log("\(error)") }
+                    do { try blobs.setAside(resume.blob.digest.bytes) } catch { configuration.log.problem("\(error)") }
                     apply(.inputDamaged(lease.work, resume.blob.digest, unsent: lease), at: now)
                     continue
                 }
@@ -426,7 +426,7 @@ final class CoordinatorCore {
             let released = try store.commit(ended.changes, wallMilliseconds: wall)
             _ = Failpoint.hit("store.afterCommit", detail: folder)
             removeBlobs(released + ended.discarded)
-            for change in ended.changes { if change.isWorthALine { configuration.log("\(change)") } }
+            for change in ended.changes { if let level = change.logLevel { configuration.log(level, "\(change)") } }
             return ended.outgoing
         } catch {
             return try startAgain(after: error, ended, at: now)
@@ -448,7 +448,7 @@ final class CoordinatorCore {
     /// A commit that failed is as a restart: what is in the store counts. Requests are refused, workers are sent away;
     /// they come back and say what they hold, and say again what was not acknowledged.
     private func startAgain(after error: any Error, _ ended: Turn, at now: UInt64) throws -> [Outgoing] {
-        configuration.log("nothing of this turn was kept: \(error)")
+        configuration.log.problem("nothing of this turn was kept: \(error)")
         let isFull = (error as? StoreError)?.kind == .diskFull || (error as? FileError)?.isDiskFull == true
         let refusal = Refusal(
             code: isFull ? .diskFull : .internalError, message: Texts.bounded("coordinator: \(error)"))
@@ -515,11 +515,15 @@ extension Message {
 }
 
 extension StoreChange {
-    /// Whether people who watch the coordinator's log want to read it; the audit has all.
-    var isWorthALine: Bool {
+    /// For people who watch the coordinator's log; nil for what only the audit has.
+    var logLevel: Log.Level? {
         switch self {
-        case .workReady, .workVoting, .votesCounted, .metricsAccepted: return false
-        default: return true
+        case .workReady, .workVoting, .votesCounted, .metricsAccepted: return nil
+        case .workRefused, .votesDamaged, .messageRefused, .checkpointDropped: return .problem
+        case .leaseEnded(_, _, .drained), .leaseEnded(_, _, .revoked): return .notice
+        case .leaseEnded: return .problem
+        case .runEnded(_, let refusedCount): return refusedCount > 0 ? .problem : .notice
+        default: return .notice
         }
     }
 }

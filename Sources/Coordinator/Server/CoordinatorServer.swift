@@ -53,7 +53,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     public init(configuration: CoordinatorConfiguration) throws {
         var configuration = configuration
         // Peers' words are in some of the lines; none of them makes a line of its own.
-        configuration.log = { [log = configuration.log] in log(Texts.line($0)) }
+        configuration.log = configuration.log.map { Texts.line($0) }
         self.configuration = configuration
         try Self.checkSecurity(configuration)
         try FileSystem.makeFolder(configuration.stateDirectory, isPrivate: true)
@@ -65,7 +65,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 try blobs.registerExternal(
                     path: external.path, digest: external.digest.bytes, byteCount: external.byteCount)
             } catch {
-                configuration.log("a file that a run uses is not as it was: \(error)")
+                configuration.log.problem("a file that a run uses is not as it was: \(error)")
             }
         }
         core = try CoordinatorCore(
@@ -142,12 +142,16 @@ public final class CoordinatorServer: @unchecked Sendable {
             if now >= cleanAt {
                 cleanAt = now + min(Self.cleaningMilliseconds, unusedMilliseconds)
                 removeUnusedBlobs()
-                do { try core.store.trimEvents() } catch { configuration.log("old events cannot be removed: \(error)") }
+                do {
+                    try core.store.trimEvents()
+                } catch {
+                    configuration.log.problem("old events cannot be removed: \(error)")
+                }
             }
             for connection in core.unfinished { loop.setReading(false, on: connection) }
-            for line in rejections.lines(at: now) { configuration.log(line) }
+            for line in rejections.lines(at: now) { configuration.log.problem(line) }
         }
-        for line in rejections.lines(at: .max) { configuration.log(line) }
+        for line in rejections.lines(at: .max) { configuration.log.problem(line) }
         if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
     }
 
@@ -180,6 +184,9 @@ public final class CoordinatorServer: @unchecked Sendable {
             switch report {
             case .blobAnswered(let message, let requestID, let connection):
                 core.answered(connection, message)
+                if case .refusal(let refusal) = message, [.diskFull, .internalError].contains(refusal.code) {
+                    rejections.note("\(loop.peer(of: connection) ?? "a peer") is told: \(refusal.message)")
+                }
                 send(message, requestID, connection)
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
             case .damaged(let work, let digest): core.inputDamaged(work, digest, at: now)
@@ -224,7 +231,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         voteQueue.async { [self] in
             let outcome = counter.count(votes)
             guard case .later(let why) = outcome else { return report(.voted(work, votes, outcome)) }
-            configuration.log("the votes of \(work) are counted again in \(Self.voteAgainSeconds) s: \(why)")
+            configuration.log.problem("the votes of \(work) are counted again in \(Self.voteAgainSeconds) s: \(why)")
             voteQueue.asyncAfter(deadline: .now() + .seconds(Self.voteAgainSeconds)) { [self] in
                 report(.voted(work, votes, outcome))
             }
@@ -239,7 +246,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 } catch is BlobError {
                     report(.damaged(work, blob.digest))
                 } catch {
-                    configuration.log("'\(blob.name)' of \(work) cannot be read: \(error)")
+                    configuration.log.problem("'\(blob.name)' of \(work) cannot be read: \(error)")
                 }
             }
             report(.verified(work))
@@ -255,7 +262,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 guard removed.count > 0 else { return }
                 configuration.log("removed \(removed.count) unused blobs, \(removed.byteCount) bytes")
             } catch {
-                configuration.log("unused blobs cannot be removed: \(error)")
+                configuration.log.problem("unused blobs cannot be removed: \(error)")
             }
         }
     }
@@ -265,7 +272,7 @@ public final class CoordinatorServer: @unchecked Sendable {
             loop.send(try MessageCoding.encode(message, requestID: requestID), on: connection)
         } catch {
             // Our own message breaks a bound: say that, rather than nothing.
-            configuration.log("\(message.brief) cannot be sent: \(error)")
+            configuration.log.problem("\(message.brief) cannot be sent: \(error)")
             let refusal = Refusal(code: .internalError, message: Texts.bounded("coordinator: \(error)"))
             if let bytes = try? MessageCoding.encode(.refusal(refusal), requestID: requestID) {
                 loop.send(bytes, on: connection)

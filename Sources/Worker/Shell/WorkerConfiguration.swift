@@ -24,12 +24,12 @@ public struct WorkerConfiguration: Sendable {
     /// Whether SIGTERM and its like (`StopSignal`, installed by the program) drain this worker.
     public var drainsOnStopSignal: Bool
     /// Lines for people, from the thread that runs the daemon; without a time.
-    public var log: @Sendable (String) -> Void
+    public var log: Log
 
     public init(
         host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",
         cacheDirectory: String, cacheBytesMax: UInt64 = 64 << 30, name: String, build: String,
-        progressSeconds: Double = 3_600, drainsOnStopSignal: Bool = false, log: @escaping @Sendable (String) -> Void
+        progressSeconds: Double = 3_600, drainsOnStopSignal: Bool = false, log: Log
     ) {
         precondition(threadCount >= 1 && threadCount <= Int(UInt16.max), "a worker has 1 to 65535 threads")
         self.host = host

@@ -31,7 +31,7 @@ final class WorkerShell {
         self.mailbox = mailbox
         let environment = ComputeEnvironment(
             cacheDirectory: cache.preparedPath, isIntact: { digest, _ in cache.isIntact(digest) },
-            nowNanoseconds: MonotonicClock.nowNanoseconds, log: configuration.log)
+            nowNanoseconds: MonotonicClock.nowNanoseconds, log: { [log = configuration.log] in log($0) })
         thread = ComputeThread(
             recipes: recipes, threadCount: configuration.threadCount, environment: environment,
             report: mailbox.post)
@@ -58,7 +58,8 @@ final class WorkerShell {
     /// Lets the last bytes leave, as far as the kernel takes them at once, and ends the compute thread.
     func end() throws {
         _ = try loop.wait(timeoutMilliseconds: 0)
-        if !thread.end(withinSeconds: 2) { configuration.log("the recipe does not stop; it ends with the process") }
+        guard !thread.end(withinSeconds: 2) else { return }
+        configuration.log.problem("the recipe does not stop; it ends with the process")
     }
 
     private func apply(_ event: WorkerEvent) {
@@ -158,6 +159,7 @@ final class WorkerShell {
         case .interruptStep(let lease): thread.interruptStep(of: lease)
         case .cancelCompute(let lease): thread.cancel(lease)
         case .log(let text): configuration.log(text)
+        case .problem(let text): configuration.log.problem(text)
         case .leave(let exit): self.exit = exit
         }
     }

@@ -36,5 +36,7 @@ package enum WorkerAction: Hashable, Sendable {
 
     /// A line for people.
     case log(String)
+    /// The same, of what goes wrong.
+    case problem(String)
     case leave(WorkerExit)
 }

@@ -110,7 +110,7 @@ package struct WorkerState: Sendable {
             if work?.phase == .fetching { work?.fetch.held(digest, byteCount: byteCount) }
         case .blobDamaged(let digest):
             guard work?.phase == .fetching, let verdict = work?.fetch.damaged(digest) else { return }
-            actions.append(.log("blob \(digest) arrived damaged; fetching it again"))
+            actions.append(.problem("blob \(digest) arrived damaged; fetching it again"))
             apply(verdict)
         case .storageFull(let digest, let reason), .storageFailed(let digest, let reason):
             if work?.phase == .fetching { work?.fetch.storageFailed(digest, because: reason, atMilliseconds: now) }
@@ -136,7 +136,7 @@ package struct WorkerState: Sendable {
         let obstacle = work?.phase == .fetching ? work?.fetch.obstacle : work?.delivery?.obstacle
         if let obstacle, obstacle != toldObstacle {
             let seconds = WorkerLimits.pauseMilliseconds / 1_000
-            actions.append(.log("\(obstacle); trying again every \(seconds) s"))
+            actions.append(.problem("\(obstacle); trying again every \(seconds) s"))
         }
         toldObstacle = obstacle
     }

@@ -26,7 +26,7 @@ extension WorkerState {
         work?.fetch.connectionLost()
         _ = work?.withDelivery { $0.connectionLost() }
         let computing = threadLease != nil && threadLease == work?.lease ? "; computing goes on" : ""
-        actions.append(.log("no coordinator: \(reason); trying again in \(pause) ms\(computing)"))
+        actions.append(.problem("no coordinator: \(reason); trying again in \(pause) ms\(computing)"))
     }
 
     /// On the first connection a wrong address or token: people must act. Later on a coordinator being changed.

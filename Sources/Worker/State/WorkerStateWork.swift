@@ -79,7 +79,7 @@ extension WorkerState {
         case .stopped(nil):
             giveBack(.drained, "the worker leaves")
         case .inputsDamaged(let digests):
-            actions.append(.log("\(digests.count) blobs in the cache are damaged; fetching them again"))
+            actions.append(.problem("\(digests.count) blobs in the cache are damaged; fetching them again"))
             actions += digests.map { .discardBlob($0) }
             if self.work?.fetchAgain() == false {
                 giveBack(.failed, "inputs that arrived whole were damaged in this worker's cache "
@@ -137,7 +137,7 @@ extension WorkerState {
         case (.settled, .surrender), (.hopeless, .surrender):
             work = nil
         case (.hopeless(let reason), .checkpoint):
-            actions.append(.log("\(lease): the coordinator does not take a checkpoint: \(reason)"))
+            actions.append(.problem("\(lease): the coordinator does not take a checkpoint: \(reason)"))
             work?.dropCheckpoint()
             if work?.phase == .handingOver { giveBack(.drained, "the worker leaves; \(reason)") }
         case (.hopeless(let reason), .result):
@@ -149,7 +149,8 @@ extension WorkerState {
 
     mutating func giveBack(_ reason: SurrenderReason, _ message: String) {
         guard let lease = work?.lease else { return }
-        actions.append(.log("\(lease): given back: \(message)"))
+        let line = "\(lease): given back: \(message)"
+        actions.append(reason == .drained ? .log(line) : .problem(line))
         work?.giveBack(reason, message)
         guard reason == .failed else { return }
         let rest = WorkerLimits.restFirstMilliseconds << min(failureStreak, 16)

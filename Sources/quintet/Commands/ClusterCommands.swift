@@ -14,7 +14,7 @@ enum CoordinatorCommand: Command {
             Option("--listen", "HOST:PORT", "default 127.0.0.1:7311; *:7311 for every address, with a token only"),
             Option(
                 "--token-file", "FILE", "the cluster's token; two while one is replaced by the other",
-                isRepeatable: true),
+                isRepeatable: true, variable: ClusterOptions.tokenFileVariable),
             Option("--lease-seconds", "N", "a worker silent for so long loses its work to others; default 30"),
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
             Option("--quiet", nil, "say only what goes wrong"),
@@ -47,10 +47,10 @@ enum CoordinatorCommand: Command {
         return .done
     }
 
-    static func logger(_ arguments: Arguments) -> @Sendable (String) -> Void {
+    static func logger(_ arguments: Arguments) -> Log {
         let quiet = arguments.has("--quiet")
-        return { text in
-            if !quiet { Console.error("\(WallClock.nowText())  \(text)") }
+        return Log { level, text in
+            if level == .problem || !quiet { Console.error("\(WallClock.nowText())  \(text)") }
         }
     }
 }

@@ -96,7 +96,7 @@ enum PrepareCommand: Command {
             } catch {
                 guard let message = refusal(error) else { throw error }
                 refused.append(message)
-                progress.problem("left out: \(message)")
+                progress.warn("left out: \(message)")
             }
         }
         let manifest = try finish(

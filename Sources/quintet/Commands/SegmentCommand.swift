@@ -56,7 +56,7 @@ enum SegmentCommand: Command {
         let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
         defer { withExtendedLifetime(claim) {} }
         plan.inputs.tell(progress, as: "refused")
-        let session = try ClusterSession(arguments, stateFolder: "\(out)/.quintet", progress: progress)
+        let session = try ClusterSession(arguments, stateFolder: arguments.text("--state") ?? "\(out)/.quintet", progress: progress)
         defer { session.close() }
         let rows = try session.tellingInterruption { try segment(plan, session: session, progress: progress) }
         if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
@@ -76,7 +76,7 @@ enum SegmentCommand: Command {
         let pace = Pace()
         let volumes = try publish(plan, session: session, progress: progress) { item, message in
             table.add(.init(name: item.name, source: item.path, refused: message))
-            progress.problem("refused: \(message)")
+            progress.warn("refused: \(message)")
         }
         if !volumes.isEmpty {
             let run = try session.submit(plan.submission(volumes, session: session), progress: progress)
@@ -147,7 +147,7 @@ private struct AnswerCollector {
                 do {
                     let row = try collect(output, item: item)
                     table.add(row)
-                    for warning in row.warnings ?? [] { progress.problem("warning: \(item.path): \(warning)") }
+                    for warning in row.warnings ?? [] { progress.warn("warning: \(item.path): \(warning)") }
                 } catch let error as UnusableAnswer {
                     refuse(item, "\(item.path): \(error.problem.printable(most: 600)); find out which worker "
                         + "answered so (quintet status --history), and segment it again without that one", &table)
@@ -160,7 +160,7 @@ private struct AnswerCollector {
 
     private func refuse(_ item: Archive.Item, _ message: String, _ table: inout ResultTable) {
         table.add(.init(name: item.name, source: item.path, refused: message))
-        progress.problem("refused: \(message)")
+        progress.warn("refused: \(message)")
     }
 
     /// An answer that no honest worker gives. It costs the other volumes nothing.

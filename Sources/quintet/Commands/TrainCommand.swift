@@ -56,7 +56,7 @@ enum TrainCommand: Command {
             try FileSystem.removeTree("\(plan.run)/.quintet")
         }
         try plan.output.write(JSONText.encode(request, pretty: true), to: TrainingRequest.fileName)
-        let session = try ClusterSession(arguments, stateFolder: "\(plan.run)/.quintet", progress: progress)
+        let session = try ClusterSession(arguments, stateFolder: arguments.text("--state") ?? "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
         progress.say(try plan.memoryText())
         let report = try session.tellingInterruption { try train(plan, session: session, progress: progress) }
@@ -106,7 +106,7 @@ enum TrainCommand: Command {
                 times.append(try JSONText.decode(
                     ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
             } catch RecipeError.inputRefused(let problem) {
-                progress.problem("left out: \(problem)")
+                progress.warn("left out: \(problem)")
             }
             metrics += try session.client.metrics(of: run, replica: replica).map {
                 RunReport.Metric(
