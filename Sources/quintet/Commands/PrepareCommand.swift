@@ -13,6 +13,7 @@ enum PrepareCommand: Command {
             Option("--masks", "DIR", "lung masks named like the CTs; left out, they are made here"),
             Option("--leave-out", "[NAME=]CSV", "slices with findings: columns slice_z and, if wanted, name and "
                 + "lesion; may be repeated"),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung masks"),
         ] + PresetOptions.grid + [
             Option("--threads", "N", "threads; default all"),
             Option("--quiet", nil, "no progress"),
@@ -35,8 +36,8 @@ enum PrepareCommand: Command {
         try table.check(against: archive)
         let masks = try arguments.text("--masks").map { try MaskFolder($0) }
         let outcome = try prepare(
-            archive: archive, masks: masks, table: table, preset: preset, out: out,
-            pool: ThreadPool(threadCount: try Threads.count(arguments)),
+            archive: archive, masks: masks, table: table, reading: try ReadingArguments.options(arguments),
+            preset: preset, out: out, pool: ThreadPool(threadCount: try Threads.count(arguments)),
             progress: ProgressLine(quiet: arguments.has("--quiet")))
         if arguments.has("--json") { Console.out(JSONText.encode(outcome.manifest, pretty: true)) }
         return outcome.refused.isEmpty ? .done : .doneWithRefusals
@@ -49,8 +50,8 @@ enum PrepareCommand: Command {
     }
 
     static func prepare(
-        archive: Archive, masks: MaskFolder?, table: SliceTable, preset: Preset, out: String, pool: ThreadPool,
-        progress: ProgressLine
+        archive: Archive, masks: MaskFolder?, table: SliceTable, reading: ReadingOptions? = nil, preset: Preset,
+        out: String, pool: ThreadPool, progress: ProgressLine
     ) throws -> Outcome {
         try FileSystem.makeFolder(out)
         var refused: [String] = []
@@ -69,7 +70,8 @@ enum PrepareCommand: Command {
                 let volume = try Preparation.run(
                     ct: ImageFile.read(path: item.path),
                     lung: masks.map { try ImageFile.read(path: $0.mask(for: item, of: archive.items.count)) },
-                    preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, forTraining: true, pool: pool)
+                    reading: reading, preset: preset, planeHeight: planeHeight, planeWidth: planeWidth,
+                    forTraining: true, pool: pool)
                 let shape = volume.lung.shape
                 if shape.height > planeHeight || shape.width > planeWidth {
                     (planeHeight, planeWidth) = (shape.height, shape.width)
@@ -80,6 +82,7 @@ enum PrepareCommand: Command {
                     }
                 }
                 entries.append(try store(volume, item: item, table: table, preset: preset, out: out))
+                for warning in volume.warnings { progress.say("warning: \(item.path): \(warning)") }
             } catch {
                 guard let message = refusal(error) else { throw error }
                 refused.append(message)
@@ -109,11 +112,10 @@ enum PrepareCommand: Command {
             name: item.name, sourceName: volume.source.name, imageDigest: SHA256.hexadecimal(of: image),
             lungDigest: SHA256.hexadecimal(of: lung), imageByteCount: image.count, lungByteCount: lung.count,
             depth: volume.lung.shape.depth, lungVoxelsBySlice: volume.lungVoxelsBySlice(),
-            excludedSlices: table.excludedSlices(
-                of: item.name, in: volume, sourceShape: volume.source.shape
-            ).sorted(),
+            excludedSlices: try table.excludedSlices(of: item.name, in: volume).sorted(),
             edgeVoxelsRemoved: volume.edgeVoxelsRemoved, lungML: volume.lungML,
-            brightShare: volume.brightShare(tau: preset.tau))
+            brightShare: volume.brightShare(tau: preset.tau),
+            warnings: volume.warnings.isEmpty ? nil : volume.warnings)
         try AtomicFile.write(image, to: "\(out)/\(entry.imageName)")
         try AtomicFile.write(lung, to: "\(out)/\(entry.lungName)")
         return entry

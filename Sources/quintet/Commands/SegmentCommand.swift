@@ -16,6 +16,7 @@ enum SegmentCommand: Command {
             Option("--masks", "DIR", "lung masks named like the CTs; left out, they are made here"),
             Option("--members", nil, "each replica's own answer too, for evaluate"),
             Option("--threshold", "P", "healthy above this probability; default: the run's"),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung masks"),
         ] + ClusterOptions.submitting + [
             Option("--json", nil, "the figures of every volume as JSON on stdout"),
             Option("--quiet", nil, "no progress"),
@@ -38,6 +39,7 @@ enum SegmentCommand: Command {
         var configuration = run.configuration
         configuration.memberAnswers = arguments.has("--members")
         if let threshold = try arguments.number("--threshold", 0...1) { configuration.healthyThreshold = threshold }
+        configuration.reading = try ReadingArguments.options(arguments)
         let plan = SegmentationPlan(
             run: run, configuration: configuration, archive: try Archive([arguments.required("--in")]),
             masks: try arguments.text("--masks").map { try MaskFolder($0) },
