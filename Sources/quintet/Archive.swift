@@ -65,7 +65,7 @@ package struct Archive {
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         guard !items.isEmpty else {
             let reasons = (refused.prefix(5).map(\.message) + notes.prefix(5)).map { "\n  " + $0 }.joined()
-            throw UsageError("there is no CT in \(paths.joined(separator: ", ")); "
+            throw UsageError("there is no \(purpose == .cts ? "CT" : "mask") in \(paths.joined(separator: ", ")); "
                 + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd and .mha" + reasons)
         }
     }

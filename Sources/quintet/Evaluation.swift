@@ -23,6 +23,8 @@ struct Evaluation {
     }
 
     private(set) var names: [String] = []
+    /// What qualifies the figures, each once.
+    private(set) var warnings: [String] = []
     /// Scores by answer, with growing and without.
     private var grown: [String: [(volume: String, scores: SegmentationScores)]] = [:]
     private var plain: [String: [SegmentationScores]] = [:]
@@ -67,20 +69,41 @@ struct Evaluation {
 
     func meanDice(_ answer: String) -> Double? { rows.first { $0.answer == answer }?.dice?.mean }
 
-    /// Percent, mean ± standard deviation over the volumes.
-    func table() -> TextTable {
-        func cell(_ summary: ScoreSummary?) -> String {
-            summary.map { String(format: "%.1f ± %.1f", 100 * $0.mean, 100 * $0.standardDeviation) } ?? "-"
+    mutating func warn(_ warning: String) {
+        if !warnings.contains(warning) { warnings.append(warning) }
+    }
+
+    /// Rows over fewer volumes than others are no comparison.
+    mutating func warnOfMissingAnswers() {
+        for answer in order {
+            let missing = names.filter { name in !(grown[answer] ?? []).contains { $0.volume == name } }
+            guard !missing.isEmpty else { continue }
+            warn("the row \(answer) lacks \(missing.count) of \(names.count) volumes, which have no such answer: "
+                + missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? ", ..." : ""))
         }
-        var table = TextTable(header: [
-            "answer", "Dice", "precision", "sensitivity", "Dice not grown", "precision", "sensitivity",
-        ])
-        table.rows = rows.map { row in
-            [
-                row.answer, cell(row.dice), cell(row.precision), cell(row.sensitivity),
-                cell(row.withoutGrowing?.dice), cell(row.withoutGrowing?.precision),
-                cell(row.withoutGrowing?.sensitivity),
-            ]
+    }
+
+    /// Percent, mean ± standard deviation over the volumes; their number stands in the header, or in the cells where
+    /// they differ.
+    func table() -> TextTable {
+        let rows = rows
+        let columns: [(title: String, value: (Row) -> ScoreSummary?)] = [
+            ("Dice", \.dice), ("precision", \.precision), ("sensitivity", \.sensitivity),
+            ("Dice not grown", { $0.withoutGrowing?.dice }), ("precision", { $0.withoutGrowing?.precision }),
+            ("sensitivity", { $0.withoutGrowing?.sensitivity }),
+        ]
+        var table = TextTable(header: ["answer"], rows: rows.map { [$0.answer] })
+        for column in columns {
+            let summaries = rows.map(column.value), counts = Set(summaries.compactMap { $0?.count })
+            let count = counts.count == 1 ? counts.first : nil
+            table.header.append("\(column.title) %" + (count.map { " (n = \($0))" } ?? ""))
+            for (row, summary) in summaries.enumerated() {
+                let cell = summary.map {
+                    String(format: "%.1f ± %.1f", 100 * $0.mean, 100 * $0.standardDeviation)
+                        + (count == nil ? " (n = \($0.count))" : "")
+                }
+                table.rows[row].append(cell ?? "-")
+            }
         }
         return table
     }

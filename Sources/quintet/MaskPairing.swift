@@ -19,6 +19,8 @@ package struct MaskPairing {
     }
 
     private let kind: Kind
+    /// For messages: "mask" or "answer".
+    private let wanted: String
     private let archive: Archive
     /// By step and key: the masks, and how many CTs have that key.
     private var masks: [[String: [Archive.Item]]] = []
@@ -32,18 +34,21 @@ package struct MaskPairing {
     /// - Parameter path: one mask for one CT, or a folder of masks.
     /// - Throws: `UsageError`.
     package init(_ path: String, archive: Archive) throws {
-        self.archive = archive
         guard FileSystem.exists(path) else { throw UsageError("--masks \(path) does not exist") }
         guard FileSystem.isFolder(path) else {
             guard archive.items.count + archive.refused.count == 1 else {
                 throw UsageError("--masks is one file, and there are \(archive.items.count) CTs; give a folder of "
                     + "masks that are named like the CTs, or a table of both (--pairs)")
             }
-            kind = .file(path)
+            self.init(.file(path), archive, "mask")
             return
         }
-        let found = try Archive([path], purpose: .masks)
-        kind = .folder(path: path, notes: found.refused.map(\.message))
+        self.init(masks: try Archive([path], purpose: .masks), in: path, archive: archive)
+    }
+
+    /// - Parameter masks: those of a folder; for `archive`, what each of its items' own is.
+    init(masks found: Archive, in path: String, archive: Archive, wanted: String = "mask") {
+        self.init(.folder(path: path, notes: found.refused.map(\.message)), archive, wanted)
         for step in Self.steps {
             masks.append(Dictionary(grouping: found.items) { step.key($0.name) })
             ctCounts.append(Dictionary(grouping: archive.items) { step.key($0.name) }.mapValues(\.count))
@@ -52,8 +57,11 @@ package struct MaskPairing {
 
     /// - Parameter table: every CT with its mask; those with none have it made.
     package init(_ table: PairTable, archive: Archive) {
-        self.archive = archive
-        kind = .table(table)
+        self.init(.table(table), archive, "mask")
+    }
+
+    private init(_ kind: Kind, _ archive: Archive, _ wanted: String) {
+        (self.kind, self.archive, self.wanted) = (kind, archive, wanted)
     }
 
     /// nil: the table leaves it to be made.
@@ -71,7 +79,7 @@ package struct MaskPairing {
             path = found
         case .folder(let folder, let notes): path = try mask(named: item, in: folder, notes)
         }
-        guard let one = FileIdentity(path), one != FileIdentity(item.path) else {
+        guard let one = FileIdentity(path), one != FileIdentity(item.path) || wanted == "answer" else {
             throw Archive.Refusal("\(item.path): \(path), which would be its mask, "
                 + (FileSystem.exists(path) ? "is the CT itself" : "does not exist") + "; name the folder of the masks")
         }
@@ -87,16 +95,20 @@ package struct MaskPairing {
             guard !found.isEmpty else { continue }
             guard found.count == 1, ctCounts[number][key] == 1 else {
                 let others = archive.items.filter { step.key($0.name) == key && $0.name != item.name }.map(\.path)
-                throw Archive.Refusal("\(item.path): which mask is its own is not certain: "
+                throw Archive.Refusal("\(item.path): which \(wanted) is its own is not certain: "
                     + (found.map(\.path)).prefix(4).joined(separator: ", ")
                     + (others.isEmpty ? "" : " could also be that of \(others.prefix(3).joined(separator: ", "))")
-                    + "; give the masks the CTs' paths, or a table of both (--pairs)")
+                    + "; give both the same paths" + (wanted == "mask" ? ", or a table of both (--pairs)" : ""))
             }
             return found[0].path
         }
-        throw Archive.Refusal("\(item.path): there is no mask \(item.name).nii.gz in \(folder); add it, give a table "
-            + "of CTs and masks (--pairs), or leave --masks out to have all masks made"
+        throw Archive.Refusal("\(item.path): there is no \(wanted) \(item.name).nii.gz in \(folder); \(remedy)"
             + notes.prefix(2).map { "; " + $0 }.joined())
+    }
+
+    private var remedy: String {
+        wanted == "mask" ? "add it, give a table of CTs and masks (--pairs), or leave --masks out to have all masks made"
+            : "segment its CT, or give the truth the CT's path"
     }
 
     private static func lastPart(_ name: String) -> String { Archive.fileName(name) }

@@ -1,4 +1,4 @@
-import Foundation
+import Imaging
 import Platform
 import Protocol
 
@@ -44,18 +44,23 @@ struct SegmentationFolder {
     /// nil when it is not there.
     func lung(_ name: String) -> String? { existing("\(path)/" + Self.lungName(name)) }
 
+    /// What an answer's CT is called.
+    func name(of answer: String) -> String {
+        let below = answer.hasPrefix(path + "/") ? String(answer.dropFirst(path.count + 1)) : answer
+        let folder = FileSystem.folder(of: below), stem = ImageFile.stem(below)
+        return folder == "." ? stem : folder + "/" + stem
+    }
+
     /// The answers that are there: replicas first, then the vote.
-    func answers(for name: String) -> [(name: String, grown: String?, withoutGrowing: String?)] {
-        var kinds = (0..<Limits.replicasMax).map { "replica-\($0)" }.filter {
-            FileManager.default.fileExists(atPath: "\(path)/\($0)")
-        }
-        kinds.append("vote")
-        return kinds.map { kind in
+    /// - Parameter vote: the vote's file.
+    func answers(for name: String, vote: String) -> [(name: String, grown: String?, withoutGrowing: String?)] {
+        let members = (0..<Limits.replicasMax).map { "replica-\($0)" }.filter { FileSystem.isFolder("\(path)/\($0)") }
+        return members.map { kind in
             (
                 kind, existing(mask(name, answer: kind, isGrown: true)),
                 existing(mask(name, answer: kind, isGrown: false))
             )
-        }
+        } + [("vote", vote, existing(mask(name, answer: "vote", isGrown: false)))]
     }
 
     private func existing(_ path: String) -> String? { FileSystem.exists(path) ? path : nil }

@@ -30,13 +30,8 @@ struct SliceTable {
     }
 
     private mutating func read(_ text: String, path: String, name: String?) throws {
-        // Some programs put a mark before a text in UTF-8.
-        let lines = text.drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        func cells(_ line: Substring) -> [String] {
-            line.split(separator: ",", omittingEmptySubsequences: false)
-                .map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \"\t")) }
-        }
-        guard let header = lines.first.map({ cells($0).map { $0.lowercased() } }),
+        let lines = CSV.rows(text)
+        guard let header = lines.first?.map({ $0.lowercased() }),
             let slice = header.firstIndex(where: { ["slice", "slice_z", "z"].contains($0) })
         else {
             throw UsageError("\(path) has no column slice, slice_z or z in its first line")
@@ -44,8 +39,7 @@ struct SliceTable {
         let names = header.firstIndex { ["name", "volume", "case"].contains($0) }
         let lesion = header.firstIndex { ["lesion", "finding"].contains($0) }
         if names == nil, name == nil { hasNamelessTable = true }
-        for (number, line) in lines.enumerated().dropFirst() {
-            let row = cells(line)
+        for (number, row) in lines.enumerated().dropFirst() {
             guard row.contains(where: { !$0.isEmpty }) else { continue }
             guard row.count > slice, let z = Int(row[slice]), (0..<100_000).contains(z) else {
                 throw UsageError("\(path), line \(number + 1): the slice is no whole number")
@@ -80,8 +74,29 @@ struct SliceTable {
     }
 
     /// Slices of the prepared grid that hold any part of a slice to leave out.
-    func excludedSlices(of name: String, in volume: PreparedVolume, sourceShape shape: VolumeShape) -> Set<Int> {
-        let wanted = (slicesByName[name] ?? []).union(slicesOfAny)
-        return volume.preparedSlices(holding: wanted.filter { $0 < shape.depth })
+    /// - Throws: `RecipeError.inputRefused` where the table cannot be of this CT, or leaves nothing of it.
+    func excludedSlices(of name: String, in volume: PreparedVolume) throws -> Set<Int> {
+        let wanted = (slicesByName[name] ?? []).union(slicesOfAny), source = volume.source
+        guard !wanted.isEmpty else { return [] }
+        func refused(_ problem: String) -> RecipeError {
+            .inputRefused("\(source.name): \(problem)")
+        }
+        guard source.orientation.superiorAxis == 2 else {
+            throw refused("--leave-out counts slices along the third axis of the file, which does not run from top to "
+                + "bottom of the patient here (it is stored \(source.orientation)); store it with axial slices, or "
+                + "leave it out")
+        }
+        let depth = source.shape.depth
+        if let beyond = wanted.filter({ $0 >= depth }).min() {
+            let hint = beyond == depth && !wanted.contains(0) ? "they are counted from 0 here, not from 1"
+                : "the table is of another scan, or the file was cropped"
+            throw refused("--leave-out names slice \(beyond), and it has \(depth), 0 to \(depth - 1); \(hint)")
+        }
+        let excluded = volume.preparedSlices(holding: wanted)
+        let hasRest = volume.lungVoxelsBySlice().enumerated().contains { $1 > 0 && !excluded.contains($0) }
+        guard hasRest else {
+            throw refused("--leave-out leaves no slice of its lungs; take it out of the data set, or check the table")
+        }
+        return excluded
     }
 }

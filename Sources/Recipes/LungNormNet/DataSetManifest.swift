@@ -23,11 +23,13 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         public var lungML: Double
         /// Share of bright voxels in the lung.
         public var brightShare: Double
+        /// What to look at before it is learnt from, a sentence each; nil when there is nothing to say.
+        public var warnings: [String]?
 
         public init(
             name: String, sourceName: String, imageDigest: String, lungDigest: String, imageByteCount: Int,
             lungByteCount: Int, depth: Int, lungVoxelsBySlice: [Int], excludedSlices: [Int], edgeVoxelsRemoved: Int,
-            lungML: Double, brightShare: Double
+            lungML: Double, brightShare: Double, warnings: [String]? = nil
         ) {
             self.name = name
             self.sourceName = sourceName
@@ -41,6 +43,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
             self.edgeVoxelsRemoved = edgeVoxelsRemoved
             self.lungML = lungML
             self.brightShare = brightShare
+            self.warnings = warnings
         }
 
         public var imageName: String { name + ".image.nii.gz" }

@@ -11,6 +11,8 @@ public struct LungAnswer: Sendable {
         /// Involved share of the lung.
         public var lesionPercent: Double
         public var lesionWithoutGrowingML: Double
+        /// What qualifies them, a sentence each; nil when there is nothing to say.
+        public var warnings: [String]?
     }
 
     /// On the file's own grid.
@@ -43,7 +45,8 @@ public struct LungAnswer: Sendable {
         let lung = count(volume.sourceLung), lesion = count(grown)
         figures = Figures(
             lesionML: lesion * voxelML, lungML: lung * voxelML, lesionPercent: lung > 0 ? 100 * lesion / lung : 0,
-            lesionWithoutGrowingML: count(withoutGrowing) * voxelML)
+            lesionWithoutGrowingML: count(withoutGrowing) * voxelML,
+            warnings: volume.warnings.isEmpty ? nil : volume.warnings)
     }
 
     func outputs(name: String) -> [RecipeOutput] {

@@ -111,7 +111,9 @@ private final class PreparedCache: @unchecked Sendable {
         }
         let lung = inputs.first { $0.role == "lung" }
         // Paths of inputs name their content's digest.
-        let key = [ct.path, lung?.path ?? "", JSONText.encode(configuration.preset)].joined(separator: "|")
+        let key = [
+            ct.path, lung?.path ?? "", JSONText.encode(configuration.preset), JSONText.encode(configuration.reading),
+        ].joined(separator: "|")
         lock.lock()
         let hit = last?.key == key ? last?.volume : nil
         lock.unlock()
@@ -120,8 +122,8 @@ private final class PreparedCache: @unchecked Sendable {
             try Preparation.run(
                 ct: ImageFile.read(single: ct.path, name: ct.name),
                 lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
-                preset: configuration.preset, planeHeight: configuration.planeHeight,
-                planeWidth: configuration.planeWidth, forTraining: false, pool: resources.pool,
+                reading: configuration.reading, preset: configuration.preset,
+                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false, pool: resources.pool,
                 isCancelled: resources.isCancelled)
         }
         lock.lock()

@@ -14,6 +14,8 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
     public var healthyThreshold: Double?
     /// Answers for each replica beside the vote's, for tables and to look at.
     public var memberAnswers: Bool
+    /// How the CTs to segment and their masks are read; nil, and absent from the text: as they are.
+    public var reading: ReadingOptions?
 
     public init(
         preset: Preset, planeHeight: Int, planeWidth: Int, iterations: Int, healthyThreshold: Double?,
@@ -85,6 +87,7 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
         for threshold in [preset.healthyThreshold, healthyThreshold] {
             try check("healthyThreshold", threshold ?? 0, 0...1)
         }
+        try reading?.validate()
         do {
             try check("the network's numbers", preset.networkConfiguration().parameterCount, 1...200_000_000)
         } catch let error as ModelError {

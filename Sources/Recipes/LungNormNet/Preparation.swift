@@ -8,17 +8,22 @@ public enum Preparation {
 
     /// - Parameters:
     ///   - lung: the lung mask on the CT's grid; nil: found by the built-in segmenter.
+    ///   - reading: how both files are read; nil: as they are.
     ///   - planeHeight: least height of the plane in voxels; it grows to hold the lungs. Likewise the width.
     ///   - forTraining: takes out erroneous edges (A1.6), never done on a volume that is to be judged.
     ///   - isCancelled: asked between the steps, of which a large CT's take seconds each.
     /// - Throws: `RecipeError.inputRefused` naming the file and what to do; `.interrupted`.
     public static func run(
-        ct: LoadedImage, lung given: LoadedImage?, preset: Preset, planeHeight: Int, planeWidth: Int,
-        forTraining: Bool, pool: ThreadPool, isCancelled: () -> Bool = { false }
+        ct stored: LoadedImage, lung given: LoadedImage?, reading: ReadingOptions? = nil, preset: Preset,
+        planeHeight: Int, planeWidth: Int, forTraining: Bool, pool: ThreadPool,
+        isCancelled: () -> Bool = { false }
     ) throws -> PreparedVolume {
         func goOn() throws { if isCancelled() { throw RecipeError.interrupted } }
         try goOn()
-        let sourceLung = try lungMask(ct: ct, given: given, pool: pool, isCancelled: isCancelled)
+        let ct = reading?.applied(to: stored) ?? stored
+        let lungMask = try LungMask(
+            of: ct, given: given, labels: reading?.labels, pool: pool, isCancelled: isCancelled)
+        let sourceLung = lungMask.mask
         try goOn()
         var plan = try refusing { try ResamplingPlan(source: ct.source, spacing: preset.spacing) }
         let lungOnGrid = plan.mask(sourceLung, pool: pool)
@@ -32,6 +37,7 @@ public enum Preparation {
         plan.window = PlaneWindow(
             centredOn: box, height: fitted(planeHeight, box.y.count), width: fitted(planeWidth, box.x.count))
         try checkSize(plan.preparedShape, name: ct.source.name, preset: preset)
+        let warnings = ct.source.warnings + (try ScanExtent.warnings(ct.source)) + lungMask.warnings
         try goOn()
         var lung = plan.cut(lungOnGrid, fill: 0)
         var intensity = plan.cut(plan.image(ct.volume, pool: pool), fill: clipHU.lowerBound)
@@ -40,7 +46,7 @@ public enum Preparation {
         let removed = forTraining ? removeErroneousEdges(&intensity, &lung, tau: Float(preset.tau), pool: pool) : 0
         return PreparedVolume(
             intensity: intensity, lung: lung, plan: plan, source: ct.source, sourceLung: sourceLung,
-            edgeVoxelsRemoved: removed)
+            edgeVoxelsRemoved: removed, warnings: warnings)
     }
 
     /// A file of a few voxels may be a kilometre long, and each of its slices is filled up to the plane: what becomes
@@ -56,31 +62,6 @@ public enum Preparation {
                 + "\(ImageLimits.axisVoxelCountMax) planes or \(ImageLimits.voxelCountMax) in all are not computed "
                 + "with: check its voxel size and its lung mask, or crop it to the lungs")
         }
-    }
-
-    private static func lungMask(
-        ct: LoadedImage, given: LoadedImage?, pool: ThreadPool, isCancelled: () -> Bool
-    ) throws -> Mask {
-        guard let given else {
-            let canonical = ct.volume.reoriented(from: ct.source.orientation, to: .canonical)
-            let found: Mask
-            do {
-                found = try LungSegmenter().segment(canonical, pool: pool, isCancelled: isCancelled)
-            } catch .cancelled {
-                throw RecipeError.interrupted
-            } catch {
-                throw RecipeError.inputRefused("\(ct.source.name): \(error)")
-            }
-            var mask = found.reoriented(from: .canonical, to: ct.source.orientation)
-            mask.geometry = ct.volume.geometry
-            return mask
-        }
-        let mask = try refusing { try given.mask(on: ct.source) }
-        guard mask.voxels.contains(1) else {
-            throw RecipeError.inputRefused("\(given.source.name): the lung mask is empty; give one with the lungs in "
-                + "it, or leave it out to have it made")
-        }
-        return mask
     }
 
     /// H on a CT's own grid, for votes that were made there.

@@ -15,6 +15,8 @@ public struct PreparedVolume: Sendable {
     public var sourceLung: Mask
     /// A1.6; 0 for test volumes.
     public var edgeVoxelsRemoved: Int
+    /// What qualifies every figure about it: a sentence each, without the CT's name.
+    public var warnings: [String] = []
 
     /// Stored volumes hold H as whole multiples of 1 / 60000: a hundredth of what CT resolves.
     public static let intensitySteps = 60_000

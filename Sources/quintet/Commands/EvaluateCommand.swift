@@ -14,15 +14,17 @@ enum EvaluateCommand: Command {
             Option("--truth", "DIR", "true lesion masks of the same names", isRequired: true),
             Option("--run", "RUN", "the run that answered; with --ct it adds the rows \"none\" and \"oracle\""),
             Option("--ct", "DIR", "the CTs"),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the truth"),
             Option("--threads", "N", "threads; default all"),
             Option("--json", nil, "one JSON object on stdout"),
             Option("--quiet", nil, "no progress"),
         ],
         details: """
-            Percent, mean ± standard deviation over the volumes. Rows are the vote and, where segment was asked for
-            --members, each replica. "none" is what post-processing alone finds when nothing is called healthy; a
-            method not clearly above it has learnt nothing. "oracle" is a network that is exactly right: what the
-            post-processing can reach at best.
+            Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they
+            lie in the patient, in whatever orientation they are stored; a truth on another grid is refused. Rows are
+            the vote and, where segment was asked for --members, each replica. "none" is what post-processing alone
+            finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is a
+            network that is exactly right: what the post-processing can reach at best.
 
             example: quintet evaluate --pred masks --truth truth --run run --ct cts
             """)
@@ -36,9 +38,12 @@ enum EvaluateCommand: Command {
         } else if arguments.has("--run") || arguments.has("--ct") {
             throw UsageError("--run and --ct go together")
         }
+        let reading = try ReadingArguments.options(arguments)
+        if reading?.addHU != nil, reference == nil { throw UsageError("--add-hu is for CTs; give --run and --ct") }
         let (evaluation, refused) = try evaluate(
             pred: arguments.required("--pred"), truth: arguments.required("--truth"), reference: reference,
-            pool: pool, progress: progress)
+            reading: reading, pool: pool, progress: progress)
+        evaluation.warnings.forEach { Console.error("quintet: warning: \($0)") }
         if arguments.has("--json") {
             Console.out(JSONText.encode(evaluation.rows, pretty: true))
         } else {
@@ -48,67 +53,40 @@ enum EvaluateCommand: Command {
     }
 
     static func evaluate(
-        pred: String, truth: String, reference: (archive: Archive, run: RunFolder)?, pool: ThreadPool,
-        progress: ProgressLine
+        pred: String, truth: String, reference: (archive: Archive, run: RunFolder)?, reading: ReadingOptions? = nil,
+        pool: ThreadPool, progress: ProgressLine
     ) throws -> (Evaluation, refusedCount: Int) {
-        let output = SegmentationFolder(pred)
+        let truths = try Archive([truth], purpose: .masks), answers = try Archive([pred], purpose: .masks)
+        let comparison = Comparison(
+            output: SegmentationFolder(pred), answers: MaskPairing(
+                masks: answers, in: pred, archive: truths, wanted: "answer"),
+            reference: reference, reading: reading, pool: pool)
         var evaluation = Evaluation()
-        var refused = 0
-        let items = try Archive([truth]).items
-        for (number, item) in items.enumerated() {
-            progress.show("evaluating \(item.name), \(number + 1) of \(items.count)")
+        var refused = truths.refused.count
+        for one in truths.refused { progress.warn("left out: \(one.message)") }
+        for (number, item) in truths.items.enumerated() {
+            progress.show("evaluating \(item.name), \(number + 1) of \(truths.items.count)")
+            try StopWatch.check()
             do {
-                try add(item, to: &evaluation, output: output, reference: reference, pool: pool)
+                try comparison.add(item, to: &evaluation)
             } catch {
                 guard let message = PrepareCommand.refusal(error) else { throw error }
                 refused += 1
-                progress.say("left out: \(message)")
+                progress.warn("left out: \(message)")
             }
         }
         guard !evaluation.names.isEmpty else {
-            throw CommandError("none of the masks in \(truth) has an answer of the same name in \(pred)")
+            throw CommandError("none of the masks in \(truth) could be compared with an answer of the same name in "
+                + pred)
         }
+        let used = Set(truths.items.compactMap { try? comparison.answers.mask(for: $0) })
+        let strangers = answers.items.filter { !used.contains($0.path) }.map(\.name)
+        if !strangers.isEmpty {
+            evaluation.warn("\(strangers.count) answers in \(pred) have no truth of the same name in \(truth) and are "
+                + "not in the table: \(strangers.prefix(5).joined(separator: ", "))"
+                + (strangers.count > 5 ? ", ..." : ""))
+        }
+        evaluation.warnOfMissingAnswers()
         return (evaluation, refused)
-    }
-
-    private static func add(
-        _ item: Archive.Item, to evaluation: inout Evaluation, output: SegmentationFolder,
-        reference: (archive: Archive, run: RunFolder)?, pool: ThreadPool
-    ) throws {
-        let truth = try ImageFile.read(path: item.path).mask()
-        func read(_ path: String?) throws -> Mask? {
-            guard let path else { return nil }
-            let mask = try ImageFile.read(path: path).mask()
-            guard mask.shape == truth.shape else {
-                throw RecipeError.inputRefused("\(path) has \(mask.shape) voxels and \(item.path) \(truth.shape); "
-                    + "they must lie on the same grid")
-            }
-            return mask
-        }
-        let lung = try read(output.lung(item.name))
-        var answers: [(String, Mask, Mask?)] = []
-        for answer in output.answers(for: item.name) {
-            guard let grown = try read(answer.grown) else { continue }
-            answers.append((answer.name, grown, try read(answer.withoutGrowing)))
-        }
-        guard !answers.isEmpty else {
-            throw RecipeError.inputRefused("\(item.path): there is no answer \(item.name).nii.gz in \(output.path)")
-        }
-        if let reference, let ct = reference.archive.items.first(where: { $0.name == item.name }) {
-            let run = reference.run.configuration
-            let volume = try Preparation.run(
-                ct: ImageFile.read(path: ct.path), lung: output.lung(item.name).map { try ImageFile.read(path: $0) },
-                preset: run.preset, planeHeight: run.planeHeight, planeWidth: run.planeWidth, forTraining: false,
-                pool: pool)
-            let none = try ReferenceAnswers.none(volume, preset: run.preset, pool: pool)
-            let oracle = try ReferenceAnswers.oracle(volume, truth: truth, preset: run.preset, pool: pool)
-            answers.insert(("none", none.grown, none.withoutGrowing), at: 0)
-            answers.append(("oracle", oracle.grown, oracle.withoutGrowing))
-        }
-        for (name, grown, withoutGrowing) in answers {
-            try evaluation.add(
-                answer: name, volume: item.name, grown: grown, withoutGrowing: withoutGrowing, truth: truth,
-                lung: lung)
-        }
     }
 }

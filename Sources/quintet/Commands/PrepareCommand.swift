@@ -13,6 +13,7 @@ enum PrepareCommand: Command {
         ] + Inputs.options + [
             Option("--leave-out", "[NAME=]CSV", "slices with findings: columns slice_z and, if wanted, name and "
                 + "lesion", isRepeatable: true),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung masks"),
             Option("--overwrite", nil, "replace files in DATA that quintet did not write"),
         ] + PresetOptions.grid + [
             Option("--threads", "N", "threads; default all"),
@@ -38,7 +39,7 @@ enum PrepareCommand: Command {
         try table.check(against: inputs.archive)
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let outcome = try prepare(
-            inputs: inputs, table: table, preset: preset,
+            inputs: inputs, table: table, reading: try ReadingArguments.options(arguments), preset: preset,
             output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")),
             pool: ThreadPool(threadCount: try Threads.count(arguments)), progress: progress)
         if arguments.has("--json") { Console.out(JSONText.encode(outcome.manifest, pretty: true)) }
@@ -52,8 +53,8 @@ enum PrepareCommand: Command {
     }
 
     static func prepare(
-        inputs: Inputs, table: SliceTable, preset: Preset, output: OutputFolder, pool: ThreadPool,
-        progress: ProgressLine
+        inputs: Inputs, table: SliceTable, reading: ReadingOptions? = nil, preset: Preset, output: OutputFolder,
+        pool: ThreadPool, progress: ProgressLine
     ) throws -> Outcome {
         let out = output.path, items = inputs.archive.items
         try inputs.checkOutside(out)
@@ -81,8 +82,8 @@ enum PrepareCommand: Command {
                 let volume = try Preparation.run(
                     ct: ImageFile.read(path: item.path, name: item.relative),
                     lung: inputs.masks?.mask(for: item).map { try ImageFile.read(path: $0, name: $0) },
-                    preset: preset, planeHeight: planeHeight, planeWidth: planeWidth, forTraining: true, pool: pool,
-                    isCancelled: { StopSignal.isRequested })
+                    reading: reading, preset: preset, planeHeight: planeHeight, planeWidth: planeWidth,
+                    forTraining: true, pool: pool, isCancelled: { StopSignal.isRequested })
                 let shape = volume.lung.shape
                 if shape.height > planeHeight || shape.width > planeWidth {
                     (planeHeight, planeWidth) = (shape.height, shape.width)
@@ -93,6 +94,7 @@ enum PrepareCommand: Command {
                     }
                 }
                 entries.append(try store(volume, item: item, table: table, preset: preset, output: output))
+                for warning in volume.warnings { progress.warn("warning: \(item.path): \(warning)") }
             } catch {
                 guard let message = refusal(error) else { throw error }
                 refused.append(message)
@@ -136,11 +138,10 @@ enum PrepareCommand: Command {
             name: entryName(item), sourceName: volume.source.name, imageDigest: SHA256.hexadecimal(of: image),
             lungDigest: SHA256.hexadecimal(of: lung), imageByteCount: image.count, lungByteCount: lung.count,
             depth: volume.lung.shape.depth, lungVoxelsBySlice: volume.lungVoxelsBySlice(),
-            excludedSlices: table.excludedSlices(
-                of: item.name, in: volume, sourceShape: volume.source.shape
-            ).sorted(),
+            excludedSlices: try table.excludedSlices(of: item.name, in: volume).sorted(),
             edgeVoxelsRemoved: volume.edgeVoxelsRemoved, lungML: volume.lungML,
-            brightShare: volume.brightShare(tau: preset.tau))
+            brightShare: volume.brightShare(tau: preset.tau),
+            warnings: volume.warnings.isEmpty ? nil : volume.warnings)
         try output.write(image, to: entry.imageName)
         try output.write(lung, to: entry.lungName)
         return entry

@@ -16,6 +16,7 @@ enum SegmentCommand: Command {
         ] + Inputs.options + [
             Option("--members", nil, "each replica's own answer too, for evaluate"),
             Option("--threshold", "P", "healthy above this probability; default: the run's"),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung masks"),
             Option(
                 "--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
         ] + ClusterOptions.submitting + [
@@ -44,6 +45,7 @@ enum SegmentCommand: Command {
         var configuration = run.configuration
         configuration.memberAnswers = arguments.has("--members")
         if let threshold = try arguments.number("--threshold", 0...1) { configuration.healthyThreshold = threshold }
+        configuration.reading = try ReadingArguments.options(arguments)
         let out = try arguments.required("--out")
         guard arguments.has("--in") || arguments.has("--pairs") else {
             throw UsageError("--in is needed: the CTs, a file or a folder; or --pairs, a table of CTs and masks")
@@ -56,7 +58,8 @@ enum SegmentCommand: Command {
         let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
         defer { withExtendedLifetime(claim) {} }
         plan.inputs.tell(progress, as: "refused")
-        let session = try ClusterSession(arguments, stateFolder: arguments.text("--state") ?? "\(out)/.quintet", progress: progress)
+        let session = try ClusterSession(
+            arguments, stateFolder: arguments.text("--state") ?? "\(out)/.quintet", progress: progress)
         defer { session.close() }
         let rows = try session.tellingInterruption { try segment(plan, session: session, progress: progress) }
         if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
@@ -191,7 +194,8 @@ private struct AnswerCollector {
         }
         return ResultTable.Row(
             name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
-            lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML)
+            lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML,
+            warnings: figures.warnings?.map { $0.printable(most: 600) })
     }
 
     private func download(_ blob: BlobReference, to name: String) throws {
@@ -236,7 +240,7 @@ struct SegmentationPlan {
 
     private var settings: Settings {
         var configuration = configuration
-        configuration.memberAnswers = false
+        (configuration.memberAnswers, configuration.reading) = (false, nil)
         return Settings(
             recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
             configuration: configuration)

@@ -56,7 +56,8 @@ enum TrainCommand: Command {
             try FileSystem.removeTree("\(plan.run)/.quintet")
         }
         try plan.output.write(JSONText.encode(request, pretty: true), to: TrainingRequest.fileName)
-        let session = try ClusterSession(arguments, stateFolder: arguments.text("--state") ?? "\(plan.run)/.quintet", progress: progress)
+        let session = try ClusterSession(
+            arguments, stateFolder: arguments.text("--state") ?? "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
         progress.say(try plan.memoryText())
         let report = try session.tellingInterruption { try train(plan, session: session, progress: progress) }

@@ -9,18 +9,22 @@ enum VoteCommand: Command {
     static let syntax = CommandSyntax(
         "vote", "Take the majority of masks made anywhere and post-process it.",
         options: [
-            Option("--votes", "FILE ...", "masks of what each voter calls healthy (not 0 = healthy), on the CT's grid",
+            Option(
+                "--votes", "FILE ...", "masks of what each voter calls healthy (not 0 = healthy), on the CT's grid",
                 isRequired: true, isRepeatable: true),
             Option("--ct", "FILE", "the CT, in HU", isRequired: true),
             Option("--mask", "FILE", "its lung mask", isRequired: true),
             Option("--out", "DIR", "where to write", isRequired: true),
+            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung mask and the votes"),
             Option("--tau", "VALUE", "H at and above this is bright; default 0.33 (HU -500)"),
             Option("--growth-limit", "MM", "grow no further than this from the core; default: until nothing changes"),
+            Option("--overwrite", nil, "replace files in DIR that quintet did not write"),
             Option("--threads", "N", "threads; default all"),
             Option("--json", nil, "figures as JSON on stdout"),
         ],
         details: """
-            A voxel is healthy where more than half of the voters say so. Everything is computed on the CT's own grid.
+            A voxel is healthy where more than half of the voters say so. Everything is computed on the CT's own grid;
+            masks that are stored in another orientation are turned to it, masks on another grid refused.
             Writes DIR/vote.nii.gz (healthy by majority), DIR/lesions.nii.gz and DIR/lesions-without-growing.nii.gz.
 
             example: quintet vote --votes a.nii.gz b.nii.gz c.nii.gz --ct ct.nii.gz --mask lung.nii.gz --out answer
@@ -32,6 +36,8 @@ enum VoteCommand: Command {
         var lungML: Double
         var lesionPercent: Double?
         var lesionWithoutGrowingML: Double
+        /// Absent when there is nothing to say.
+        var warnings: [String]?
     }
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
@@ -39,44 +45,39 @@ enum VoteCommand: Command {
         guard !votePaths.isEmpty else { throw UsageError("--votes is needed: the masks to count") }
         let out = try arguments.required("--out")
         let pool = ThreadPool(threadCount: try Threads.count(arguments))
-        let ct = try ImageFile.read(path: arguments.required("--ct"))
-        func mask(_ path: String) throws -> BitMask {
-            let image = try ImageFile.read(path: path)
-            guard image.volume.shape == ct.volume.shape else {
-                throw RecipeError.inputRefused("\(path) has \(image.volume.shape) voxels and the CT "
-                    + "\(ct.volume.shape); all files must lie on one grid")
-            }
-            return BitMask(try image.mask(), pool: pool)
-        }
-        let lung = try mask(arguments.required("--mask"))
-        guard lung.voxelCount > 0 else {
-            throw RecipeError.inputRefused("\(try arguments.required("--mask")): the lung mask is empty")
-        }
-        if let warning = MajorityVote.warning(voterCount: votePaths.count) { Console.error("quintet: \(warning)") }
-        let healthy = try MajorityVote.vote(votePaths.map(mask), pool: pool)
+        let reading = try ReadingArguments.options(arguments)
+        let output = try OutputFolder(out, mayOverwrite: arguments.has("--overwrite"))
+        let names = ["vote", "lesions", "lesions-without-growing"]
+        try output.check(
+            names.map { $0 + ".nii.gz" },
+            inputs: votePaths + [arguments.required("--ct"), arguments.required("--mask")])
+        let ballot = try Ballot(
+            votes: votePaths, ct: arguments.required("--ct"), lung: arguments.required("--mask"), reading: reading,
+            pool: pool)
+        let ct = ballot.ct, lung = ballot.lung, geometry = ct.volume.geometry
         var settings = PostProcessingSettings(
-            spacing: ct.volume.geometry.boxSpacing,
-            growthLimitMM: try arguments.number("--growth-limit", 0...1000))
+            spacing: geometry.boxSpacing, growthLimitMM: try arguments.number("--growth-limit", 0...1000))
         if let tau = try arguments.number("--tau", 0.01...0.99) { settings.brightIntensity = Float(tau) }
+        let intensity = Preparation.intensity(ct.volume, lung: lung.mask(geometry: geometry, pool: pool))
+        let warnings = ballot.warnings + [ballot.lesionWarning(
+            intensity, tau: settings.brightIntensity)].compactMap { $0 }
+        warnings.forEach { Console.error("quintet: warning: \($0)") }
         let answer = try PostProcessing.run(
-            healthy: healthy, intensity: Preparation.intensity(ct.volume, lung: lung.mask(
-                geometry: ct.volume.geometry, pool: pool)),
-            lung: lung, settings: settings, pool: pool)
-        try FileSystem.makeFolder(out)
-        for (name, bits) in [
-            ("vote", healthy), ("lesions", answer.grown), ("lesions-without-growing", answer.core),
-        ] {
-            try NIfTIFile.write(
-                bits.mask(geometry: ct.volume.geometry, pool: pool), to: "\(out)/\(name).nii.gz", like: ct.source)
+            healthy: ballot.healthy, intensity: intensity, lung: lung, settings: settings, pool: pool)
+        for (name, bits) in zip(names, [ballot.healthy, answer.grown, answer.core]) {
+            let mask = bits.mask(geometry: geometry, pool: pool)
+            try output.write(NIfTIFile.encode(mask, like: ct.source), to: name + ".nii.gz")
         }
-        let geometry = ct.volume.geometry
+        try output.settle()
         let burden = try LesionBurden(lesion: answer.grown, lung: lung, geometry: geometry)
         let core = try LesionBurden(lesion: answer.core, lung: lung, geometry: geometry)
-        let figures = Figures(
-            voterCount: votePaths.count, lesionML: burden.lesionML, lungML: burden.lungML,
-            lesionPercent: burden.lungPercent, lesionWithoutGrowingML: core.lesionML)
         if arguments.has("--json") {
-            Console.out(JSONText.encode(figures, pretty: true))
+            Console.out(JSONText.encode(
+                Figures(
+                    voterCount: votePaths.count, lesionML: Text.rounded(burden.lesionML),
+                    lungML: Text.rounded(burden.lungML), lesionPercent: burden.lungPercent.map { Text.rounded($0) },
+                    lesionWithoutGrowingML: Text.rounded(core.lesionML), warnings: warnings.isEmpty ? nil : warnings),
+                pretty: true))
         } else {
             Console.out(Text.figures(lesionML: burden.lesionML, lesionPercent: burden.lungPercent ?? 0))
         }

@@ -1,0 +1,58 @@
+import Imaging
+import Numerics
+import Recipes
+import VotingAggregator
+
+/// Votes from files, counted on the CT's own grid, in whatever orientation each is stored.
+struct Ballot {
+    let ct: LoadedImage
+    let lung: BitMask
+    /// By majority.
+    let healthy: BitMask
+    private(set) var warnings: [String]
+
+    /// - Throws: `RecipeError.inputRefused` or `ImageFileError` naming a file on another grid or of no use.
+    init(votes paths: [String], ct ctPath: String, lung lungPath: String, reading: ReadingOptions?, pool: ThreadPool)
+        throws
+    {
+        let stored = try ImageFile.read(path: ctPath, name: ctPath)
+        ct = reading?.applied(to: stored) ?? stored
+        let labels = reading?.labels
+        let lungMask = try LungMask(
+            of: ct, given: ImageFile.read(path: lungPath, name: lungPath), labels: labels, pool: pool)
+        lung = BitMask(lungMask.mask, pool: pool)
+        var said = ct.source.warnings + lungMask.warnings
+        if let warning = MajorityVote.warning(voterCount: paths.count) { said.append(warning) }
+        var votes: [BitMask] = []
+        for path in paths {
+            let file = try ImageFile.read(path: path, name: path)
+            let vote = try file.maskReading(on: ct.source, labels: labels)
+            for warning in file.source.warnings + vote.warnings where !said.contains("\(path): \(warning)") {
+                said.append("\(path): \(warning)")
+            }
+            votes.append(BitMask(vote.mask, pool: pool))
+            if let twin = votes.dropLast().firstIndex(of: votes[votes.count - 1]) {
+                said.append("\(path) holds the same votes as \(paths[twin]), number \(twin + 1): one voter counts "
+                    + "more than once")
+            }
+        }
+        healthy = try MajorityVote.vote(votes, pool: pool)
+        warnings = said
+    }
+
+    /// Voters that know lungs call most of what is bright in them healthy: vessels and the walls of airways. Masks of
+    /// lesions, given by mistake, leave just these out.
+    /// - Parameter intensity: H, 0 outside of the lung.
+    func lesionWarning(_ intensity: Volume<Float>, tau: Float) -> String? {
+        var bright = 0, healthyBright = 0
+        let voxels = healthy.voxels()
+        for (value, isHealthy) in zip(intensity.voxels, voxels) where value >= tau {
+            bright += 1
+            healthyBright += Int(isHealthy)
+        }
+        guard bright > 0, Double(healthyBright) < 0.1 * Double(bright) else { return nil }
+        let percent = Text.fixed(100 * Double(healthyBright) / Double(bright), 1)
+        return "the votes call \(percent)% of what is bright in the lung healthy, and vessels alone are more: are they "
+            + "masks of lesions? --votes takes masks of what is healthy"
+    }
+}
