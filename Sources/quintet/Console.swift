@@ -90,7 +90,13 @@ final class ProgressLine: @unchecked Sendable {
     }
 
     /// What coordinator and worker say while a command runs; only what goes wrong matters then.
-    var log: Log { Log { [self] level, text in if level == .problem { warn(text) } } }
+    /// The audit's lines about runs and works are left out: the command that waits for them says it better.
+    var log: Log {
+        Log { [self] level, text in
+            let isAudit = text.hasPrefix("work ") || text.hasPrefix("run ")
+            if level == .problem, !isAudit { warn(text) }
+        }
+    }
 
     /// Ends the line and says something that stays.
     func say(_ text: String) { if !quiet { warn(text) } }

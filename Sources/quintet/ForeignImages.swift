@@ -48,8 +48,8 @@ struct ForeignImages {
             let path = folder == "." ? root : root + "/" + folder
             return (
                 folder == "." ? Archive.fileName(root) : folder, path,
-                "\(path): holds \(count) DICOM file\(count == 1 ? "" : "s"), which are not read; convert the series "
-                    + "with dcm2niix -z y \(path)"
+                "\(path): holds DICOM, which is not read (files: \(count)); convert the series with "
+                    + "dcm2niix -z y \(path)"
             )
         }
     }

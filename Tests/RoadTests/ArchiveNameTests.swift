@@ -60,7 +60,7 @@ import quintet
         let archive = try Archive([road.path("ct")])
         #expect(archive.items.map(\.name) == ["a"])
         let messages = archive.refused.map(\.message).joined(separator: "\n")
-        for part in ["b.nrrd", "c.nii.bz2", "d.img", "2 DICOM files", "1 DICOM file,", "dcm2niix"] {
+        for part in ["b.nrrd", "c.nii.bz2", "d.img", "(files: 2)", "(files: 1)", "dcm2niix"] {
             #expect(messages.contains(part), "\(messages)")
         }
         #expect(archive.refused.count == 5 && !messages.contains("notes.txt"))

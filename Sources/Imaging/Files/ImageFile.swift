@@ -23,14 +23,18 @@ public enum ImageFile {
     }
 
     private static func read(_ input: ByteInput, path: String?) throws(ImageFileError) -> LoadedImage {
+        try refuseForeign(input)
+        return MetaImageHeader.isLikely(try input.peek(64))
+            ? try MetaImageFile.read(input, path: path) : try NIfTIFile.read(input, path: path)
+    }
+
+    private static func refuseForeign(_ input: ByteInput) throws(ImageFileError) {
         guard input.byteCount > 0 else {
             throw ImageFileError(input.name, .damaged, "is empty", remedy: "get the file again from its source")
         }
         if let kind = try foreignKind(input) {
             throw ImageFileError(input.name, .foreign, "is \(kind.what), no CT volume", remedy: kind.remedy)
         }
-        return MetaImageHeader.isLikely(try input.peek(64))
-            ? try MetaImageFile.read(input, path: path) : try NIfTIFile.read(input, path: path)
     }
 
     /// A volume that is kept in two files (.hdr with .img, .mhd with its data) as the bytes of one, for sending it
@@ -38,6 +42,7 @@ public enum ImageFile {
     /// - Throws: `ImageFileError`.
     public static func joined(path: String, name: String? = nil) throws(ImageFileError) -> [UInt8]? {
         let input = try ByteInput(path: path, name: name ?? LocalFile.fileName(of: path))
+        try refuseForeign(input)
         return MetaImageHeader.isLikely(try input.peek(64))
             ? try MetaImageFile.joined(input, path: path) : try NIfTIFile.joined(input, path: path)
     }
