@@ -108,6 +108,7 @@ public struct SafeTensors: Equatable, Sendable {
     public init(bytes: [UInt8], name: String) throws {
         self.name = name
         func fail(_ reason: String) -> ModelError { .malformedFile(name: name, reason: reason) }
+        if let other = Self.otherFormat(bytes) { throw fail(other) }
         guard bytes.count >= 8 else { throw fail("it has \(bytes.count) bytes, the header's length alone takes 8") }
         let length = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(Limits.headerBytesMax) else {
@@ -127,6 +128,19 @@ public struct SafeTensors: Equatable, Sendable {
         } catch {
             throw fail(error.reason)
         }
+    }
+
+    /// What people take for safetensors. Read as the header's length, each of these beginnings is larger than any.
+    private static func otherFormat(_ bytes: [UInt8]) -> String? {
+        func begins(_ start: [UInt8]) -> Bool { bytes.starts(with: start) }
+        if begins(Array("PK\u{3}\u{4}".utf8)) || begins([0x80, 0x02, 0x8A, 0x0A]) {
+            return "it is what torch.save writes (.pt, .pth), which may hold any program; save it in Python with "
+                + "safetensors.torch.save_file(network.state_dict(), \"weights.safetensors\", metadata={...})"
+        }
+        if begins(Array("version https://git-lfs".utf8)) {
+            return "it is a pointer of Git LFS, not the file itself; fetch that with git lfs pull"
+        }
+        return nil
     }
 
     /// The file's bytes: the same for the same contents (names sorted, header padded with spaces to 8 bytes).

@@ -1,7 +1,5 @@
-import Numerics
-
-/// What MONAI's `monai.networks.nets.UNet` (three dimensions, kernel 3, instance norm, PReLU) is told at its
-/// construction.
+/// What MONAI's `monai.networks.nets.UNet` is told at its construction, as far as it may vary here;
+/// `UNetMetadata.swift` has what is fixed.
 public struct UNetConfiguration: Codable, Hashable, Sendable {
     public let inChannels: Int
     public let outChannels: Int
@@ -72,53 +70,4 @@ public struct UNetConfiguration: Codable, Hashable, Sendable {
 
     /// Trainable numbers in all.
     public var parameterCount: Int { UNetParameters(self).count }
-}
-
-extension UNetConfiguration {
-    /// The description as it stands in a replica's safetensors metadata.
-    public var metadata: [String: String] {
-        [
-            "architecture": "monai.UNet", "in_channels": "\(inChannels)", "out_channels": "\(outChannels)",
-            "channels": "\(channels)", "strides": "\(strides)", "num_res_units": "\(residualUnits)",
-            "norm": "INSTANCE", "act": "PRELU",
-        ]
-    }
-
-    /// Reads the description back; lists may be written `[16, 32]` or `(16, 32)`.
-    ///
-    /// - Throws: `ModelError.invalidConfiguration` naming the key that is missing or says something else.
-    public init(metadata: [String: String]) throws {
-        func text(_ key: String) throws -> String {
-            guard let value = metadata[key] else {
-                throw ModelError.invalidConfiguration("the metadata has no \"\(key)\"; write it beside the weights")
-            }
-            return value
-        }
-        func number(_ key: String) throws -> Int {
-            let said = try text(key)
-            guard let value = Int(said) else {
-                throw ModelError.invalidConfiguration("\"\(key)\" is \"\(said.printable(most: 40))\", not a number")
-            }
-            return value
-        }
-        func list(_ key: String) throws -> [Int] {
-            let whole = try text(key)
-            let refusal = ModelError.invalidConfiguration("\"\(key)\" is not a list of numbers like [16, 32]")
-            guard whole.utf8.count <= 1024 else { throw refusal }
-            let inner = whole.filter { !"[]() ".contains($0) }
-            let parts = inner.split(separator: ",").map { Int($0) }
-            guard !parts.contains(nil) else { throw refusal }
-            return parts.compactMap { $0 }
-        }
-        for (key, wanted) in [("architecture", "monai.UNet"), ("norm", "INSTANCE"), ("act", "PRELU")] {
-            let value = try text(key)
-            guard value.utf8.count <= 64, value.lowercased() == wanted.lowercased() else {
-                throw ModelError.invalidConfiguration(
-                    "\"\(key)\" is \"\(value.printable(most: 40))\"; only \(wanted) is known here")
-            }
-        }
-        try self.init(
-            inChannels: number("in_channels"), outChannels: number("out_channels"), channels: list("channels"),
-            strides: list("strides"), residualUnits: number("num_res_units"))
-    }
 }

@@ -2,11 +2,14 @@
 public final class UNetModel {
     public let configuration: UNetConfiguration
     package let parameters: UNetParameters
+    /// What messages call it: the file that it came from.
+    public let name: String
     /// All parameters in one row, in `named_parameters()` order.
     package var values: [Float]
 
     /// All weights zero: follow with `initialise` or `load`.
-    public init(configuration: UNetConfiguration) {
+    public init(configuration: UNetConfiguration, name: String = "the network") {
+        self.name = name
         self.configuration = configuration
         parameters = UNetParameters(configuration)
         values = [Float](repeating: 0, count: parameters.count)
@@ -22,16 +25,17 @@ public final class UNetModel {
         } catch ModelError.invalidConfiguration(let reason) {
             throw ModelError.unsuitableFile(name: file.name, reason: reason)
         }
-        // A few bytes of description may claim a network that no memory holds.
-        let numberCount = file.tensors.values.reduce(0) { $0 + $1.count }
-        guard configuration.parameterCount <= numberCount else {
-            throw ModelError.unsuitableFile(
-                name: file.name, reason: "its metadata describes a network of \(configuration.parameterCount) numbers, "
-                    + "and it holds \(numberCount)")
+        // Before memory is taken: a few bytes of description may claim a network that no memory holds.
+        let wanted = UNetParameters(configuration).specifications
+        if let problem = WeightsDiagnosis(file: file, wanted: wanted).problem(prefix: "") {
+            throw ModelError.unsuitableFile(name: file.name, reason: problem)
         }
-        self.init(configuration: configuration)
+        self.init(configuration: configuration, name: file.name)
         try load(file)
     }
+
+    /// Whether every weight is a number.
+    public var isFinite: Bool { values.withUnsafeBufferPointer { FiniteCheck.isFinite($0) } }
 
     /// The state dict's names, in its order.
     public var parameterNames: [String] { parameters.specifications.map(\.name) }
@@ -61,24 +65,13 @@ public final class UNetModel {
 
 extension UNetParameters {
     func values(from file: SafeTensors, prefix: String = "") throws -> [Float] {
-        let names = Set(file.tensors.keys.filter { $0.hasPrefix(prefix) })
-        let wanted = Set(specifications.map { prefix + $0.name })
-        func list(_ names: Set<String>) -> String {
-            names.sorted().prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
-        }
         func fail(_ reason: String) -> ModelError { .unsuitableFile(name: file.name, reason: reason) }
-        if let tensors = Optional(wanted.subtracting(names)), !tensors.isEmpty {
-            throw fail("it lacks \(list(tensors)). Was it made for another network?")
-        }
-        if prefix.isEmpty, let tensors = Optional(names.subtracting(wanted)), !tensors.isEmpty {
-            throw fail("it holds \(list(tensors)), which this network has not. Was it made for another one?")
+        if let problem = WeightsDiagnosis(file: file, wanted: specifications).problem(prefix: prefix) {
+            throw fail(problem)
         }
         var values = [Float](repeating: 0, count: count)
         for specification in specifications {
             let tensor = file.tensors[prefix + specification.name]!
-            guard tensor.shape == specification.shape else {
-                throw fail("\(specification.name) has shape \(tensor.shape), the network's is \(specification.shape)")
-            }
             guard let floats = tensor.floats() else {
                 throw fail("\(specification.name) holds \(tensor.type.rawValue), not floating-point numbers")
             }

@@ -21,21 +21,12 @@ public enum Machine {
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
     }
 
-    /// Cores that this process may use: of the machine, less those it was not given (taskset, containers).
+    /// Processors that this process may keep busy.
     public static var coreCount: Int {
-        let allowed = field("Cpus_allowed", of: "/proc/self/status").map { mask in
-            mask.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
-        }
-        let present = allowed ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        return max(1, min(present, quotaCoreCount ?? present))
-    }
-
-    /// What a container's share of time amounts to, rounded up. "200000 100000" is two cores.
-    private static var quotaCoreCount: Int? {
-        guard let text = try? FileSystem.readText("/sys/fs/cgroup/cpu.max", byteCountMax: 4096) else { return nil }
-        let parts = text.split(whereSeparator: \.isWhitespace)
-        guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), period > 0 else { return nil }
-        return (quota + period - 1) / period
+        ProcessorShare(
+            root: "", presentCount: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
+            taskCount: environment("SLURM_CPUS_PER_TASK")
+        ).count
     }
 
     /// The most memory that this process has had in RAM.

@@ -110,12 +110,21 @@ struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         bytes.withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
     }
 
-    /// "127.0.0.1:7000", "[::1]:7000".
-    var description: String {
+    /// 169.254.0.0/16 and fe80::/10: they hold for the one cable.
+    var isLinkLocal: Bool {
+        family == AF_INET ? bytes[4] == 169 && bytes[5] == 254 : bytes[8] == 0xFE && bytes[9] & 0xC0 == 0x80
+    }
+
+    /// "127.0.0.1", "::1".
+    var host: String? {
         var host = [CChar](repeating: 0, count: 256)
         let code = withPointer { getnameinfo($0, $1, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST) }
-        guard code == 0 else { return "unknown address" }
-        let text = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return NetworkAddress(host: text, port: port).description
+        guard code == 0 else { return nil }
+        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// "127.0.0.1:7000", "[::1]:7000".
+    var description: String {
+        host.map { NetworkAddress(host: $0, port: port).description } ?? "unknown address"
     }
 }

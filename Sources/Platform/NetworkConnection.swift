@@ -28,6 +28,8 @@ final class NetworkConnection {
     /// Something was queued since `drained` was last reported.
     var isDrainAwaited = false
     var isReadingPaused = false
+    /// Any byte at all.
+    var hasReceived = false
     /// Where the peer's connections come from (`SocketAddress.machine`); empty on the dialling side.
     var machine: [UInt8] = []
     /// When the kernel last took bytes, or had none to take.

@@ -424,6 +424,9 @@ public final class NetworkLoop {
 
     private func endReason(_ connection: NetworkConnection) -> String {
         switch connection.phase {
+        case .open where connection.isDialled && connection.tls == nil && !connection.hasReceived:
+            // A listener of ours speaks first, unless it waits for TLS.
+            "the peer closed the connection without a word, as a coordinator with a token does: give --token-file FILE"
         case .connecting, .open: "the peer closed the connection"
         case .handshaking:
             "the peer closed the connection instead of speaking TLS; was it started without --token-file?"
@@ -433,6 +436,7 @@ public final class NetworkLoop {
 
     /// Bytes as they came from the socket.
     private func deliver(_ connection: NetworkConnection, _ bytes: UnsafeRawBufferPointer) {
+        connection.hasReceived = true
         guard let tls = connection.tls else {
             if connection.isOpen { events.append(.received(connection.id, Array(bytes))) }
             return

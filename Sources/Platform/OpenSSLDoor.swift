@@ -243,7 +243,10 @@ final class TLSSession {
         switch error.reason {
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_PACKET_LENGTH_TOO_LONG,
             SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST:
-            return "the peer does not speak TLS 1.3 (\(error.text)); start it with --token-file and the cluster's token"
+            return isServer
+                ? "the peer does not speak TLS 1.3 (\(error.text)); start it with --token-file and the cluster's token"
+                : "the peer does not speak TLS 1.3 (\(error.text)), so it has no token: start the coordinator with "
+                    + "--token-file FILE, or leave the token out here"
         default:
             return isServer
                 ? "the peer has not shown a token of this cluster (\(error.text))"

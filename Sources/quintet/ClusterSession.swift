@@ -14,7 +14,15 @@ final class ClusterSession {
     private var submitted: RunID?
 
     /// From the command line: `--coordinator` or an own one.
-    init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
+    convenience init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
+        do {
+            try self.init(connecting: arguments, stateFolder: stateFolder, progress: progress)
+        } catch ClientError.interrupted {
+            throw RecipeError.interrupted
+        }
+    }
+
+    private init(connecting arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
         if arguments.text("--coordinator") != nil {
             local = nil
             if let destination = ClusterOptions.destination(arguments) { progress.say(destination) }

@@ -80,6 +80,8 @@ import Testing
         try harness.run { harness.closed[client] != nil && !harness.rejected.isEmpty }
         #expect(harness.rejected[0].contains("--token-file"))
         #expect(harness.accepted.isEmpty)
+        let words = "without a word, as a coordinator with a token does: give --token-file FILE"
+        #expect(harness.closed[client]?.contains(words) == true, "\(harness.closed[client] ?? "")")
     }
 
     @Test func aDiallerWithATokenNeverGoesBackToPlaintext() throws {
@@ -91,6 +93,7 @@ import Testing
         harness.loop.send(Array("QNTT and some bytes of a frame".utf8), on: harness.accepted[0])
         try harness.run { harness.closed[client] != nil }
         #expect(harness.closed[client]?.contains("does not speak TLS") == true)
+        #expect(harness.closed[client]?.contains("start the coordinator with --token-file FILE, or leave") == true)
         #expect(harness.connected.isEmpty)
         let seen = String(decoding: harness.received(on: harness.accepted[0]), as: UTF8.self)
         #expect(!seen.contains("secret"))

@@ -49,7 +49,13 @@ package final class EnsembleInference {
             let end = number + 1 < firsts.count ? firsts[number + 1] : slices.upperBound
             let finished = first..<end
             scale(plan, finished, plane: plane)
-            sums.withUnsafeBufferPointer { use(finished, .init(rebasing: $0[0..<(finished.count * plane)])) }
+            let voxels = 0..<(finished.count * plane)
+            guard sums.withUnsafeBufferPointer({ FiniteCheck.isFinite(.init(rebasing: $0[voxels])) }) else {
+                throw RecipeError.inputRefused("\(model.name) answers with what is no number in slices "
+                    + "\(finished.lowerBound) to \(finished.upperBound - 1); its weights are out of bounds: train it "
+                    + "again")
+            }
+            sums.withUnsafeBufferPointer { use(finished, .init(rebasing: $0[voxels])) }
             // What the next slab goes on with moves to the front.
             summed = end..<slices.upperBound
             sums.withUnsafeMutableBufferPointer { sums in

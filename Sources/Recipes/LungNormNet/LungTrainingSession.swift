@@ -67,6 +67,8 @@ final class LungTrainingSession: TrainingSession {
             if resources.isCancelled() { throw RecipeError.interrupted }
             try addSample()
         }
+        // Before the step is taken: what would be kept as a checkpoint is still sound.
+        guard begun.figures.loss.isFinite else { throw diverged("its loss is no number") }
         trainer.update()
         iteration += 1
         defer { begun = Batch() }
@@ -94,7 +96,17 @@ final class LungTrainingSession: TrainingSession {
 
     func checkpoint() throws -> [UInt8] { trainer.checkpoint(metadata: metadata()).serialised() }
 
-    func weights() throws -> [UInt8] { trainer.model().safeTensors(metadata: metadata()).serialised() }
+    func weights() throws -> [UInt8] {
+        let model = trainer.model()
+        guard model.isFinite else { throw diverged("weights of it are no numbers") }
+        return model.safeTensors(metadata: metadata()).serialised()
+    }
+
+    /// The same on any machine.
+    private func diverged(_ what: String) -> RecipeError {
+        .inputRefused("replica \(replica) has diverged: at iteration \(iteration + 1) \(what); train again with a "
+            + "lower --learning-rate (it was \(configuration.preset.learningRate))")
+    }
 
     /// Nothing here may depend on who trained or when: replica files are compared byte by byte.
     private func metadata() -> [String: String] {

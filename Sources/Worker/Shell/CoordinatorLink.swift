@@ -5,11 +5,8 @@ import Protocol
 struct CoordinatorLink {
     let connection: ConnectionID
     var isConnected = false
-    /// Whether it stands and nothing has come from the other side.
-    var isSilent: Bool { isConnected && !hasReceived }
     private var decoder = FrameDecoder()
     private var hasSent = false
-    private var hasReceived = false
 
     init(_ connection: ConnectionID) { self.connection = connection }
 
@@ -21,10 +18,7 @@ struct CoordinatorLink {
         return hasSent ? frame : FrameEncoder.magic + frame
     }
 
-    mutating func received(_ bytes: [UInt8]) {
-        hasReceived = true
-        decoder.append(bytes)
-    }
+    mutating func received(_ bytes: [UInt8]) { decoder.append(bytes) }
 
     /// The next whole message; nil until more bytes come. After a welcome larger frames are allowed.
     /// - Throws: `ProtocolError`: the connection cannot be trusted any more.

@@ -86,14 +86,11 @@ final class WorkerShell {
             guard connection == link?.connection else { return }
             // A handshake that failed for the token, on either side, says so and what to do.
             let isRejected = link?.isConnected == false && reason.contains("token")
-            let hint = link?.isSilent == true && isPlaintext ? "; if it wants a token, give --token-file" : ""
             link = nil
-            apply(isRejected ? .rejected(reason) : .disconnected(reason + hint))
+            apply(isRejected ? .rejected(reason) : .disconnected(reason))
         case .drained, .accepted, .rejected: break
         }
     }
-
-    private var isPlaintext: Bool { if case .plaintext = configuration.security { true } else { false } }
 
     private func takeMessages() {
         do {

@@ -18,7 +18,9 @@ enum ApplyCommand: Command {
         ],
         details: """
             The weights' metadata says what the network is: architecture = monai.UNet, in_channels, out_channels,
-            channels, strides, num_res_units, norm = INSTANCE, act = PRELU, all as text.
+            channels, strides, num_res_units, norm = INSTANCE, act = PRELU, all as text. Where it does not say,
+            spatial_dims = 3, kernel_size = up_kernel_size = 3, bias = True, adn_ordering = NDA and an instance norm
+            with eps = 1e-5 and without affine are taken, MONAI's defaults; other values are refused, not ignored.
 
             example: quintet apply --weights run/replica-0.safetensors --in x.safetensors --out y.safetensors
             """)
@@ -42,6 +44,10 @@ enum ApplyCommand: Command {
             throw CommandError("\(input.name): x has the shape \(x.shape), and the network takes "
                 + "[N, \(model.configuration.inChannels), depth, height, width]")
         }
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw CommandError("\(input.name): x\(Self.place(index, x.shape)) is \(values[index]), not a number to "
+                + "compute with")
+        }
         let shape = TensorShape3D(depth: x.shape[2], height: x.shape[3], width: x.shape[4])
         let predictor = try UNetPredictor(
             model: model, shape: shape, pool: ThreadPool(threadCount: try Threads.count(arguments)))
@@ -51,10 +57,29 @@ enum ApplyCommand: Command {
             let part = Array(values[(sample * sampleCount)..<((sample + 1) * sampleCount)])
             logits += part.withUnsafeBufferPointer { predictor.logits(input: $0) }
         }
+<<<<<<< HEAD
         var output = SafeTensors(name: target)
+=======
+        let answerShape = [x.shape[0], model.configuration.outChannels] + x.shape[2...]
+        if let index = logits.firstIndex(where: { !$0.isFinite }) {
+            throw CommandError("\(model.name) answers \(logits[index]) at y\(Self.place(index, answerShape)); its "
+                + "weights or x are out of bounds")
+        }
+        var output = SafeTensors(name: try arguments.required("--out"))
+>>>>>>> ops
         output.tensors["y"] = .init(
-            shape: [x.shape[0], model.configuration.outChannels] + x.shape[2...], floats: logits)
+            shape: answerShape, floats: logits)
         try AtomicFile.write(output.serialised(), to: output.name)
         return .done
+    }
+
+    /// "[0, 0, 3, 1, 2]" of an index into the tensor in one row.
+    private static func place(_ index: Int, _ shape: [Int]) -> String {
+        var rest = index, place: [Int] = []
+        for side in shape.reversed() {
+            place.insert(rest % side, at: 0)
+            rest /= side
+        }
+        return "\(place)"
     }
 }

@@ -37,11 +37,11 @@ enum CoordinatorCommand: Command {
             security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
             build: Version.text, log: logger(arguments)))
         if let file = arguments.text("--port-file") { try AtomicFile.write("\(server.port)\n", to: file) }
-        if !arguments.has("--quiet") {
-            Console.error("listening at \(NetworkAddress(host: listen.host, port: server.port)); on every machine: "
-                + "quintet worker --coordinator HOST:\(server.port)"
-                + (arguments.has("--token-file") ? " --token-file FILE" : ""))
-        }
+        let notice = ListenNotice(
+            address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
+            machine: HostAddress.ofThisMachine(), hasToken: arguments.has("--token-file"))
+        if !arguments.has("--quiet") { Console.error(notice.text) }
+        if let warning = notice.warning { Console.error(warning) }
         StopWatch.whenRequested { server.requestStop() }
         try server.run()
         return .done
@@ -62,8 +62,12 @@ enum WorkerCommand: Command {
     static let syntax = CommandSyntax(
         "worker", "Compute what a coordinator hands out.",
         options: ClusterOptions.client + [
+<<<<<<< HEAD
             Option("--name", "NAME", "where it is, for people; default host:process; a random part is added"),
             Option("--threads", "N", "threads that compute; default all"),
+=======
+            Option("--threads", "N", "threads that compute; default all that the process may keep busy"),
+>>>>>>> ops
             Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
             Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
             Option("--cache-gib", "N", "the cache's size; default 64"),

@@ -1,0 +1,119 @@
+import Numerics
+
+// A network's description in the metadata of its safetensors file: every setting of MONAI's UNet that the numbers
+// depend on. What is fixed here may be left out, and is then as below; what says otherwise is refused by its name.
+
+extension UNetConfiguration {
+    /// The description as it stands in a replica's safetensors metadata.
+    public var metadata: [String: String] {
+        [
+            "architecture": "monai.UNet", "in_channels": "\(inChannels)", "out_channels": "\(outChannels)",
+            "channels": "\(channels)", "strides": "\(strides)", "num_res_units": "\(residualUnits)",
+            "norm": "INSTANCE", "act": "PRELU",
+        ]
+    }
+
+    /// Reads the description back; values may be written as Python writes them, lists as `[16, 32]` or `(16, 32)`.
+    ///
+    /// - Throws: `ModelError.invalidConfiguration` naming the key that is missing or says something else.
+    public init(metadata: [String: String]) throws {
+        let settings = UNetSettings(metadata: metadata)
+        try settings.checkFixed()
+        try self.init(
+            inChannels: settings.number("in_channels"), outChannels: settings.number("out_channels"),
+            channels: settings.list("channels"), strides: settings.list("strides"),
+            residualUnits: settings.number("num_res_units"))
+    }
+}
+
+/// Reads settings from metadata.
+private struct UNetSettings {
+    let metadata: [String: String]
+
+    private func refusal(_ key: String, _ wanted: String) -> ModelError {
+        let said = metadata[key].map { $0.utf8.count <= 1024 ? $0.printable(most: 60) : "very long" } ?? ""
+        return .invalidConfiguration("\"\(key)\" is \"\(said)\"; only \(wanted) is computed here")
+    }
+
+    private func value(_ key: String) throws -> PythonValue {
+        guard let written = metadata[key] else {
+            throw ModelError.invalidConfiguration("the metadata has no \"\(key)\"; write it beside the weights")
+        }
+        guard let value = PythonValue(written) else { throw refusal(key, "a value as Python writes it") }
+        return value
+    }
+
+    func number(_ key: String) throws -> Int {
+        guard let value = try value(key).whole else { throw refusal(key, "a whole number") }
+        return value
+    }
+
+    /// A whole number for each level. One that is written for each axis must be the same along all.
+    func list(_ key: String) throws -> [Int] {
+        let wanted = "a list of whole numbers, like [16, 32]"
+        let values = try value(key)
+        if let single = values.whole { return [single] }
+        guard case .list(let values) = values else { throw refusal(key, wanted) }
+        return try values.map { value in
+            guard let number = same(value) else { throw refusal(key, wanted + ", the same along every axis,") }
+            return number
+        }
+    }
+
+    /// 3 of `3` and of `(3, 3, 3)`.
+    private func same(_ value: PythonValue) -> Int? {
+        guard case .list(let axes) = value else { return value.whole }
+        guard axes.count == 3, let first = axes[0].whole, axes.allSatisfy({ $0.whole == first }) else { return nil }
+        return first
+    }
+
+    /// What may only be as it is here: MONAI's defaults, in three dimensions.
+    func checkFixed() throws {
+        try check("architecture", "monai.UNet", isRequired: true) {
+            ["monai.unet", "monai.networks.nets.unet", "monai.networks.nets.unet.unet"].contains($0.word)
+        }
+        try check("norm", "INSTANCE, with eps 1e-5 and without affine or running statistics,", isRequired: true) {
+            layer($0, "instance") { key, value in
+                switch key {
+                case "eps": Self.isDefaultEpsilon(value)
+                case "affine", "track_running_stats": value.boolean == false
+                case "momentum": true
+                default: false
+                }
+            }
+        }
+        try check("act", "PRELU, with one slope,", isRequired: true) {
+            layer($0, "prelu") { key, value in key == "init" || key == "num_parameters" && value.whole == 1 }
+        }
+        for key in ["spatial_dims", "dimensions"] { try check(key, "3") { $0.whole == 3 } }
+        for key in ["kernel_size", "up_kernel_size"] { try check(key, "3") { same($0) == 3 } }
+        try check("bias", "True") { $0.boolean == true }
+        // Without a dropout's D, which does nothing when a trained network answers.
+        try check("adn_ordering", "NDA") { ($0.word ?? "").filter { $0 != "d" } == "na" }
+        try check("dropout", "a number from 0 to 1, which does nothing when a network answers,") {
+            if case .number(let share) = $0 { (0...1).contains(share) } else { $0.boolean == false }
+        }
+        for key in ["eps", "norm_eps", "instance_norm_eps"] { try check(key, "1e-5") { Self.isDefaultEpsilon($0) } }
+        for key in ["affine", "norm_affine", "track_running_stats"] { try check(key, "False") { $0.boolean == false } }
+    }
+
+    private static func isDefaultEpsilon(_ value: PythonValue) -> Bool {
+        if case .number(let eps) = value { eps == 1e-5 } else { false }
+    }
+
+    private func check(
+        _ key: String, _ wanted: String, isRequired: Bool = false, _ isRight: (PythonValue) -> Bool
+    ) throws {
+        guard isRequired || metadata[key] != nil else { return }
+        guard isRight(try value(key)) else { throw refusal(key, wanted) }
+    }
+
+    /// "INSTANCE" or ("INSTANCE", {"eps": 1e-5}), as MONAI takes layers.
+    private func layer(_ value: PythonValue, _ name: String, _ isRight: (String, PythonValue) -> Bool) -> Bool {
+        guard case .list(let parts) = value else { return value.word == name }
+        guard parts.first?.word == name, parts.count <= 2 else { return false }
+        guard parts.count == 2 else { return true }
+        guard case .dictionary(let options) = parts[1] else { return false }
+        return options.allSatisfy { isRight($0.key, $0.value) }
+    }
+}
