@@ -122,8 +122,8 @@ private final class PreparedCache: @unchecked Sendable {
                 ct: ImageFile.read(single: ct.path, name: ct.name),
                 lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
                 reading: configuration.reading, preset: configuration.preset,
-                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false, pool: resources.pool,
-                isCancelled: resources.isCancelled)
+                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false,
+                pool: resources.pool, isCancelled: resources.isCancelled)
         }
         lock.lock()
         last = (key, volume)

@@ -27,12 +27,12 @@ enum ScanExtent {
         }
         var warnings: [String] = []
         if extentMM < soundMM {
-            warnings.append("It has \(extent), \(rounded(extentMM)) mm from top to bottom: below \(rounded(soundMM)) mm "
-                + "lesions were found smaller than in the whole scan (by a quarter at 14 mm).")
+            warnings.append("It has \(extent), \(rounded(extentMM)) mm from top to bottom: below \(rounded(soundMM)) "
+                + "mm lesions were found smaller than in the whole scan (by a quarter at 14 mm).")
         }
         if sliceMM >= thickSliceMM {
-            warnings.append("Its slices are \(rounded(sliceMM)) mm thick: lesions come out larger than in slices of 2 mm "
-                + "(12 to 22% at 6 mm, 30 to 42% at 10 mm), and sound lungs have more false ones.")
+            warnings.append("Its slices are \(rounded(sliceMM)) mm thick: lesions come out larger than in slices of 2 "
+                + "mm (12 to 22% at 6 mm, 30 to 42% at 10 mm), and sound lungs have more false ones.")
         }
         return warnings
     }
