@@ -53,6 +53,15 @@ import Testing
         #expect(abs(content.boneShare - 87.0 / 5_500_277) < 1e-12)
         #expect(abs(content.airBesideShare - 467.0 / 423_036) < 1e-12)
 
+        // Cropped to the body, there is no air outside that would tell 1000 from 1024.
+        for offset in [1000, 1024] {
+            var shifted = ct
+            shifted.volume = Self.mapped(ct.volume) { max($0 + Float(offset), 0) }
+            let given = try read("P002_lung_auto")
+            let message = Self.refusal { try LungMask(of: shifted, given: given, pool: Self.pool) } ?? ""
+            #expect(message.contains("read it with --add-hu -\(offset)"), "\(message)")
+        }
+
         // Left for right.
         let width = mask.shape.width
         var mirrored = try read("P002_lung_auto")

@@ -84,12 +84,10 @@ struct ValueUnits {
             counts[Int(value)] += 1
             total += 1
         }
-        let near = 4
-        let peak = (1...60).max { a, b in
-            func weight(_ value: Int) -> Int { counts[max(1, value - near)...(value + near)].reduce(0, +) }
-            return weight(a) < weight(b)
-        } ?? 24
-        if peak < 48 { return peak > 12 ? offset : other }
+        func weight(_ value: Int) -> Int { counts[max(1, value - 4)...(value + 4)].reduce(0, +) }
+        let peak = (1...48).max { weight($0) < weight($1) } ?? 24
+        // Otherwise it is the tail of the lung's values.
+        if weight(peak) > 2 * weight(80) { return peak > 12 ? offset : other }
         var below = 0
         for (value, count) in counts.enumerated() {
             below += count
