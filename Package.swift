@@ -77,7 +77,7 @@ let package = Package(
             ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
-        tests("RoadTests", ["quintet", "Platform", "Protocol", "Coordinator", "TestSupport"]),
+        tests("RoadTests", ["quintet", "Imaging", "Platform", "Protocol", "Coordinator", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

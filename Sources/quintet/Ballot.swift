@@ -21,7 +21,7 @@ struct Ballot {
         let lungMask = try LungMask(
             of: ct, given: ImageFile.read(path: lungPath, name: lungPath), labels: labels, pool: pool)
         lung = BitMask(lungMask.mask, pool: pool)
-        var said = ct.source.warnings + lungMask.warnings
+        var said = ct.source.warnings + (try ScanExtent.warnings(ct.source)) + lungMask.warnings
         if let warning = MajorityVote.warning(voterCount: paths.count) { said.append(warning) }
         var votes: [BitMask] = []
         for path in paths {

@@ -17,7 +17,7 @@ enum ClusterOptions {
     /// For train and segment: with a coordinator they submit to it, without one they bring their own.
     static let submitting: [Option] = client + [
         Option("--threads", "N", "threads of the worker in this process; default all"),
-        Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk whose file locks work"),
+        Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk with file locks"),
     ]
 
     static func address(_ text: String) throws -> NetworkAddress {

@@ -47,7 +47,8 @@ final class LocalCluster {
     func client() throws -> CoordinatorClient {
         try CoordinatorClient(
             address: address, security: security, build: Version.text,
-            waiting: CoordinatorClient.Waiting(isStopped: { StopSignal.isRequested }, log: { [log] in log.problem($0) }))
+            waiting: CoordinatorClient.Waiting(
+                isStopped: { StopSignal.isRequested }, log: { [log] in log.problem($0) }))
     }
 
     /// A file that the coordinator serves from where it lies.

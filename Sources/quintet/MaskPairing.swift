@@ -107,7 +107,8 @@ package struct MaskPairing {
     }
 
     private var remedy: String {
-        wanted == "mask" ? "add it, give a table of CTs and masks (--pairs), or leave --masks out to have all masks made"
+        wanted == "mask"
+            ? "add it, give a table of CTs and masks (--pairs), or leave --masks out to have all masks made"
             : "segment its CT, or give the truth the CT's path"
     }
 

@@ -3,7 +3,7 @@ import Numerics
 
 /// What lies inside a lung mask and right beside it: the figures by which a mask that is none, or another patient's,
 /// and a CT that is not in HU are told from lungs. docs/METHOD.md holds what was measured.
-struct LungContent: Equatable {
+package struct LungContent: Equatable {
     /// Air, and lung that holds air.
     static let airHU: Float = -500
     /// Soft tissue, consolidated lung, vessels.
@@ -13,16 +13,16 @@ struct LungContent: Equatable {
     /// How far beyond the rim it is looked for air: past the voxels that both share.
     static let besideMM = 3.0
 
-    let volumeML: Double
-    let medianHU: Float
-    let airShare: Double
-    let tissueShare: Double
-    let boneShare: Double
+    package let volumeML: Double
+    package let medianHU: Float
+    package let airShare: Double
+    package let tissueShare: Double
+    package let boneShare: Double
     /// Share of air among the voxels `besideMM` outside of the rim, along the rows of all three axes.
-    let airBesideShare: Double
+    package let airBesideShare: Double
 
     /// - Parameter mask: on the CT's grid, with at least one voxel inside.
-    init(_ ct: Volume<Float>, mask: Mask, pool: ThreadPool) {
+    package init(_ ct: Volume<Float>, mask: Mask, pool: ThreadPool) {
         let tallies = Self.tallies(ct, mask, pool: pool)
         let sum = tallies.reduce(into: Tally()) { $0.add($1) }
         let count = Double(max(sum.inside, 1))

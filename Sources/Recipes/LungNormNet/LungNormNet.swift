@@ -9,8 +9,8 @@ import VotingAggregator
 /// not recognise is a lesion (Yao et al., NormNet). method.md A.
 ///
 /// Roles of inputs. train, calibrate: "dataset" (dataset.json), "image" and "lung" (its files); train may have "state",
-/// what a shorter run's replicas ended with; calibrate also "replica". predict, finish: "ct", optionally "lung"; predict
-/// also "replica"; finish also "voted" and "votes".
+/// what a shorter run's replicas ended with; calibrate also "replica". predict, finish: "ct", optionally "lung";
+/// predict also "replica"; finish also "voted" and "votes".
 public struct LungNormNet: Recipe {
     public static let name = "lung-normnet"
     private let prepared = PreparedCache()
@@ -123,8 +123,8 @@ private final class PreparedCache: @unchecked Sendable {
                 ct: ImageFile.read(single: ct.path, name: ct.name),
                 lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
                 reading: configuration.reading, preset: configuration.preset,
-                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false, pool: resources.pool,
-                isCancelled: resources.isCancelled)
+                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false,
+                pool: resources.pool, isCancelled: resources.isCancelled)
         }
         lock.lock()
         last = (key, volume)

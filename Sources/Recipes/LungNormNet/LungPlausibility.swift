@@ -74,13 +74,13 @@ struct LungPlausibility {
     /// Half on tissue and bone, with lung left beside it. Disease makes the one, a mask that is too small the other;
     /// bone inside takes both to the wrong place.
     private var isOfAnother: Bool {
-        content.tissueShare >= 0.15 && content.airBesideShare >= 0.2 && content.boneShare >= 0.004
+        content.tissueShare >= 0.15 && content.airBesideShare >= 0.2 && content.boneShare >= 0.005
     }
 
     private var volumeWarning: String? {
         if content.volumeML < Self.volumeML.lowerBound {
-            return "The lung mask holds \(litres(content.volumeML)), less than the 0.5 l of lungs: only a part of them? "
-                + "Shares are of this part."
+            return "The lung mask holds \(litres(content.volumeML)), less than the 0.5 l of lungs: only a part of "
+                + "them? Shares are of this part."
         }
         guard content.volumeML > Self.volumeML.upperBound else { return nil }
         return "The lung mask holds \(litres(content.volumeML)), more than the 10 l of the largest lungs: check the "
@@ -100,10 +100,10 @@ struct LungPlausibility {
 
     private var placeWarning: String? {
         if content.airShare > 0.995 {
-            return "Everything under the lung mask is below \(Int(LungContent.airHU)) HU, as if by a threshold: lesions, "
-                + "which are denser, are left out of it."
+            return "Everything under the lung mask is below \(Int(LungContent.airHU)) HU, as if by a threshold: "
+                + "lesions, which are denser, are left out of it."
         }
-        if content.tissueShare >= 0.04, content.airBesideShare >= 0.08 {
+        if content.tissueShare >= 0.04, content.airBesideShare >= 0.12 {
             return "\(percent(content.tissueShare)) of the lung mask lies on soft tissue while "
                 + "\(percent(content.airBesideShare)) of what lies beside it is air: is it this CT's own?"
         }
@@ -112,7 +112,7 @@ struct LungPlausibility {
                 + "the lungs only."
         }
         guard content.tissueShare >= 0.15, content.boneShare >= 0.01 else { return nil }
-        return "\(percent(content.tissueShare)) of the lung mask is soft tissue and \(percent(content.boneShare)) bone: "
-            + "it reaches into the chest wall."
+        return "\(percent(content.tissueShare)) of the lung mask is soft tissue and \(percent(content.boneShare)) "
+            + "bone: it reaches into the chest wall."
     }
 }

@@ -3,7 +3,7 @@ import Imaging
 /// How far a scan reaches from its first slice to its last, and how thick its slices are: with a few slices next to
 /// nothing is found (the network sees what lies beyond a scan's ends as empty, and the boxes of A5 reach 4.5 mm out of
 /// it), with thick ones more than there is. docs/METHOD.md has the figures.
-enum ScanExtent {
+package enum ScanExtent {
     /// A scan that reaches less far is refused.
     static let leastMM = 12.0
     static let leastSliceCount = 3
@@ -13,7 +13,7 @@ enum ScanExtent {
 
     /// - Throws: `RecipeError.inputRefused`.
     /// - Returns: a sentence for each warning, without the CT's name.
-    static func warnings(_ source: ImageSource) throws -> [String] {
+    package static func warnings(_ source: ImageSource) throws -> [String] {
         let shape = source.shape, spacing = source.geometry.boxSpacing
         let axis = source.orientation.superiorAxis
         let sliceCount = [shape.width, shape.height, shape.depth][axis]
@@ -27,12 +27,12 @@ enum ScanExtent {
         }
         var warnings: [String] = []
         if extentMM < soundMM {
-            warnings.append("It has \(extent), \(rounded(extentMM)) mm from top to bottom: below \(rounded(soundMM)) mm "
-                + "lesions were found smaller than in the whole scan (by a quarter at 14 mm).")
+            warnings.append("It has \(extent), \(rounded(extentMM)) mm from top to bottom: below \(rounded(soundMM)) "
+                + "mm lesions were found smaller than in the whole scan (by a quarter at 14 mm).")
         }
         if sliceMM >= thickSliceMM {
-            warnings.append("Its slices are \(rounded(sliceMM)) mm thick: lesions come out larger than in slices of 2 mm "
-                + "(12 to 22% at 6 mm, 30 to 42% at 10 mm), and sound lungs have more false ones.")
+            warnings.append("Its slices are \(rounded(sliceMM)) mm thick: lesions come out larger than in slices of 2 "
+                + "mm (12 to 22% at 6 mm, 30 to 42% at 10 mm), and sound lungs have more false ones.")
         }
         return warnings
     }

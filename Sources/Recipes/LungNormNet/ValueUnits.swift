@@ -76,13 +76,18 @@ struct ValueUnits {
         return first < 0 ? nearest(-1024, -1000) : first
     }
 
-    /// Air is 24 in the one and 0 in the other: by the lowest values above 0, which padding often is.
+    /// Air is 24 in the one and 0 in the other: by the peak of the air, and in a scan that is cropped to the body by
+    /// its lowest values. 0 itself may be padding.
     private func nearest(_ offset: Double, _ other: Double) -> Double {
         var counts = [Int](repeating: 0, count: 4096), total = 0
-        for value in voxels where value > 0 && value < 4096 {
+        for value in voxels where value >= 1 && value < 4096 {
             counts[Int(value)] += 1
             total += 1
         }
+        func weight(_ value: Int) -> Int { counts[max(1, value - 4)...(value + 4)].reduce(0, +) }
+        let peak = (1...48).max { weight($0) < weight($1) } ?? 24
+        // Otherwise it is the tail of the lung's values.
+        if weight(peak) > 2 * weight(80) { return peak > 12 ? offset : other }
         var below = 0
         for (value, count) in counts.enumerated() {
             below += count

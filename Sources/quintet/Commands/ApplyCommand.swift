@@ -57,16 +57,12 @@ enum ApplyCommand: Command {
             let part = Array(values[(sample * sampleCount)..<((sample + 1) * sampleCount)])
             logits += part.withUnsafeBufferPointer { predictor.logits(input: $0) }
         }
-<<<<<<< HEAD
-        var output = SafeTensors(name: target)
-=======
         let answerShape = [x.shape[0], model.configuration.outChannels] + x.shape[2...]
         if let index = logits.firstIndex(where: { !$0.isFinite }) {
             throw CommandError("\(model.name) answers \(logits[index]) at y\(Self.place(index, answerShape)); its "
                 + "weights or x are out of bounds")
         }
-        var output = SafeTensors(name: try arguments.required("--out"))
->>>>>>> ops
+        var output = SafeTensors(name: target)
         output.tensors["y"] = .init(
             shape: answerShape, floats: logits)
         try AtomicFile.write(output.serialised(), to: output.name)

@@ -62,12 +62,8 @@ enum WorkerCommand: Command {
     static let syntax = CommandSyntax(
         "worker", "Compute what a coordinator hands out.",
         options: ClusterOptions.client + [
-<<<<<<< HEAD
             Option("--name", "NAME", "where it is, for people; default host:process; a random part is added"),
-            Option("--threads", "N", "threads that compute; default all"),
-=======
             Option("--threads", "N", "threads that compute; default all that the process may keep busy"),
->>>>>>> ops
             Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
             Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
             Option("--cache-gib", "N", "the cache's size; default 64"),

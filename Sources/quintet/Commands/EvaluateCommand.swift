@@ -21,10 +21,11 @@ enum EvaluateCommand: Command {
         ],
         details: """
             Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they
-            lie in the patient, in whatever orientation they are stored; a truth on another grid is refused. Rows are
-            the vote and, where segment was asked for --members, each replica. "none" is what post-processing alone
-            finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is a
-            network that is exactly right: what the post-processing can reach at best.
+            lie in the patient, in whatever orientation they are stored; a truth on another grid is refused.
+
+            Rows are the vote and, where segment was asked for --members, each replica. "none" is what post-processing
+            alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
+            a network that is exactly right: what the post-processing can reach at best.
 
             example: quintet evaluate --pred masks --truth truth --run run --ct cts
             """)
