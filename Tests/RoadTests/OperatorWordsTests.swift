@@ -127,4 +127,22 @@ import quintet
         _ = training.wait()
         #expect(worker.wait().code == 0)
     }
+
+    /// As a terminal and a batch system do it together. A coordinator and a worker, which run until then, end with 0.
+    @Test(arguments: [[SIGINT], [SIGINT, SIGTERM], [SIGTERM, SIGTERM], [SIGHUP]])
+    func whatIsStoppedOnRequestEndsWith130HoweverOftenItIsAskedAtOnce(signals: [Int32]) throws {
+        let road = try Road()
+        defer { road.remove() }
+        try road.prepareSmallData()
+        let training = try road.start([
+            "train", "--data", "data", "--run", "run", "--replicas", "1", "--iterations", "100000", "--channels", "4,8",
+            "--strides", "2", "--batch", "1", "--threshold", "0.5",
+        ])
+        let (server, _) = try coordinator(road)
+        #expect(wait { training.errorsSoFar.contains("replica-0") })
+        for program in [training, server] { for number in signals { program.signal(number) } }
+        let outcome = training.wait()
+        #expect(outcome.code == 130 && outcome.errors.contains("interrupted"), "\(outcome.code) \(outcome.errors)")
+        #expect(server.wait().code == 0)
+    }
 }
