@@ -83,8 +83,8 @@ struct Evaluation {
         }
     }
 
-    /// Percent, mean ± standard deviation over the volumes; their number stands in the header, or in the cells where
-    /// they differ.
+    /// Percent, mean ± standard deviation over the volumes; their number stands in the header, where it is another than
+    /// in the column before, or in the cells where they differ.
     func table() -> TextTable {
         let rows = rows
         let columns: [(title: String, value: (Row) -> ScoreSummary?)] = [
@@ -93,10 +93,13 @@ struct Evaluation {
             ("sensitivity", { $0.withoutGrowing?.sensitivity }),
         ]
         var table = TextTable(header: ["answer"], rows: rows.map { [$0.answer] })
+        var shownCount: Int?
         for column in columns {
             let summaries = rows.map(column.value), counts = Set(summaries.compactMap { $0?.count })
             let count = counts.count == 1 ? counts.first : nil
-            table.header.append("\(column.title) %" + (count.map { " (n = \($0))" } ?? ""))
+            let isNew = count != shownCount
+            shownCount = count
+            table.header.append("\(column.title) %" + (isNew ? count.map { " (n = \($0))" } ?? "" : ""))
             for (row, summary) in summaries.enumerated() {
                 let cell = summary.map {
                     String(format: "%.1f ± %.1f", 100 * $0.mean, 100 * $0.standardDeviation)

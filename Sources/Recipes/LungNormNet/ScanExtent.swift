@@ -18,7 +18,8 @@ package enum ScanExtent {
         let axis = source.orientation.superiorAxis
         let sliceCount = [shape.width, shape.height, shape.depth][axis]
         let sliceMM = [spacing.xMM, spacing.yMM, spacing.zMM][axis]
-        let extentMM = Double(sliceCount) * sliceMM
+        // As it is said: an affine keeps 2 mm as 1.9999998.
+        let extentMM = (Double(sliceCount) * sliceMM * 10).rounded() / 10
         let extent = "\(sliceCount) slice\(sliceCount == 1 ? "" : "s") of \(rounded(sliceMM)) mm"
         guard extentMM >= leastMM, sliceCount >= leastSliceCount else {
             throw RecipeError.inputRefused("\(source.name) has \(extent), \(rounded(extentMM)) mm of lung from top to "
@@ -30,7 +31,7 @@ package enum ScanExtent {
             warnings.append("It has \(extent), \(rounded(extentMM)) mm from top to bottom: below \(rounded(soundMM)) "
                 + "mm lesions were found smaller than in the whole scan (by a quarter at 14 mm).")
         }
-        if sliceMM >= thickSliceMM {
+        if (sliceMM * 10).rounded() / 10 >= thickSliceMM {
             warnings.append("Its slices are \(rounded(sliceMM)) mm thick: lesions come out larger than in slices of 2 "
                 + "mm (12 to 22% at 6 mm, 30 to 42% at 10 mm), and sound lungs have more false ones.")
         }
