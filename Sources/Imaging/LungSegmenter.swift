@@ -32,31 +32,46 @@ public struct LungSegmenter: Sendable {
     public func segment(
         _ volume: Volume<Float>, pool: ThreadPool, isCancelled: () -> Bool = { false }
     ) throws(LungSegmentationError) -> Mask {
+        let scanned = ScanPadding.box(of: volume, airHU: airHU)
+        guard scanned == volume.shape.box else {
+            var mask = volume.with([UInt8](repeating: 0, count: volume.voxels.count))
+            mask.put(try segment(volume.cut(scanned), pool: pool, isCancelled: isCancelled), at: scanned)
+            return mask
+        }
         let spacing = volume.geometry.boxSpacing, volumeML = Double(volume.shape.voxelCount) * spacing.voxelML
         guard volumeML >= leastVolumeML else { throw .tooSmall(volumeML: volumeML, leastML: leastVolumeML) }
+        let padding = ScanPadding(volume, airHU: airHU, pool: pool)
+        var volume = volume
+        padding?.fill(&volume)
         guard min(spacing.zMM, spacing.yMM, spacing.xMM) < finestSpacingMM else {
-            return try onItsGrid(volume, pool: pool, isCancelled: isCancelled)
+            return try onItsGrid(volume, padding: padding, pool: pool, isCancelled: isCancelled)
         }
         let mapping = GridMapping(
             sourceShape: volume.shape, sourceSpacing: spacing, to: Spacing(
                 zMM: max(spacing.zMM, finestSpacingMM), yMM: max(spacing.yMM, finestSpacingMM),
                 xMM: max(spacing.xMM, finestSpacingMM)))
-        let found = try onItsGrid(mapping.linear(volume, pool: pool), pool: pool, isCancelled: isCancelled)
+        let found = try onItsGrid(
+            mapping.linear(volume, pool: pool),
+            padding: padding?.resampled(mapping, geometry: volume.geometry, pool: pool), pool: pool,
+            isCancelled: isCancelled)
         return volume.with(mapping.reversed.nearest(found, pool: pool).voxels)
     }
 
+    /// - Parameter padding: what was not scanned, filled with a value that means nothing.
     private func onItsGrid(
-        _ volume: Volume<Float>, pool: ThreadPool, isCancelled: () -> Bool
+        _ volume: Volume<Float>, padding: ScanPadding?, pool: ThreadPool, isCancelled: () -> Bool
     ) throws(LungSegmentationError) -> Mask {
         func goOn() throws(LungSegmentationError) { if isCancelled() { throw .cancelled } }
         try goOn()
-        let air = BitVolume(volume, below: airHU, pool: pool)
-        let inside = OutsideAir.removed(from: air, spacing: volume.geometry.boxSpacing, pool: pool)
+        let air = BitVolume(volume, below: airHU, pool: pool).without(padding?.withRim)
+        let inside = OutsideAir.removed(
+            from: air, padding: padding?.withRim, spacing: volume.geometry.boxSpacing, pool: pool)
         try goOn()
         let airways = Airways(volume, insideAir: inside, pool: pool)
         try goOn()
         let candidates = LungCandidates(
-            inside.combined(with: airways.walled) { $0 & ~$1 }, volume: volume, pool: pool)
+            inside.combined(with: airways.walled) { $0 & ~$1 }, volume: volume, padding: padding?.withRim,
+            pool: pool)
         try goOn()
         let foundML = Double(candidates.lung.voxelCount) * volume.geometry.boxSpacing.voxelML
         guard foundML >= leastVolumeML else {
@@ -71,7 +86,8 @@ public struct LungSegmenter: Sendable {
             closed.append(side.closed(by: ball, pool: pool).holesFilled(pool: pool))
         }
         let lungs = closed.dropFirst().reduce(closed[0]) { $0.combined(with: $1) { $0 | $1 } }
-        return lungs.combined(with: airways.central) { $0 & ~$1 }.mask(geometry: volume.geometry, pool: pool)
+        return lungs.combined(with: airways.central) { $0 & ~$1 }.without(padding?.solid)
+            .mask(geometry: volume.geometry, pool: pool)
     }
 }
 
@@ -95,6 +111,8 @@ extension BitVolume {
         }
         self = BitVolume(shape: shape, words: words).complement()
     }
+
+    func without(_ other: BitVolume?) -> BitVolume { other.map { combined(with: $0) { $0 & ~$1 } } ?? self }
 
     var voxelCount: Int { quintet_bits_count(words, words.count) }
 }

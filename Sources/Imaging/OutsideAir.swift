@@ -9,10 +9,13 @@ enum OutsideAir {
     static let contactRatioMax = 0.6
 
     /// The air without its outside components.
-    static func removed(from air: BitVolume, spacing: Spacing, pool: ThreadPool) -> BitVolume {
+    /// - Parameter padding: what was not scanned. Where it begins, the volume ends.
+    static func removed(
+        from air: BitVolume, padding: BitVolume?, spacing: Spacing, pool: ThreadPool
+    ) -> BitVolume {
         let components = air.components(.faces, pool: pool)
-        let contactsX = contacts(components, air.shape, acrossX: true)
-        let contactsY = contacts(components, air.shape, acrossX: false)
+        let contactsX = contacts(components, air.shape, padding, acrossX: true)
+        let contactsY = contacts(components, air.shape, padding, acrossX: false)
         var keep = [false]
         for (index, count) in components.voxelCounts().enumerated() {
             let contactMM2 = Double(contactsX[index]) * spacing.zMM * spacing.yMM
@@ -23,7 +26,9 @@ enum OutsideAir {
     }
 
     /// Voxels that each component has on the two faces across x, or across y.
-    private static func contacts(_ components: RunComponents, _ shape: VolumeShape, acrossX: Bool) -> [Int] {
+    private static func contacts(
+        _ components: RunComponents, _ shape: VolumeShape, _ padding: BitVolume?, acrossX: Bool
+    ) -> [Int] {
         var faces = [UInt64](repeating: 0, count: shape.bitWordCount)
         let all = BitVolume(shape: shape, words: faces).complement().words
         for row in 0..<shape.rowCount {
@@ -34,6 +39,13 @@ enum OutsideAir {
             } else if row % shape.height == 0 || row % shape.height == shape.height - 1 {
                 for index in first..<first + shape.wordsPerRow { faces[index] = all[index] }
             }
+        }
+        if let padding {
+            // Steps of padding that slants over an end belong to that end.
+            let beside = padding.dilated(
+                by: StructuringElement(box: BoxSize(z: 1, y: acrossX ? 1 : 3, x: acrossX ? 3 : 1)), pool: nil)
+            let above = padding.dilated(by: StructuringElement(box: BoxSize(z: 3, y: 1, x: 1)), pool: nil)
+            for index in faces.indices { faces[index] |= beside.words[index] & ~above.words[index] }
         }
         return faces.withUnsafeBufferPointer { components.voxelCounts(within: $0) }
     }

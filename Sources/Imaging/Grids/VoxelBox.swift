@@ -8,6 +8,8 @@ public struct VoxelBox: Hashable, Sendable, Codable {
         (self.z, self.y, self.x) = (z, y, x)
     }
 
+    var isEmpty: Bool { z.isEmpty || y.isEmpty || x.isEmpty }
+
     /// The smallest box that holds both.
     package func union(_ other: VoxelBox) -> VoxelBox {
         func both(_ a: Range<Int>, _ b: Range<Int>) -> Range<Int> {
