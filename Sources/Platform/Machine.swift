@@ -12,6 +12,12 @@ public enum Machine {
 
     public static var processID: Int32 { getpid() }
 
+    /// "ada@lab3": who runs this process, for people.
+    public static var userAtHost: String {
+        let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
+        return "\(user)@\(hostName)"
+    }
+
     /// The running program, for starting another of itself.
     public static var executablePath: String {
         var buffer = [UInt8](repeating: 0, count: 4096)

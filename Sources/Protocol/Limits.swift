@@ -93,6 +93,10 @@ public enum Limits {
     /// A blob's or a volume's name.
     public static let nameBytesMax = 192
     public static let idempotencyKeyBytesMax = 128
+    /// What people call a run: the name of a folder.
+    public static let runLabelBytesMax = 255
+    /// Who submits a run, "user@host".
+    public static let submitterBytesMax = 128
     /// A run's configuration, JSON.
     public static let parametersBytesMax = 16 << 10
     /// A progress note.

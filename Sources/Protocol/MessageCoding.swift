@@ -43,14 +43,18 @@ extension Message {
         case .hello(let hello): try hello.write(to: &writer)
         case .welcome(let welcome): try welcome.write(to: &writer)
         case .refusal(let refusal): try refusal.write(to: &writer)
-        case .idle, .heartbeatAnswer, .accepted: break
+        case .idle, .heartbeatAnswer, .accepted, .leave: break
         case .heartbeat, .checkpointSaved, .finished, .surrender: try writeFromWorker(to: &writer)
         case .assignment(let assignment): try assignment.write(to: &writer)
         case .revoke(let lease): lease.write(to: &writer)
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: try writeBlob(to: &writer)
-        case .submit, .submitted, .statusRequest, .status, .cancel, .outputsRequest, .outputs, .metricsRequest,
-            .metrics:
+        case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             try writeClient(to: &writer)
+        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run): writer.write(run.value)
+        case .prioritise(let run, let priority):
+            writer.write(run.value)
+            writer.write(priority)
+        case .drain(let worker): try writer.write(label: worker, "drain.worker", max: Limits.peerNameBytesMax)
         }
     }
 
@@ -101,7 +105,7 @@ extension Message {
     private func writeClient(to writer: inout ByteWriter) throws(ProtocolError) {
         switch self {
         case .submit(let submission): try submission.write(to: &writer)
-        case .submitted(let run), .cancel(let run): writer.write(run.value)
+        case .submitted(let run): writer.write(run.value)
         case .statusRequest(let run, let history):
             try writer.write(optional: run) { (writer, run) throws(ProtocolError) in writer.write(run.value) }
             writer.write(history)
@@ -140,9 +144,17 @@ extension Message {
         case .accepted: self = .accepted
         case .revoke: self = .revoke(try Lease(from: &reader))
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: self = try Self.blob(type, &reader)
-        case .submit, .submitted, .statusRequest, .status, .cancel, .outputsRequest, .outputs, .metricsRequest,
-            .metrics:
+        case .leave: self = .leave
+        case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             self = try Self.client(type, &reader)
+        case .cancel: self = .cancel(RunID(try reader.number("cancel.run")))
+        case .forget: self = .forget(RunID(try reader.number("forget.run")))
+        case .pause: self = .pause(RunID(try reader.number("pause.run")))
+        case .resume: self = .resume(RunID(try reader.number("resume.run")))
+        case .prioritise:
+            self = .prioritise(
+                RunID(try reader.number("prioritise.run")), priority: try reader.number("prioritise.priority"))
+        case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }
 
@@ -191,7 +203,6 @@ extension Message {
         switch type {
         case .submit: return .submit(try Submission(from: &reader))
         case .submitted: return .submitted(RunID(try reader.number("submitted.run")))
-        case .cancel: return .cancel(RunID(try reader.number("cancel.run")))
         case .statusRequest:
             let run = try reader.optional("statusRequest.run") { (reader) throws(ProtocolError) in
                 RunID(try reader.number("statusRequest.run"))

@@ -14,6 +14,7 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case heartbeatAnswer = 33
     case accepted = 34
     case revoke = 35
+    case leave = 36
 
     case blobGet = 48
     case blobChunk = 49
@@ -30,6 +31,11 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case outputs = 70
     case metricsRequest = 71
     case metrics = 72
+    case forget = 73
+    case pause = 74
+    case resume = 75
+    case prioritise = 76
+    case drain = 77
 }
 
 extension Message {
@@ -47,6 +53,7 @@ extension Message {
         case .heartbeatAnswer: .heartbeatAnswer
         case .accepted: .accepted
         case .revoke: .revoke
+        case .leave: .leave
         case .blobGet: .blobGet
         case .blobChunk: .blobChunk
         case .blobOffer: .blobOffer
@@ -61,6 +68,11 @@ extension Message {
         case .outputs: .outputs
         case .metricsRequest: .metricsRequest
         case .metrics: .metrics
+        case .forget: .forget
+        case .pause: .pause
+        case .resume: .resume
+        case .prioritise: .prioritise
+        case .drain: .drain
         }
     }
 }

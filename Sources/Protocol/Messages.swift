@@ -20,10 +20,12 @@ public struct Hello: Hashable, Sendable {
     public var device: String
     /// Leases it still holds and computes on (after a lost connection); the coordinator revokes what has moved on.
     public var held: [Lease]
+    /// What a worker's machine or container lets it have; 0: it does not know.
+    public var memoryByteCount: UInt64
 
     public init(
         role: PeerRole, versionMin: UInt16, versionMax: UInt16, build: String, name: String, threadCount: UInt16,
-        device: String, held: [Lease]
+        device: String, held: [Lease], memoryByteCount: UInt64 = 0
     ) {
         self.role = role
         self.versionMin = versionMin
@@ -33,6 +35,7 @@ public struct Hello: Hashable, Sendable {
         self.threadCount = threadCount
         self.device = device
         self.held = held
+        self.memoryByteCount = memoryByteCount
     }
 }
 
@@ -233,11 +236,18 @@ public struct Submission: Hashable, Sendable {
     public var volumeManifest: BlobReference?
     /// Submitting the same text twice gives the same run: a client may retry. At most 128 bytes.
     public var idempotencyKey: String
+    /// What people call the run: the name of its folder. Empty for none.
+    public var label: String
+    /// Who submits it, "user@host"; empty for nobody in particular.
+    public var submitter: String
+    /// What a worker needs for one step; 0: not known. It goes to no worker that says it has less.
+    public var memoryByteCount: UInt64
 
     public init(
         kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
         iterationCount: UInt32, checkpointSeconds: UInt32, inputs: [BlobReference],
-        volumeManifest: BlobReference?, idempotencyKey: String
+        volumeManifest: BlobReference?, idempotencyKey: String, label: String = "", submitter: String = "",
+        memoryByteCount: UInt64 = 0
     ) {
         self.kind = kind
         self.recipe = recipe
@@ -249,6 +259,9 @@ public struct Submission: Hashable, Sendable {
         self.inputs = inputs
         self.volumeManifest = volumeManifest
         self.idempotencyKey = idempotencyKey
+        self.label = label
+        self.submitter = submitter
+        self.memoryByteCount = memoryByteCount
     }
 }
 
@@ -277,6 +290,8 @@ public enum Message: Hashable, Sendable {
     case accepted
     /// Stop working on this; nothing of it will be accepted.
     case revoke(Lease)
+    /// Hand back what you have and leave, as after SIGTERM.
+    case leave
 
     // Blobs, both ways. The one who has the blob never sends unasked: the receiver's offsets are the flow control.
     /// Answered with `blobChunk` or `refusal(.unknown)`.
@@ -303,6 +318,16 @@ public enum Message: Hashable, Sendable {
     /// Answered with `metrics`.
     case metricsRequest(RunID, replica: UInt16, firstIteration: UInt32)
     case metrics([TrainingMetric], moreFollow: Bool)
+    /// Answered with `accepted`: nothing of a run that has ended is kept.
+    case forget(RunID)
+    /// Answered with `accepted`: the run gets no new leases; a training hands its lease back with its next checkpoint.
+    case pause(RunID)
+    /// Answered with `accepted`.
+    case resume(RunID)
+    /// Answered with `accepted`: runs of a higher priority go first; 0 is what a run begins with.
+    case prioritise(RunID, priority: Int32)
+    /// Answered with `accepted`: the workers so called, or on the machine so called, are told to leave.
+    case drain(worker: String)
 }
 
 /// Whether a piece of a run has a result, or was refused for good.

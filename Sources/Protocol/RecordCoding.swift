@@ -71,6 +71,7 @@ extension Hello {
         try writer.write(list: held, "hello.held", max: Limits.leasesMax) {
             (writer, lease) throws(ProtocolError) in lease.write(to: &writer)
         }
+        writer.write(memoryByteCount)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -92,7 +93,8 @@ extension Hello {
             device: try reader.label("hello.device", max: Limits.deviceBytesMax),
             held: try reader.list("hello.held", max: Limits.leasesMax, elementBytesMin: Lease.bytes) {
                 (reader) throws(ProtocolError) in try Lease(from: &reader)
-            })
+            },
+            memoryByteCount: try reader.number("hello.memoryByteCount"))
     }
 }
 
@@ -258,6 +260,9 @@ extension Submission {
             (writer, manifest) throws(ProtocolError) in try manifest.write(to: &writer)
         }
         try writer.write(label: idempotencyKey, "submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax)
+        try writer.write(label: label, "submission.label", max: Limits.runLabelBytesMax)
+        try writer.write(label: submitter, "submission.submitter", max: Limits.submitterBytesMax)
+        writer.write(memoryByteCount)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -273,7 +278,10 @@ extension Submission {
             volumeManifest: try reader.optional("submission.volumeManifest") {
                 (reader) throws(ProtocolError) in try BlobReference(from: &reader)
             },
-            idempotencyKey: try reader.label("submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax))
+            idempotencyKey: try reader.label("submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax),
+            label: try reader.label("submission.label", max: Limits.runLabelBytesMax),
+            submitter: try reader.label("submission.submitter", max: Limits.submitterBytesMax),
+            memoryByteCount: try reader.number("submission.memoryByteCount"))
     }
 
     private static func checked(_ replicaCount: UInt16) throws(ProtocolError) -> UInt16 {

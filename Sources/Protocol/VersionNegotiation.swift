@@ -3,9 +3,13 @@
 /// The frame, the four bytes before it, the first three fields of `Hello` (lowest version, highest version, build)
 /// and the whole of `Refusal` are the same in every version, so that any two programs can at least say that they do
 /// not fit. The rest of `Hello` has the layout of the lowest version that it offers.
+///
+/// Version 2 added to `Hello` a worker's memory, to `Submission` its label, its sender and the memory of a step, and
+/// the messages `leave` and `forget` to `drain`. A peer of version 1 is refused by name: without knowing a worker's
+/// memory a coordinator would send it what kills it.
 public enum VersionNegotiation {
-    public static let versionMin: UInt16 = 1
-    public static let versionMax: UInt16 = 1
+    public static let versionMin: UInt16 = 2
+    public static let versionMax: UInt16 = 2
 
     public enum Outcome: Hashable, Sendable {
         case agreed(UInt16)

@@ -16,6 +16,8 @@ enum ClusterOptions {
 
     /// For train and segment: with a coordinator they submit to it, without one they bring their own.
     static let submitting: [Option] = client + [
+        ClientAccess.patience,
+        Option("--label", "TEXT", "what status calls the run; default: the folder's name"),
         Option("--threads", "N", "threads of the worker in this process; default all"),
         Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk with file locks"),
     ]

@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import Numerics
 import Platform
 import Protocol
 import Recipes
@@ -12,6 +13,8 @@ final class ClusterSession {
     private var isFinished = false
     /// The run that was submitted last.
     private var submitted: RunID?
+    /// `--label`
+    private let label: String?
 
     /// From the command line: `--coordinator` or an own one.
     convenience init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
@@ -23,6 +26,7 @@ final class ClusterSession {
     }
 
     private init(connecting arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
+        label = arguments.text("--label")
         if arguments.text("--coordinator") != nil {
             local = nil
             if let destination = ClusterOptions.destination(arguments) { progress.say(destination) }
@@ -42,6 +46,7 @@ final class ClusterSession {
         let cluster = try LocalCluster(
             stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: progress.log)
         local = cluster
+        label = nil
         client = try cluster.client()
         for _ in 0..<workerProcesses { try cluster.startWorkerProcess() }
     }
@@ -90,6 +95,10 @@ final class ClusterSession {
                 throw CommandError("the coordinator does not know \(run) any more")
             }
             isFinished = status.state != "running"
+            // A replica that nobody can train will not be trained by waiting for the others.
+            if status.kind == "train", let refusal = status.refusals?.first {
+                throw CommandError("\(refusal.name) could not be trained: \(refusal.reason)")
+            }
             guard !isFinished else {
                 if status.state == "cancelled" { throw CommandError("\(run) was cancelled") }
                 return status
@@ -121,7 +130,12 @@ final class ClusterSession {
     }
 
     /// Submits a run, and says which one it is where it goes on without this command.
-    func submit(_ submission: Submission, progress: ProgressLine) throws -> RunID {
+    /// - Parameter folder: what the run is called after, where nobody has said otherwise.
+    func submit(_ submission: Submission, folder: String, progress: ProgressLine) throws -> RunID {
+        var submission = submission
+        let name = label ?? Archive.fileName((try? FileSystem.absolutePath(folder)) ?? folder)
+        submission.label = name.printable(most: .max).cut(toBytes: Limits.runLabelBytesMax)
+        submission.submitter = Machine.userAtHost.printable(most: .max).cut(toBytes: Limits.submitterBytesMax)
         let run = try client.submit(submission)
         submitted = run
         if local == nil {

@@ -64,7 +64,8 @@ final class LocalCluster {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: security, threadCount: threadCount,
-                cacheDirectory: "\(stateFolder)/cache", name: try ProcessName.make(nil), build: Version.text, log: log),
+                memoryByteCount: Machine.usableMemoryByteCount, cacheDirectory: "\(stateFolder)/cache",
+                name: try ProcessName.make(nil), build: Version.text, log: log),
             recipes: WorkerCommand.recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }

@@ -10,13 +10,13 @@ final class RunningServer {
 
     init(
         folder: String, leaseSeconds: Double = 60, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
-        unusedBlobSeconds: Double = 86_400, limits: PeerLimits = PeerLimits(),
+        unusedBlobSeconds: Double = 86_400, endedRunSeconds: Double? = nil, limits: PeerLimits = PeerLimits(),
         log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         var configuration = CoordinatorConfiguration(
             stateDirectory: folder, port: port, security: security, leaseSeconds: leaseSeconds,
-            heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds, build: "test",
-            log: Log { log($1) })
+            heartbeatSeconds: leaseSeconds / 4, unusedBlobSeconds: unusedBlobSeconds,
+            endedRunSeconds: endedRunSeconds, build: "test", log: Log { log($1) })
         configuration.limits = limits
         // No test is about it, and the thread of an honest peer may stand still before its hello.
         configuration.limits.handshakeMilliseconds = 600_000
@@ -64,8 +64,8 @@ final class FakeWorker {
     static let patienceSeconds: Double = 60
 
     init(
-        _ server: RunningServer, name: String, role: PeerRole = .worker, held: [Lease] = [], version: UInt16 = 1,
-        greets: Bool = true
+        _ server: RunningServer, name: String, role: PeerRole = .worker, held: [Lease] = [],
+        version: UInt16 = VersionNegotiation.versionMax, memoryByteCount: UInt64 = 0, greets: Bool = true
     ) throws {
         loop = try NetworkLoop()
         connection = try loop.connect(host: "127.0.0.1", port: server.server.port, security: .plaintext)
@@ -73,7 +73,7 @@ final class FakeWorker {
         guard greets else { return }
         let hello = Hello(
             role: role, versionMin: version, versionMax: version, build: "fake", name: name, threadCount: 1,
-            device: "cpu", held: held)
+            device: "cpu", held: held, memoryByteCount: memoryByteCount)
         greeting = try request(.hello(hello))
     }
 

@@ -192,6 +192,18 @@ import Testing
         #expect(try store.rowCount(of: "events") == 10)
     }
 
+    /// Each start of a worker has a name of its own.
+    @Test func workersThatHaveGoneAndDidNothingAreForgotten() throws {
+        let store = try storeWithALease()
+        _ = try store.commit([.workerDisconnected("a"), .workerDisconnected("b")], wallMilliseconds: 10)
+        try store.trimWorkers(goneBefore: 10)
+        #expect(try store.rowCount(of: "workers") == 2)
+        // a has a lease, whose history is kept.
+        try store.trimWorkers(goneBefore: 11)
+        #expect(try store.rowCount(of: "workers") == 1)
+        #expect(try store.recover()[0].works[0].lease?.worker == "a")
+    }
+
     /// What failed beside another lease, and what was lost, is known after a restart; a checkpoint ends the row.
     @Test func attemptsAreCountedBesideAnotherLeaseToo() throws {
         let store = try storeWithALease()

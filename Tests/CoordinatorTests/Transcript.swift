@@ -9,10 +9,13 @@ func blob(_ role: String, _ name: String) -> BlobReference {
     return BlobReference(role: role, name: name, digest: ContentDigest(bytes: bytes), byteCount: 100)
 }
 
-func trainRequest(key: String, replicas: Int, iterations: UInt32 = 100) -> RunRequest {
+func trainRequest(
+    key: String, replicas: Int, iterations: UInt32 = 100, memoryByteCount: UInt64 = 0
+) -> RunRequest {
     RunRequest(
         kind: .train, recipe: "test", parameters: "{}", seed: 7, replicaCount: replicas, iterationCount: iterations,
-        checkpointSeconds: 60, inputs: [blob("volume", "data")], volumes: [], idempotencyKey: key)
+        checkpointSeconds: 60, inputs: [blob("volume", "data")], volumes: [], idempotencyKey: key,
+        memoryByteCount: memoryByteCount)
 }
 
 func segmentRequest(key: String, voters: Int, volumes: [String]) -> RunRequest {
@@ -35,6 +38,7 @@ struct TranscriptPlayer {
     /// Called with the changes of each event; returns what a restarted coordinator would find.
     var remember: ([StoreChange]) throws -> Void
     var recover: () throws -> [RecoveredRun]
+    var lastNumbers: () throws -> LastNumbers = { LastNumbers() }
 
     init(
         leaseMilliseconds: Int64 = 30_000, remember: @escaping ([StoreChange]) throws -> Void,
@@ -51,7 +55,8 @@ struct TranscriptPlayer {
         guard let now = Int64(words[0]) else { throw TranscriptError(line: line) }
         var actions: [SchedulerAction]
         if words[1] == "restart" {
-            scheduler = Scheduler(configuration: configuration, recovering: try recover(), at: now)
+            scheduler = Scheduler(
+                configuration: configuration, recovering: try recover(), after: try lastNumbers(), at: now)
             actions = scheduler.resume()
         } else {
             actions = scheduler.apply(try event(Array(words.dropFirst()), line), at: now)
@@ -72,14 +77,23 @@ struct TranscriptPlayer {
         func rest(_ from: Int) -> String { words.dropFirst(from).joined(separator: " ") }
         switch words[0] {
         case "submit" where words[2] == "train":
-            return .submit(trainRequest(key: words[1], replicas: number("replicas") ?? 2))
+            return .submit(trainRequest(
+                key: words[1], replicas: number("replicas") ?? 2, memoryByteCount: UInt64(number("memory") ?? 0)))
         case "submit":
             let list = words.first { $0.hasPrefix("volumes=") }?.dropFirst(8) ?? ""
             let names = list.split(separator: ",").map(String.init)
             return .submit(segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names))
         case "cancel": return .cancel(RunID(UInt64(words[1])!))
+        case "pause": return .pause(RunID(UInt64(words[1])!))
+        case "resume": return .resume(RunID(UInt64(words[1])!))
+        case "forget": return .forget(RunID(UInt64(words[1])!))
+        case "priority": return .prioritise(RunID(UInt64(words[1])!), Int32(words[2])!)
+        case "leave": return .drain(words[1])
         case "connect":
-            return .workerConnected(words[1], testFacts, held: try words.dropFirst(2).map(lease))
+            var facts = testFacts
+            facts.memoryByteCount = UInt64(number("memory") ?? 0)
+            let held = words.dropFirst(2).filter { !$0.hasPrefix("memory=") }
+            return .workerConnected(words[1], facts, held: try held.map(lease))
         case "disconnect": return .workerDisconnected(words[1])
         case "idle": return .idle(words[1])
         case "heartbeat":

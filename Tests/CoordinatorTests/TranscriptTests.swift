@@ -33,6 +33,7 @@ import Testing
         let store = try Store(path: folder.file("state.sqlite"))
         var player = TranscriptPlayer(
             remember: { _ = try store.commit($0, wallMilliseconds: 0) }, recover: { try store.recover() })
+        player.lastNumbers = store.lastNumbers
         var written: [String] = []
         for line in expected.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
             if line.hasPrefix("    ") { continue }

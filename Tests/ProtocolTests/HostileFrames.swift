@@ -54,7 +54,10 @@ enum HostileFrames {
     private static func check(_ frame: Frame) {
         guard let (requestID, message) = try? MessageCoding.decode(frame) else { return }
         // Of a foreign version's hello only the first fields are read.
-        if case .hello(let hello) = message, hello.versionMin > 1 || hello.versionMax < 1 { return }
+        let ours = VersionNegotiation.versionMin...VersionNegotiation.versionMax
+        if case .hello(let hello) = message,
+            hello.versionMin > hello.versionMax || !ours.overlaps(hello.versionMin...hello.versionMax)
+        { return }
         guard let again = try? MessageCoding.encode(message, requestID: requestID) else {
             preconditionFailure("\(message.type) was decoded and does not encode")
         }

@@ -38,6 +38,7 @@ import Testing
         try roundTrip(.blobGet(digest, offset: Limits.blobBytesMax, byteCountMax: .max))
         try roundTrip(.blobChunk(digest, offset: 0, byteCount: 0, bytes: []))
         try roundTrip(.heartbeat([]))
+        try roundTrip(.prioritise(RunID(.max), priority: .min))
         try roundTrip(.status(json: "Größe: 日本語\n\t\"\u{1F600}\""))
         let odd = [Double.nan, -.infinity, .leastNonzeroMagnitude, -0.0]
         let metrics = odd.map { TrainingMetric(iteration: .max, loss: $0, dice: $0, seconds: $0) }
@@ -75,7 +76,9 @@ import Testing
                 Submission(
                     kind: .train, recipe: text(Limits.recipeBytesMax), parameters: text(Limits.parametersBytesMax),
                     seed: 1, replicaCount: UInt16(Limits.replicasMax), iterationCount: 1, checkpointSeconds: 1,
-                    inputs: inputs, volumeManifest: blob, idempotencyKey: text(Limits.idempotencyKeyBytesMax))),
+                    inputs: inputs, volumeManifest: blob, idempotencyKey: text(Limits.idempotencyKeyBytesMax),
+                    label: text(Limits.runLabelBytesMax), submitter: text(Limits.submitterBytesMax),
+                    memoryByteCount: .max)),
             .status(json: text(Limits.statusBytesMax)),
             .metrics(metrics, moreFollow: true),
         ]
@@ -87,7 +90,7 @@ import Testing
 
     @Test func aHelloFitsIntoTheFrameBeforeTheWelcome() throws {
         let hello = Hello(
-            role: .worker, versionMin: 1, versionMax: 1, build: String(repeating: "b", count: Limits.buildBytesMax),
+            role: .worker, versionMin: 2, versionMax: 2, build: String(repeating: "b", count: Limits.buildBytesMax),
             name: String(repeating: "n", count: Limits.peerNameBytesMax), threadCount: .max,
             device: String(repeating: "d", count: Limits.deviceBytesMax),
             held: .init(repeating: Samples.lease, count: Limits.leasesMax))
@@ -123,7 +126,7 @@ import Testing
     @Test func controlCharactersReachNoTerminal() throws {
         for bad in ["a\u{1B}[2J", "a\nb", "\u{0}", "\u{7F}", "\u{9B}31m"] {
             let hello = Hello(
-                role: .worker, versionMin: 1, versionMax: 1, build: "b", name: bad, threadCount: 1, device: "cpu",
+                role: .worker, versionMin: 2, versionMax: 2, build: "b", name: bad, threadCount: 1, device: "cpu",
                 held: [])
             #expect(throws: ProtocolError.invalidText(field: "hello.name")) {
                 try MessageCoding.encode(.hello(hello), requestID: 1)
@@ -187,7 +190,10 @@ import Testing
                 continue
             }
             decodedCount += 1
-            if case .hello(let hello) = decoded.message, hello.versionMin != 1 || hello.versionMax < 1 { continue }
+            let ours = VersionNegotiation.versionMin...VersionNegotiation.versionMax
+            if case .hello(let hello) = decoded.message,
+                hello.versionMin > hello.versionMax || !ours.overlaps(hello.versionMin...hello.versionMax)
+            { continue }
             let again = try MessageCoding.encode(decoded.message, requestID: 9)
             #expect(Array(again.dropFirst(Limits.frameHeaderBytes)) == payload)
         }

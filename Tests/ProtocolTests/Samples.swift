@@ -25,12 +25,12 @@ enum Samples {
         (
             .hello(
                 Hello(
-                    role: .worker, versionMin: 1, versionMax: 1, build: "quintet 0.1.0", name: "lab3:4711",
-                    threadCount: 8, device: "cpu", held: [lease])), 1
+                    role: .worker, versionMin: 2, versionMax: 2, build: "quintet 0.1.0", name: "lab3:4711-9f2c1b04",
+                    threadCount: 8, device: "cpu", held: [lease], memoryByteCount: 64 << 30)), 1
         ),
         (
             .welcome(
-                Welcome(version: 1, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
+                Welcome(version: 2, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
         ),
         (.refusal(Refusal(code: .version, message: "no common protocol version")), 1),
         (.idle, 0),
@@ -50,6 +50,7 @@ enum Samples {
         (.heartbeatAnswer, 2),
         (.accepted, 3),
         (.revoke(lease), 0),
+        (.leave, 0),
         (.blobGet(digest, offset: 262_144, byteCountMax: 262_144), 6),
         (.blobChunk(digest, offset: 262_144, byteCount: 262_147, bytes: [1, 2, 3]), 6),
         (.blobOffer(digest, byteCount: 3), 7),
@@ -61,7 +62,7 @@ enum Samples {
                     kind: .segment, recipe: "lung-normnet", parameters: "{}", seed: 42, replicaCount: 5,
                     iterationCount: 0, checkpointSeconds: 60, inputs: [replica],
                     volumeManifest: BlobReference(role: "manifest", name: "archive", digest: digest, byteCount: 120),
-                    idempotencyKey: "a1b2c3")), 9
+                    idempotencyKey: "a1b2c3", label: "march", submitter: "ada@lab3", memoryByteCount: 3 << 30)), 9
         ),
         (.submitted(RunID(2)), 9),
         (.statusRequest(RunID(2), history: true), 10),
@@ -77,5 +78,10 @@ enum Samples {
         ),
         (.metricsRequest(RunID(2), replica: 4, firstIteration: 500), 13),
         (.metrics([metric], moreFollow: true), 13),
+        (.forget(RunID(2)), 14),
+        (.pause(RunID(2)), 15),
+        (.resume(RunID(2)), 16),
+        (.prioritise(RunID(2), priority: -1), 17),
+        (.drain(worker: "lab3"), 18),
     ]
 }

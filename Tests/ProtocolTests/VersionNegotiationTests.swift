@@ -31,12 +31,17 @@ import Testing
         #expect(refusal.code == .malformed)
     }
 
-    /// A later version may add to `Hello`; what it says about versions must still be readable, so that the refusal
-    /// can name it.
-    @Test func theHelloOfALaterVersionIsReadAsFarAsTheVersions() throws {
-        let payload: [UInt8] = [2, 0, 3, 0, 3] + Array("2.0".utf8) + [99, 98, 97]
+    /// Another version's `Hello` has other fields; what it says about versions must still be readable, so that the
+    /// refusal can name it.
+    @Test(arguments: [(1, 1), (3, 4)] as [(UInt8, UInt8)])
+    func theHelloOfAnotherVersionIsReadAsFarAsTheVersions(_ versions: (UInt8, UInt8)) throws {
+        let payload: [UInt8] = [versions.0, 0, versions.1, 0, 3] + Array("2.0".utf8) + [99, 98, 97]
         let decoded = try MessageCoding.decode(Frame(type: MessageType.hello.rawValue, requestID: 1, payload: payload))
         guard case .hello(let hello) = decoded.message else { Issue.record("no hello"); return }
-        #expect(hello.versionMin == 2 && hello.versionMax == 3 && hello.build == "2.0")
+        #expect(hello.versionMin == versions.0 && hello.versionMax == versions.1 && hello.build == "2.0")
+        let outcome = VersionNegotiation.choose(
+            ourBuild: "ours", theirMin: hello.versionMin, theirMax: hello.versionMax, theirBuild: hello.build)
+        guard case .refused(let refusal) = outcome else { Issue.record("agreed"); return }
+        #expect(refusal.code == .version && refusal.message.contains("update \(versions.0 == 1 ? "2.0" : "ours")"))
     }
 }

@@ -112,6 +112,7 @@ final class RunningProgram {
     }
 
     var errorsSoFar: String { text(".err") }
+    var outputSoFar: String { text(".out") }
 
     private func text(_ ending: String) -> String {
         String(decoding: FileManager.default.contents(atPath: outputPath + ending) ?? Data(), as: UTF8.self)

@@ -26,6 +26,13 @@ struct Promises {
     private var acknowledgedCheckpoints: [WorkID: UInt32] = [:]
     private var acknowledgedKeys: Set<String> = []
     private var cancelledRuns: Set<RunID> = []
+    private var endedRuns: Set<RunID> = []
+    private var pausedRuns: Set<RunID> = []
+    private var connected: Set<WorkerName> = []
+    /// Asked to leave since the coordinator started.
+    private var leaving: Set<WorkerName> = []
+    /// Boxes on which work failed or lost its worker, in the row that counts.
+    private var blamed: [WorkID: Set<Int>] = [:]
     /// How often in a row, by the ends of leases, work failed and lost its worker.
     private var failureCounts: [WorkID: Int] = [:]
     private var lossCounts: [WorkID: Int] = [:]
@@ -68,10 +75,17 @@ struct Promises {
     mutating func submitted(_ key: String) { acknowledgedKeys.insert(key) }
     mutating func cancelled(_ run: RunID) { cancelledRuns.insert(run) }
 
+    /// It starts, or begins anew from what the store remembers: everybody has to come back.
+    mutating func coordinatorForgets() {
+        connected = []
+        leaving = []
+    }
+
     // MARK: - What is committed
 
     mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
         countAttempts(change)
+        noteControl(change, coordinator.store)
         switch change {
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _):
             if lease.epoch <= epochMax[lease.work] ?? 0 {
@@ -84,6 +98,7 @@ struct Promises {
             if others.count != beside || others.contains(where: { $0.worker == worker }) {
                 violate("\(lease) of \(worker) beside live \(others)")
             }
+            checkIsWanted(lease, worker, coordinator.store)
             epochMax[lease.work] = lease.epoch
             grantees[lease] = worker
             live[lease.work, default: []].append(Held(epoch: lease.epoch, worker: worker))
@@ -99,6 +114,10 @@ struct Promises {
         case .workRefused(let work, let cause, let message):
             live[work] = []
             if cause == .failed, !hasHadItsAttempts(work) { violate("\(work) was refused without need: \(message)") }
+            if cause == .failed, let boxes = blamed[work], boxes.count == 1, !message.contains("votes") {
+                let others = connected.subtracting(leaving).filter { !boxes.contains(Box.box(ofWorker: $0)) }
+                if !others.isEmpty { violate("\(work) failed on \(boxes) only, was refused, and \(others) is there") }
+            }
             if cause == .input, story.refusedVolume == nil { violate("\(work) was refused: \(message)") }
         case .runCancelled(let run):
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
@@ -115,26 +134,62 @@ struct Promises {
     /// damaged on the coordinator's disk, gives them back. One more than allowed may be under way at the end.
     private mutating func countAttempts(_ change: StoreChange) {
         switch change {
-        case .leaseEnded(let lease, _, let end):
+        case .leaseEnded(let lease, let worker, let end):
             var isFailure = end.message.contains(Self.alwaysFails)
             if case .failed = end { isFailure = true }
+            let isLoss = end.message.contains(LeaseEnd.lapsed.message), beyond = story.attemptsBeyond
             if isFailure { failureCounts[lease.work, default: 0] += 1 }
-            if end.message.contains(LeaseEnd.lapsed.message) { lossCounts[lease.work, default: 0] += 1 }
-            if failureCounts[lease.work] ?? 0 > story.failuresMax + 1 { violate("\(lease.work) fails on and on") }
-            if lossCounts[lease.work] ?? 0 > story.lossesMax + 1 { violate("\(lease.work) kills on and on") }
+            if isLoss { lossCounts[lease.work, default: 0] += 1 }
+            if isFailure || isLoss { blamed[lease.work, default: []].insert(Box.box(ofWorker: worker)) }
+            if failureCounts[lease.work] ?? 0 > story.failuresMax + beyond { violate("\(lease.work) fails on and on") }
+            if lossCounts[lease.work] ?? 0 > story.lossesMax + beyond { violate("\(lease.work) kills on and on") }
         case .leaseRevived(let lease, _): lossCounts[lease.work] = max(0, (lossCounts[lease.work] ?? 0) - 1)
         case .checkpointAccepted(let lease, _, _, _):
             failureCounts[lease.work] = 0
             lossCounts[lease.work] = 0
+            blamed[lease.work] = []
         case .checkpointDropped(let work, _), .workVoting(let work): failureCounts[work] = 0
         case .votesDamaged(let finish, _): failureCounts[WorkID(finish.value - 1), default: 0] += 1
         case .runReopened(_, let works):
             for one in works {
                 failureCounts[one.work] = 0
                 lossCounts[one.work] = 0
+                blamed[one.work] = []
             }
         default: break
         }
+    }
+
+    /// What people wanted, and who is there.
+    private mutating func noteControl(_ change: StoreChange, _ store: SimulatedStore) {
+        switch change {
+        case .workerConnected(let name, _): connected.insert(name)
+        case .workerDisconnected(let name): connected.remove(name)
+        case .workerDrained(let name): leaving.insert(name)
+        case .runPaused(let run): pausedRuns.insert(run)
+        case .runResumed(let run): pausedRuns.remove(run)
+        case .runEnded(let run, _), .runCancelled(let run): endedRuns.insert(run)
+        case .runReopened(let run, _):
+            endedRuns.remove(run)
+            pausedRuns.remove(run)
+        case .runForgotten(let run):
+            if !endedRuns.contains(run) { violate("\(run) was forgotten while it went on") }
+            guard let row = store.runs.first(where: { $0.id == run }) else { return }
+            acknowledgedKeys.remove(row.request.idempotencyKey)
+            firstWorks[row.request.idempotencyKey] = nil
+            for index in store.works(of: row) {
+                let work = store.works[index].record.id
+                acknowledgedResults[work] = nil
+                acknowledgedCheckpoints[work] = nil
+            }
+        default: break
+        }
+    }
+
+    private mutating func checkIsWanted(_ lease: Lease, _ worker: WorkerName, _ store: SimulatedStore) {
+        if leaving.contains(worker) { violate("\(lease) was given to \(worker), which is to leave") }
+        guard store.works.count >= lease.work.value, case let run = store[lease.work].record.run else { return }
+        if pausedRuns.contains(run) { violate("\(lease) was given while \(run) is paused") }
     }
 
     private func hasHadItsAttempts(_ work: WorkID) -> Bool {
@@ -272,6 +327,12 @@ struct Promises {
                 violate("\(now): the file of checkpoint \(checkpoint.iteration) of \(work) is lost")
             }
         }
+        for run in store.runs {
+            for blob in run.request.inputs + run.request.volumes.flatMap(\.inputs)
+            where coordinator.blobs.byteCount(of: blob.digest) == nil {
+                violate("\(now): \(run.id) reads '\(blob.name)', which is lost")
+            }
+        }
         for key in acknowledgedKeys where !store.runs.contains(where: { $0.request.idempotencyKey == key }) {
             violate("\(now): the acknowledged run \(key) is lost")
         }
@@ -306,23 +367,29 @@ struct Promises {
 
     /// What is in memory is what is on the disk, when nothing is under way between them.
     mutating func compare(_ scheduler: Scheduler, with store: SimulatedStore) {
-        for row in store.works {
+        for row in store.keptWorks {
             let (disk, memory) = (row.record, scheduler.works[row.record.id]!)
             if disk.state != memory.state || disk.epoch != memory.epoch || disk.failureCount != memory.failureCount
-                || disk.lossCount != memory.lossCount || disk.checkpoints != memory.checkpoints
+                || disk.lossCount != memory.lossCount || disk.attempts != memory.attempts
+                || disk.checkpoints != memory.checkpoints
                 || disk.voted?.digest != memory.voted?.digest
             {
                 violate("memory and disk differ on \(disk.id): \(Self.brief(memory)); \(Self.brief(disk))")
             }
         }
-        for run in store.runs where scheduler.runs[run.id]!.state != run.state {
-            violate("memory and disk differ on \(run.id)")
+        for run in store.runs {
+            let memory = scheduler.runs[run.id]!
+            if memory.state != run.state || memory.isPaused != run.isPaused || memory.priority != run.priority {
+                violate("memory and disk differ on \(run.id)")
+            }
         }
+        if scheduler.runs.count != store.runs.count { violate("memory knows runs that are forgotten") }
     }
 
     private static func brief(_ work: WorkRecord) -> String {
         "\(work.state) epoch \(work.epoch), \(work.failureCount) failures, \(work.lossCount) losses, checkpoints "
-            + "\(work.checkpoints.map(\.iteration)), voted \(work.voted != nil)"
+            + "\(work.checkpoints.map(\.iteration)), voted \(work.voted != nil), by machine "
+            + work.attempts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
     }
 
     mutating func compare(_ released: [ContentDigest], _ byDatabase: [ContentDigest], at now: Int64) {
@@ -336,7 +403,9 @@ struct Promises {
             let (model, real) = (coordinator.store.recover(), try database.recover())
             func text(_ runs: [RecoveredRun]) -> [String] {
                 runs.flatMap { run in
-                    ["\(run.id) \(run.state) \(run.firstWork) \(run.request.idempotencyKey)"] + run.works.map { work in
+                    let control = "\(run.isPaused) \(run.priority)"
+                    let first = "\(run.id) \(run.state) \(control) \(run.firstWork) \(run.request.idempotencyKey)"
+                    return [first] + run.works.map { work in
                         let lease = work.lease.map { "\($0.worker) \($0.epoch) \($0.hasLapsed)" } ?? "none"
                         let backup = work.backup.map { "\($0.worker) \($0.epoch)" } ?? "none"
                         return "\(work.id) \(work.stage) \(Self.brief(work)) by \(work.doneBy ?? "nobody") under "
@@ -348,6 +417,8 @@ struct Promises {
             for (one, other) in zip(text(model), text(real)) where one != other {
                 violate("SQLite remembers '\(other)', the model '\(one)'")
             }
+            let numbers = try database.lastNumbers()
+            if numbers != coordinator.store.lastNumbers { violate("SQLite would go on from \(numbers)") }
             if model.count != real.count { violate("SQLite remembers \(real.count) runs of \(model.count)") }
         } catch {
             violate("SQLite does not recover: \(error)")

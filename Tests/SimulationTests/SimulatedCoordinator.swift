@@ -93,6 +93,7 @@ extension Simulation {
         var runs = coordinator.store.recover()
         promises.checkRecovered(coordinator)
         for run in runs.indices {
+            if bug == .forgetsPausesOnRestart { runs[run].isPaused = false }
             for work in runs[run].works.indices {
                 if bug == .losesCheckpointsOnRestart { _ = runs[run].works[work].checkpoints.popLast() }
                 if bug == .losesEpochsOnRestart, runs[run].works[work].state == .ready {
@@ -102,7 +103,9 @@ extension Simulation {
             }
         }
         coordinator.scheduler = Scheduler(
-            configuration: coordinator.scheduler.configuration, recovering: runs, at: coordinator.lastLocal)
+            configuration: coordinator.scheduler.configuration, recovering: runs,
+            after: bug == .givesNumbersAgain ? LastNumbers() : coordinator.store.lastNumbers, at: coordinator.lastLocal)
+        promises.coordinatorForgets()
         coverage.schedulerRecovered(coordinator.scheduler)
         let actions = coordinator.scheduler.resume()
         if bug != .forgetsVotesOnRestart { follow(actions, wire: nil, 0, promise: nil, client: nil) }
@@ -210,7 +213,19 @@ extension Simulation {
                 promises.committing(change, coordinator)
                 coverage.committed(change, coordinator.store)
             }
+            let forgotten = changes.compactMap { change in
+                if case .runForgotten(let run) = change { coordinator.store.runs.first { $0.id == run } } else { nil }
+            }
             let released = try coordinator.store.commit(changes)
+            if bug == .forgetsSharedBlobs {
+                let inputs = forgotten.flatMap { $0.request.inputs + $0.request.volumes.flatMap(\.inputs) }
+                for blob in inputs { coordinator.blobs.remove(blob.digest) }
+            }
+            for run in forgotten {
+                for index in clientAcknowledged.indices where clientAcknowledged[index] == run.id {
+                    clientAcknowledged[index] = nil
+                }
+            }
             if bug != .forgetsToSync || random.happens(perMille: 500) { coordinator.syncedStore = coordinator.store }
             if let database = coordinator.database {
                 let alsoReleased = try database.commit(changes, wallMilliseconds: now)
@@ -264,7 +279,7 @@ extension Simulation {
                 guard coordinator.peers[wire] != nil else { continue }
                 say("coordinator to \(wires[wire].box) on \(wire): \(message.brief)")
                 if case .assignment(let assignment) = message {
-                    promises.assigned(assignment, to: "lab\(wires[wire].box):\(wires[wire].life)")
+                    promises.assigned(assignment, to: Box.name(wires[wire].box, life: wires[wire].life, bug))
                 }
                 if case .accepted = message, let promise { promises.acknowledged(promise) }
                 sendDown(message, requestID, wire)
@@ -284,7 +299,11 @@ extension Simulation {
                 }
                 queue.add(.coordinator(life: coordinator.life, .verified(work)), at: time + 1)
             case .tellClient(let index, let answer):
-                if case .submitted(let run) = answer, !hasFaults || random.happens(perMille: 800) {
+                // Not if somebody else forgot the run in the same turn.
+                guard case .submitted(let run) = answer, coordinator.store.runs.contains(where: { $0.id == run }) else {
+                    continue
+                }
+                if !hasFaults || random.happens(perMille: 800) {
                     clientAcknowledged[index] = run
                     promises.submitted(story.requests[index].idempotencyKey)
                 }
@@ -314,10 +333,21 @@ extension Simulation {
         case .voted(let work, let votes): voted(work, votes)
         case .damaged(let work, let digest): applyToScheduler(.inputDamaged(work, digest, unsent: nil))
         case .verified(let work): applyToScheduler(.verified(work))
-        case .submit(let index): applyToScheduler(.submit(story.requests[index]), client: index)
+        case .submit(let index):
+            // What went with a run that was forgotten is uploaded again.
+            for blob in story.requests[index].inputs + story.requests[index].volumes.flatMap(\.inputs)
+            where coordinator.blobs.byteCount(of: blob.digest) == nil {
+                _ = coordinator.blobs.store(Story.input(blob.name))
+            }
+            applyToScheduler(.submit(story.requests[index]), client: index)
         case .cancel(let run):
             promises.cancelled(run)
             applyToScheduler(.cancel(run))
+        case .forget(let run): applyToScheduler(.forget(run))
+        case .pause(let run): applyToScheduler(.pause(run))
+        case .resume(let run): applyToScheduler(.resume(run))
+        case .prioritise(let run, let priority): applyToScheduler(.prioritise(run, priority))
+        case .drain(let worker): applyToScheduler(.drain(worker))
         }
     }
 
@@ -370,7 +400,7 @@ extension Simulation {
 
     private func greet(_ hello: Hello, _ requestID: RequestID, _ wire: Int) {
         let welcome = Welcome(
-            version: 1, build: "simulated", heartbeatMilliseconds: UInt32(Story.heartbeatMilliseconds),
+            version: 2, build: "simulated", heartbeatMilliseconds: UInt32(Story.heartbeatMilliseconds),
             leaseMilliseconds: UInt32(Story.leaseMilliseconds))
         coordinator.outgoing.append(.send(.welcome(welcome), requestID, wire: wire, nil))
         if let old = coordinator.workerWires[hello.name], old != wire {

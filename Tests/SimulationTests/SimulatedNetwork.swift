@@ -1,3 +1,4 @@
+import Coordinator
 import Protocol
 import Worker
 
@@ -28,6 +29,11 @@ enum CoordinatorInput {
     case verified(WorkID)
     case submit(Int)
     case cancel(RunID)
+    case forget(RunID)
+    case pause(RunID)
+    case resume(RunID)
+    case prioritise(RunID, Int32)
+    case drain(WorkerName)
 }
 
 extension Simulation {

@@ -29,11 +29,14 @@ struct SimulatedStore {
         var request: RunRequest
         var firstWork: WorkID
         var state: RunState = .running
+        var isPaused = false
+        var priority: Int32 = 0
     }
 
     var runs: [RunRow] = []
     /// Work n is at n - 1.
     var works: [WorkRow] = []
+    private(set) var forgotten: Set<RunID> = []
     /// Counts commits.
     private(set) var version = 0
     /// Off only under a planted bug.
@@ -61,26 +64,32 @@ struct SimulatedStore {
             runs.append(RunRow(id: run, request: request, firstWork: firstWork))
             works += Scheduler.makeWorks(run: run, request: request, firstWork: firstWork).map { WorkRow(record: $0) }
         case .runReopened(let run, let reopened):
-            update(run) { $0.state = .running }
+            update(run) {
+                $0.state = .running
+                $0.isPaused = false
+            }
             for one in reopened {
                 self[one.work].record.state = one.state
-                self[one.work].record.failureCount = 0
-                self[one.work].record.lossCount = 0
+                self[one.work].record.forgetAttempts()
                 self[one.work].sequence = nil
             }
         case .runEnded(let run, _): update(run) { $0.state = .ended }
         case .runCancelled(let run): cancel(run)
+        case .runForgotten(let run): forget(run, &released)
+        case .runPaused(let run): update(run) { $0.isPaused = true }
+        case .runResumed(let run): update(run) { $0.isPaused = false }
+        case .runPrioritised(let run, let priority): update(run) { $0.priority = priority }
         case .leaseGranted(let lease, let worker, _): try grant(lease, worker, beside: 0)
         case .backupGranted(let lease, let worker, _, _): try grant(lease, worker, beside: 1)
         case .leaseEnded(let lease, let worker, let end): try endLease(lease, worker, end)
         case .leaseRevived(let lease, let worker):
             try requireCurrent(lease, worker, outcome: nil)
             self[lease.work].record.state = .leased
-            self[lease.work].record.lossCount = max(0, self[lease.work].record.lossCount - 1)
+            self[lease.work].record.takeBackLoss(on: worker)
         case .checkpointAccepted(let lease, let worker, let checkpoint, let metrics):
             try accept(checkpoint, lease, worker, metrics, &released)
         case .checkpointDropped(let work, let iteration):
-            self[work].record.failureCount = 0
+            self[work].record.forgetFailures()
             self[work].record.checkpoints.removeAll {
                 if $0.iteration == iteration { released.append($0.blob.digest) }
                 return $0.iteration == iteration
@@ -92,7 +101,7 @@ struct SimulatedStore {
         case .workReady(let work): self[work].record.state = .ready
         case .workVoting(let work):
             self[work].record.state = .voting
-            self[work].record.failureCount = 0
+            self[work].record.forgetFailures()
             if let voted = self[work].record.voted { released.append(voted.digest) }
             self[work].record.voted = nil
         case .votesCounted(let work, let blob):
@@ -100,7 +109,7 @@ struct SimulatedStore {
             self[work].record.voted = blob
         case .votesDamaged(let finish, _): discardVotes(finish, &released)
         case .workRefused(let work, let cause, _): refuse(work, cause)
-        case .messageRefused, .workerConnected, .workerDisconnected: break
+        case .messageRefused, .workerConnected, .workerDisconnected, .workerDrained: break
         }
     }
 
@@ -119,6 +128,29 @@ struct SimulatedStore {
             endRunning(WorkID(UInt64(index + 1)), "revoked")
             if !works[index].record.state.isFinal { works[index].record.state = .cancelled }
         }
+    }
+
+    /// Its works keep their places, empty: their numbers are not given again.
+    private mutating func forget(_ run: RunID, _ released: inout [ContentDigest]) {
+        let row = runs.first { $0.id == run }!
+        released += row.request.inputs.map(\.digest) + row.request.volumes.flatMap(\.inputs).map(\.digest)
+        for index in works(of: row) {
+            let record = works[index].record
+            released += record.outputs.map(\.digest) + record.checkpoints.map(\.blob.digest)
+            released += record.voted.map { [$0.digest] } ?? []
+            works[index] = WorkRow(
+                record: WorkRecord(
+                    id: record.id, run: run, stage: record.stage, index: record.index, state: .cancelled))
+        }
+        runs.removeAll { $0.id == run }
+        forgotten.insert(run)
+    }
+
+    /// Those of runs that are not forgotten.
+    var keptWorks: [WorkRow] { forgotten.isEmpty ? works : works.filter { !forgotten.contains($0.record.run) } }
+
+    var lastNumbers: LastNumbers {
+        LastNumbers(run: UInt64(runs.count + forgotten.count), work: UInt64(works.count))
     }
 
     private mutating func endRunning(_ work: WorkID, _ outcome: String) {
@@ -148,8 +180,8 @@ struct SimulatedStore {
         self[lease.work].leases[index].outcome = end.word
         let isLeased = self[lease.work].leases.contains { $0.outcome == nil }
         self[lease.work].record.state = isLeased ? .leased : .ready
-        if case .failed = end { self[lease.work].record.failureCount += 1 }
-        if end.isLoss { self[lease.work].record.lossCount += 1 }
+        if case .failed = end { self[lease.work].record.noteFailure(on: worker) }
+        if end.isLoss { self[lease.work].record.noteLoss(on: worker) }
     }
 
     /// The epoch check inside the transaction.
@@ -173,8 +205,7 @@ struct SimulatedStore {
         guard checkpoint.iteration > held.last?.iteration ?? 0 else {
             throw Refused(message: "a checkpoint of \(lease) that goes back")
         }
-        self[lease.work].record.lossCount = 0
-        self[lease.work].record.failureCount = 0
+        self[lease.work].record.forgetAttempts()
         self[lease.work].record.checkpoints = Array((held + [checkpoint]).suffix(WorkRecord.checkpointsMax))
         released += held.dropLast(WorkRecord.checkpointsMax - 1).map(\.blob.digest)
         self[lease.work].metrics.formUnion(metrics.map(\.iteration))
@@ -209,7 +240,7 @@ struct SimulatedStore {
         releaseOutputs(of: predict, &released)
         self[finish].record.state = .waiting
         self[predict].record.state = .ready
-        self[predict].record.failureCount += 1
+        self[predict].record.noteUselessResult()
     }
 
     private mutating func refuse(_ work: WorkID, _ cause: RefusalCause) {
@@ -243,7 +274,7 @@ struct SimulatedStore {
         runs.map { run in
             RecoveredRun(
                 id: run.id, request: run.request, firstWork: run.firstWork, state: run.state,
-                works: works[works(of: run)].map(recovered))
+                isPaused: run.isPaused, priority: run.priority, works: works[works(of: run)].map(recovered))
         }
     }
 

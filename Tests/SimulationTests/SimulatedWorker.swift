@@ -19,6 +19,8 @@ struct Box {
 
     var cache = SimulatedBlobs()
     var partitionedUntil: Int64 = 0
+    /// Until then nothing that is computed there ends well.
+    var brokenUntil: Int64 = 0
     /// 10: a tenth of the speed.
     var slowness: Int64 = 1
 
@@ -35,6 +37,16 @@ struct Box {
     /// Under a planted bug: outputs that were not delivered.
     var oldOutputs: [Payload]?
 
+    static func name(_ box: Int, life: Int, _ bug: PlantedBug?) -> WorkerName {
+        // Under the planted bug all machines look like one to the scheduler.
+        bug == .blamesAllMachines ? "lab:\(1_000 * (box + 1) + life)" : "lab\(box):\(life)"
+    }
+
+    static func box(ofWorker name: WorkerName) -> Int {
+        let parts = name.dropFirst(3).split(separator: ":").map { Int($0)! }
+        return parts.count == 1 ? parts[0] / 1_000 - 1 : parts[0]
+    }
+
     init(worker: WorkerState, clock: SimulatedClock) {
         self.worker = worker
         self.clock = clock
@@ -42,10 +54,10 @@ struct Box {
 }
 
 extension Simulation {
-    static func newborn(_ box: Int, life: Int) -> WorkerState {
+    func newborn(_ box: Int, life: Int) -> WorkerState {
         var settings = WorkerSettings(
-            name: "lab\(box):\(life)", build: "simulated", threadCount: 1, device: "cpu", versionMin: 1, versionMax: 1,
-            recipes: [SimulatedWork.recipe], cacheBytesMax: 1 << 20)
+            name: Box.name(box, life: life, bug), build: "simulated", threadCount: 1, device: "cpu",
+            versionMin: 2, versionMax: 2, recipes: [SimulatedWork.recipe], cacheBytesMax: 1 << 20)
         settings.pieceBytes = 512
         return WorkerState(settings)
     }
@@ -56,7 +68,7 @@ extension Simulation {
         guard !boxes[box].isUp else { return }
         boxes[box].isUp = true
         boxes[box].life += 1
-        boxes[box].worker = Self.newborn(box, life: boxes[box].life)
+        boxes[box].worker = newborn(box, life: boxes[box].life)
         boxes[box].clock = makeClock()
         boxes[box].suspendedUntil = 0
         say("worker \(boxes[box].worker.settings.name) starts")
@@ -209,6 +221,7 @@ extension Simulation {
         }
         let (lease, description) = (running.assignment.lease, running.assignment.description)
         if running.isCancelled { return end(lease, .cancelled, box) }
+        if boxes[box].brokenUntil > now { return end(lease, .failed("this machine is broken"), box) }
         if fault(.computingFails) { return end(lease, .failed("out of memory"), box) }
         if description.inputs.contains(where: { $0.name == Story.brokenName }) {
             return end(lease, .inputRefused("\(Story.brokenName) cannot be read"), box)

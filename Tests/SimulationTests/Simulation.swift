@@ -55,7 +55,7 @@ final class Simulation {
         coordinator.clock = makeClock()
         coordinator.lastLocal = coordinator.clock.local(0)
         for index in 0..<story.workerCount {
-            boxes.append(Box(worker: Self.newborn(index, life: 0), clock: makeClock()))
+            boxes.append(Box(worker: newborn(index, life: 0), clock: makeClock()))
             boxes[index].slowness = story.slowness(of: index)
             queue.add(.workerStarts(box: index), at: random.below(3_000))
         }
@@ -137,12 +137,12 @@ final class Simulation {
     private var everythingHasEnded: Bool {
         let runs = coordinator.store.runs
         return runs.count == story.requests.count && runs.allSatisfy { $0.state == .ended }
-            && coordinator.store.works.allSatisfy { promises.isWellEnded($0.record) }
+            && coordinator.store.keptWorks.allSatisfy { promises.isWellEnded($0.record) }
     }
 
     /// For a failing seed's message.
     var situation: String {
-        let works = coordinator.store.works.filter { !promises.isWellEnded($0.record) }
+        let works = coordinator.store.keptWorks.filter { !promises.isWellEnded($0.record) }
             .map { "\($0.record.id) \($0.record.stage) \($0.record.state) epoch \($0.record.epoch)" }
         let workers = boxes.map { "\($0.worker.settings.name): \($0.worker.situation)" }
         return (works + workers).joined(separator: "; ")
@@ -181,6 +181,7 @@ final class Simulation {
         case .workerSuspended: boxes[box].suspendedUntil = now + random.between(1_000, 80_000)
         case .workerSlow:
             boxes[box].slowness = random.between(2, 12)
+        case .machineBroken: boxes[box].brokenUntil = now + random.between(10_000, 100_000)
         case .workerLeaves:
             guard boxes[box].isUp else { return false }
             apply(.drainRequested, to: box)
@@ -188,6 +189,21 @@ final class Simulation {
         case .runCancelled:
             guard let run = clientAcknowledged.compactMap({ $0 }).randomElement(&random) else { return false }
             queue.add(.coordinator(life: nil, .cancel(run)), at: now + random.below(100))
+        case .runForgotten:
+            let ended = coordinator.store.runs.filter { $0.state != .running }
+            guard let run = ended.randomElement(&random) else { return false }
+            queue.add(.coordinator(life: nil, .forget(run.id)), at: now + random.below(100))
+        case .runPaused:
+            guard let run = coordinator.store.runs.randomElement(&random) else { return false }
+            queue.add(.coordinator(life: nil, .pause(run.id)), at: now + random.below(100))
+            queue.add(.coordinator(life: nil, .resume(run.id)), at: now + random.between(1_000, 40_000))
+        case .runPrioritised:
+            guard let run = coordinator.store.runs.randomElement(&random) else { return false }
+            let priority = Int32(random.between(-1, 1))
+            queue.add(.coordinator(life: nil, .prioritise(run.id, priority)), at: now + random.below(100))
+        case .workerDrained:
+            guard boxes[box].isUp else { return false }
+            queue.add(.coordinator(life: nil, .drain(boxes[box].worker.settings.name)), at: now + random.below(100))
         case .runSubmittedTwice:
             let index = Int(random.below(Int64(story.requests.count)))
             queue.add(.coordinator(life: nil, .submit(index)), at: now + random.below(100))
@@ -218,8 +234,15 @@ final class Simulation {
         coordinator.suspendedUntil = 0
         if !coordinator.isRunning { queue.add(.coordinatorStarts, at: now + 100) }
         if coordinator.isRunning { queue.add(.coordinatorTurn(life: coordinator.life), at: now) }
+        // People do not forget what they have paused, and say it until it is heard.
+        for delay in stride(from: Int64(0), through: 60_000, by: 2_000) {
+            for run in coordinator.store.runs {
+                queue.add(.coordinator(life: nil, .resume(run.id)), at: now + 200 + delay)
+            }
+        }
         for box in boxes.indices {
             boxes[box].suspendedUntil = 0
+            boxes[box].brokenUntil = 0
             boxes[box].slowness = story.slowness(of: box)
             boxes[box].partitionedUntil = 0
             if !boxes[box].isUp { queue.add(.workerStarts(box: box), at: now + 100) }

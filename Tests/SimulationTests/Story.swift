@@ -11,9 +11,9 @@ enum FaultKind: String, CaseIterable {
     case coordinatorSuspended, commitDiskFull, commitFails, blobDiskFull, blobFails, blobRots
     // Workers.
     case workerKilled, workerPowerCut, workerSuspended, workerSlow, workerLeaves, cacheFull, cacheFails, cacheRots
-    case cacheEvicted, computingFails, clockSkew
+    case cacheEvicted, computingFails, machineBroken, clockSkew
     // People.
-    case runCancelled, runSubmittedTwice
+    case runCancelled, runSubmittedTwice, runForgotten, runPaused, runPrioritised, workerDrained
 
     /// Faults of single messages and operations; the others are episodes.
     var isMomentary: Bool {
@@ -105,8 +105,11 @@ struct Story {
     var hopelessMilliseconds: Int64 {
         let step = SimulatedWork.stepMilliseconds * (slowBox == nil ? 1 : slowFactor)
         let attempt = Int64(SimulatedWork.hopelessStepCount) * step + Self.leaseMilliseconds + 20_000
-        return Int64(hopelessNames.count) * 2 * 4 * attempt
+        return Int64(hopelessNames.count) * 2 * Int64(lossesMax + 1 + attemptsBeyond) * attempt
     }
+
+    /// After the last attempt that one machine is blamed for, every other one has its share, until two have had theirs.
+    var attemptsBeyond: Int { 3 + 2 * workerCount }
 
     /// Nothing goes wrong; at most one worker is slow, at a tenth of the speed of the others.
     init(request: RunRequest, workerCount: Int, slowBox: Int?) {
@@ -169,7 +172,7 @@ struct Story {
             iterationCount: 0, checkpointSeconds: 60,
             inputs: (0..<voters).map {
                 BlobReference(role: "replica", name: "replica-\($0)", bytes: input("replica-\($0)"))
-            },
+            } + [BlobReference(role: "volume", name: "data", bytes: input("data"))],  // the training reads it, too
             volumes: names.map(volume), idempotencyKey: "archive")
     }
 
@@ -203,7 +206,8 @@ struct Story {
 enum PlantedBug: String, CaseIterable {
     // In the coordinator's shell.
     case acknowledgesBeforeCommit, checksNoEpochs, neverLetsLeasesExpire, countsDuplicatesTwice, assignsOldCheckpoint
-    case forgetsVotesOnRestart, countsBothOfTwo, leavesTheBeatenLease
+    case forgetsVotesOnRestart, countsBothOfTwo, leavesTheBeatenLease, blamesAllMachines, givesNumbersAgain
+    case forgetsPausesOnRestart, forgetsSharedBlobs
     // In its disk.
     case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
     // In the workers' shells.

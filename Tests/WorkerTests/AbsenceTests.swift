@@ -16,7 +16,7 @@ import Worker
 
         init(leaseMilliseconds: UInt32, progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds) {
             state = WorkerState(WorkerSettings(
-                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 1, versionMax: 1,
+                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 2, versionMax: 2,
                 recipes: ["chain"], cacheBytesMax: 1 << 30, progressMilliseconds: progressMilliseconds))
             apply(.started)
             welcome(leaseMilliseconds)
@@ -42,7 +42,7 @@ import Worker
             }.last!
             apply(.received(
                 .welcome(Welcome(
-                    version: 1, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
+                    version: 2, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
                     leaseMilliseconds: leaseMilliseconds)), requestID: hello))
         }
 

@@ -249,7 +249,7 @@ public final class CoordinatorClient {
         }
     }
 
-    private var unexpected: ClientError { .violation("it answered something else than was asked") }
+    var unexpected: ClientError { .violation("it answered something else than was asked") }
 
     func request(_ message: Message) throws -> Message { try patiently { try $0.request(message) } }
 

@@ -14,10 +14,16 @@ package struct RunRequest: Hashable, Sendable {
     /// segment only.
     package var volumes: [VolumeSubmission]
     package var idempotencyKey: String
+    /// What people call it, and who submitted it.
+    package var label: String
+    package var submitter: String
+    /// What a step needs; 0: not known.
+    package var memoryByteCount: UInt64
 
     package init(
         kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: Int, iterationCount: UInt32,
-        checkpointSeconds: UInt32, inputs: [BlobReference], volumes: [VolumeSubmission], idempotencyKey: String
+        checkpointSeconds: UInt32, inputs: [BlobReference], volumes: [VolumeSubmission], idempotencyKey: String,
+        label: String = "", submitter: String = "", memoryByteCount: UInt64 = 0
     ) {
         self.kind = kind
         self.recipe = recipe
@@ -29,12 +35,18 @@ package struct RunRequest: Hashable, Sendable {
         self.inputs = inputs
         self.volumes = volumes
         self.idempotencyKey = idempotencyKey
+        self.label = label
+        self.submitter = submitter
+        self.memoryByteCount = memoryByteCount
     }
 
-    /// Whether both ask for the same result. How often checkpoints are made is left out: it changes no byte of it.
+    /// Whether both ask for the same result. What changes no byte of it is left out.
     package func asksForTheSame(as other: RunRequest) -> Bool {
         var copy = other
         copy.checkpointSeconds = checkpointSeconds
+        copy.label = label
+        copy.submitter = submitter
+        copy.memoryByteCount = memoryByteCount
         return self == copy
     }
 
@@ -64,6 +76,10 @@ package struct RunRecord: Sendable {
     package let request: RunRequest
     package let firstWork: WorkID
     package var state: RunState = .running
+    /// It gets no new leases.
+    package var isPaused = false
+    /// Higher goes first.
+    package var priority: Int32 = 0
     /// Works that are neither done, refused nor cancelled.
     package var remainingCount: Int
     /// Works that can be leased now, in order of their numbers; those of stage finish apart, because they go first.

@@ -9,8 +9,9 @@ import Protocol
 /// it: see `LeaseRecord`. Each has a higher epoch than all before on the same work, and everything a worker says about
 /// a piece of work carries the epoch; what does not match the latest one changes nothing.
 ///
-/// **Order.** Older runs go first, whatever their kind: a long training is not starved by the segmentations that are
-/// submitted after it, and what it leaves free, they get. Within a run, finish goes before predict, so that few
+/// **Order.** Runs of a higher priority go first, of the same priority older ones, whatever their kind: a long training
+/// is not starved by the segmentations that are submitted after it, and what it leaves free, they get. A paused run
+/// gets nothing. Within a run, finish goes before predict, so that few
 /// volumes are under way at once. Whoever made a volume's votes still holds the prepared volume and gets its finish;
 /// if it is not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest
 /// idle is first.
@@ -19,7 +20,9 @@ import Protocol
 /// `retryMilliseconds`. If it reads what may have rotted on the coordinator's disk, nobody gets it before the shell has
 /// looked; what is found damaged explains the failures, and they count no more. After `failuresMax` failures in a row
 /// with no checkpoint in between, or `lossesMax` leases in a row that ran out with no checkpoint in
-/// between (work that kills its workers), it is refused with the last message, and everything else goes on. Where
+/// between (work that kills its workers), it is refused with the last message, and everything else goes on. One machine
+/// alone refuses nothing: after three times on one machine it is left to the others, as long as one is there that has
+/// not had its share (Attempts.swift). What needs more memory than a worker has is not sent there. Where
 /// another lease on it runs at that moment, that one may end it first; its failure is then the last. Submitting the
 /// same run again tries all its refused and cancelled work again, from the last checkpoint where there is one.
 ///
@@ -78,6 +81,11 @@ package struct Scheduler: Sendable {
         switch event {
         case .submit(let request): submit(request, at: nowMilliseconds)
         case .cancel(let run): cancel(run)
+        case .forget(let run): forget(run)
+        case .pause(let run): pause(run)
+        case .resume(let run): resume(run)
+        case .prioritise(let run, let priority): prioritise(run, priority)
+        case .drain(let name): drain(name)
         case .workerConnected(let name, let facts, let held):
             connect(name, facts, held: held, at: nowMilliseconds)
         case .workerDisconnected(let name): disconnect(name, at: nowMilliseconds)

@@ -4,9 +4,10 @@ import Protocol
 
 extension Scheduler {
     mutating func assignReadyWork(at nowMilliseconds: Int64) {
-        guard !activeRuns.isEmpty else { return }
+        guard !activeRuns.isEmpty, !idle.isEmpty else { return }
+        let order = runsInOrder
         for name in idle {
-            guard let work = choose(for: name, at: nowMilliseconds) else { continue }
+            guard let work = choose(for: name, in: order, at: nowMilliseconds) else { continue }
             grant(work, to: name, at: nowMilliseconds)
         }
     }
@@ -20,14 +21,14 @@ extension Scheduler {
     }
 
     /// The next piece of work for an idle worker, in the order that the scheduler's comment states.
-    private func choose(for name: WorkerName, at nowMilliseconds: Int64) -> WorkID? {
-        for run in activeRuns {
+    private func choose(for name: WorkerName, in order: [RunID], at nowMilliseconds: Int64) -> WorkID? {
+        for run in order {
             let own = runs[run]!.readyFinish.first {
                 predictor(of: $0) == name && !isWithheld($0, from: name, at: nowMilliseconds)
             }
             if let own { return own }
         }
-        for run in activeRuns {
+        for run in order {
             let finish = runs[run]!.readyFinish.first {
                 !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
             }
@@ -39,17 +40,26 @@ extension Scheduler {
         return nil
     }
 
+    /// Those that get leases, the most urgent first.
+    private var runsInOrder: [RunID] {
+        activeRuns.filter { !runs[$0]!.isPaused }.sorted {
+            (-Int64(runs[$0]!.priority), $0) < (-Int64(runs[$1]!.priority), $1)
+        }
+    }
+
     private func predictor(of finish: WorkID) -> WorkerName? { works[works[finish]!.partner]!.doneBy }
 
     /// Whether a finish still waits for the worker that holds its prepared volume.
     private func isReserved(_ finish: WorkID, at nowMilliseconds: Int64) -> Bool {
         guard let predictor = predictor(of: finish), workers[predictor]?.isConnected == true else { return false }
-        if isAvoided(finish, by: predictor, at: nowMilliseconds) { return false }
+        if isWithheld(finish, from: predictor, at: nowMilliseconds) { return false }
         return nowMilliseconds < works[finish]!.readySinceMilliseconds + configuration.preferenceMilliseconds
     }
 
     func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {
-        works[work]!.isBeingVerified || isAvoided(work, by: name, at: nowMilliseconds)
+        let record = works[work]!
+        return record.isBeingVerified || isAvoided(work, by: name, at: nowMilliseconds)
+            || !fits(record, workers[name]!) || isLeftToOthers(record, by: name)
     }
 
     private func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {

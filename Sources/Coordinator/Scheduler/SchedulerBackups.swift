@@ -31,7 +31,8 @@ extension Scheduler {
         var best: (work: WorkID, why: String, gain: Double)?
         for id in leased {
             let work = works[id]!
-            guard work.backup == nil, !isSpent(work), let lease = work.lease, lease.worker != name,
+            guard work.backup == nil, !isSpent(work), !runs[work.run]!.isPaused,
+                let lease = work.lease, lease.worker != name,
                 !isWithheld(id, from: name, at: nowMilliseconds)
             else { continue }
             let isYetToBegin = work.stage == .train && !lease.hasBegun

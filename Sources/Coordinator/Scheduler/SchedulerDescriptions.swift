@@ -26,6 +26,10 @@ extension StoreChange: CustomStringConvertible {
             return "\(run) reopened: works \(list.joined(separator: ", "))"
         case .runEnded(let run, let refused): return "\(run) ended, \(refused) refused"
         case .runCancelled(let run): return "\(run) cancelled"
+        case .runForgotten(let run): return "\(run) forgotten"
+        case .runPaused(let run): return "\(run) paused"
+        case .runResumed(let run): return "\(run) resumed"
+        case .runPrioritised(let run, let priority): return "\(run) has priority \(priority)"
         case .leaseGranted(let lease, let worker, let iteration):
             return "\(lease) leased to \(worker)\(Self.from(iteration))"
         case .backupGranted(let lease, let worker, let iteration, let why):
@@ -51,6 +55,7 @@ extension StoreChange: CustomStringConvertible {
         case .workerConnected(let worker, let facts):
             return "worker \(worker) connected: \(facts.device), \(facts.threadCount) threads"
         case .workerDisconnected(let worker): return "worker \(worker) disconnected"
+        case .workerDrained(let worker): return "worker \(worker) is asked to leave"
         }
     }
 }
@@ -72,6 +77,7 @@ extension Message {
             let inputs = description.inputs.map { "\($0.role) \($0.name)" }
             return text + " [\(inputs.joined(separator: ", "))]"
         case .revoke(let lease): return "revoke \(lease)"
+        case .leave: return "leave"
         case .accepted: return "accepted"
         case .heartbeatAnswer: return "heartbeatAnswer"
         case .submitted(let run): return "submitted \(run)"

@@ -5,6 +5,13 @@ import Protocol
 package enum SchedulerEvent: Sendable {
     case submit(RunRequest)
     case cancel(RunID)
+    /// Nothing of a run that has ended is kept.
+    case forget(RunID)
+    case pause(RunID)
+    case resume(RunID)
+    case prioritise(RunID, Int32)
+    /// The workers so called are to leave.
+    case drain(String)
     /// A worker said hello; `held` are the leases that it still computes on.
     case workerConnected(WorkerName, WorkerFacts, held: [Lease])
     case workerDisconnected(WorkerName)
@@ -36,7 +43,8 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .cancel, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
+        case .submit, .cancel, .forget, .pause, .resume, .prioritise, .drain: return nil
+        case .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
         }
     }
 }
@@ -106,6 +114,10 @@ package enum StoreChange: Hashable, Sendable {
     case runReopened(RunID, [ReopenedWork])
     case runEnded(RunID, refusedCount: Int)
     case runCancelled(RunID)
+    case runForgotten(RunID)
+    case runPaused(RunID)
+    case runResumed(RunID)
+    case runPrioritised(RunID, Int32)
     /// With the iteration that training goes on from; nil for other stages.
     case leaseGranted(Lease, WorkerName, from: UInt32?)
     /// A second lease beside one that runs; why, for people.
@@ -127,6 +139,8 @@ package enum StoreChange: Hashable, Sendable {
     case messageRefused(Lease, WorkerName, String)
     case workerConnected(WorkerName, WorkerFacts)
     case workerDisconnected(WorkerName)
+    /// Nothing changes; the audit says why a worker left.
+    case workerDrained(WorkerName)
 }
 
 /// A work that a reopened run tries again.

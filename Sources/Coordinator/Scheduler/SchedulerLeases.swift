@@ -30,10 +30,14 @@ extension Scheduler {
     }
 
     mutating func connect(_ name: WorkerName, _ facts: WorkerFacts, held: [Lease], at nowMilliseconds: Int64) {
-        let slowness = workers[name]?.slowness ?? 1
+        let before = workers[name]
         workers[name] = WorkerRecord(
             name: name, facts: facts, isConnected: true, lastSeenMilliseconds: nowMilliseconds)
-        workers[name]!.slowness = slowness
+        if let before {
+            workers[name]!.slowness = before.slowness
+            workers[name]!.sinceMilliseconds = before.sinceMilliseconds
+            workers[name]!.isLeaving = before.isLeaving
+        }
         idle.removeAll { $0 == name }
         actions.append(.persist(.workerConnected(name, facts)))
         for lease in held { renewOrRevoke(lease, of: name, at: nowMilliseconds) }
@@ -43,6 +47,7 @@ extension Scheduler {
                 loseLease(id, lease, .notHeld, at: nowMilliseconds)
             }
         }
+        if workers[name]!.isLeaving { actions.append(.send(.leave, to: name)) }
     }
 
     mutating func disconnect(_ name: WorkerName, at nowMilliseconds: Int64) {
@@ -60,7 +65,7 @@ extension Scheduler {
     }
 
     mutating func becomeIdle(_ name: WorkerName) {
-        guard let worker = workers[name], worker.isConnected, !worker.isIdle else { return }
+        guard let worker = workers[name], worker.isConnected, !worker.isIdle, !worker.isLeaving else { return }
         workers[name]!.isIdle = true
         idle.append(name)
     }
@@ -119,7 +124,7 @@ extension Scheduler {
             leave(id)
             works[id]!.state = .leased
             works[id]!.lease!.hasLapsed = false
-            works[id]!.lossCount = max(0, works[id]!.lossCount - 1)
+            works[id]!.takeBackLoss(on: works[id]!.lease!.worker)
             leased.insertSorted(id)
             actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
         }
@@ -130,7 +135,10 @@ extension Scheduler {
     /// A running lease ends without its worker's word.
     mutating func loseLease(_ id: WorkID, _ lease: LeaseRecord, _ end: LeaseEnd, at nowMilliseconds: Int64) {
         let ended = Lease(work: id, epoch: lease.epoch)
-        if end == .lapsed { works[id]!.lossCount += 1 }  // an assignment lost on the way is not the work's fault
+        if end == .lapsed {  // an assignment lost on the way is not the work's fault
+            noteAttempt(of: id, under: lease)
+            works[id]!.noteLoss(on: lease.worker)
+        }
         if let other = works[id]!.liveLeases.first(where: { $0.epoch != lease.epoch }) {
             let why = "\(end.message); epoch \(other.epoch) of \(other.worker) goes on"
             let endBeside = end == .lapsed ? LeaseEnd.lapsedBeside(why) : .revoked(why)
@@ -140,7 +148,7 @@ extension Scheduler {
         actions.append(.persist(.leaseEnded(ended, lease.worker, end)))
         // Only the latest can be revived.
         if lease.epoch == works[id]!.epoch { works[id]!.lease!.hasLapsed = true } else { works[id]!.lease = nil }
-        if works[id]!.lossCount >= configuration.lossesMax {
+        if hasBeenLostTooOften(works[id]!) {
             let count = works[id]!.lossCount
             refuse(
                 id, .failed,
@@ -179,11 +187,13 @@ extension Scheduler {
             if works[lease.work]!.checkpoints.count > WorkRecord.checkpointsMax {
                 works[lease.work]!.checkpoints.removeFirst()
             }
-            works[lease.work]!.lossCount = 0
-            works[lease.work]!.failureCount = 0
+            works[lease.work]!.forgetAttempts()
             if let last = metrics.last { works[lease.work]!.metric = last }
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
             endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
+            if runs[work.run]!.isPaused, checkpoint.iteration < iterationCount {
+                takeBack(lease.work, "its run is paused", at: nowMilliseconds)
+            }
         } else {
             // The other of two is further; what it has saved is kept. This one's figures count.
             if !metrics.isEmpty { actions.append(.persist(.metricsAccepted(lease, name, metrics))) }
@@ -198,7 +208,7 @@ extension Scheduler {
         guard let index = works[id]!.checkpoints.firstIndex(where: { $0.blob.digest == digest }) else { return }
         let iteration = works[id]!.checkpoints[index].iteration
         works[id]!.checkpoints.remove(at: index)
-        works[id]!.failureCount = 0
+        works[id]!.forgetFailures()
         actions.append(.persist(.checkpointDropped(id, iteration: iteration)))
         guard let unsent, let lease = works[id]!.liveLeases.first(where: { $0.epoch == unsent.epoch }) else { return }
         sendAssignment(unsent, to: lease.worker)
@@ -255,7 +265,7 @@ extension Scheduler {
             }
         case .predict:
             works[work.partner]!.state = .voting
-            works[work.partner]!.failureCount = 0
+            works[work.partner]!.forgetFailures()
             actions.append(.persist(.workVoting(work.partner)))
             requestVote(work.partner)
         case .finish: works[work.partner]!.outputs = []
@@ -298,7 +308,10 @@ extension Scheduler {
     private mutating func fail(_ lease: Lease, _ name: WorkerName, _ message: String, at nowMilliseconds: Int64) {
         let id = lease.work
         works[id]!.avoided[name] = nowMilliseconds + configuration.retryMilliseconds
-        works[id]!.failureCount += 1
+        if let record = works[id]!.liveLeases.first(where: { $0.epoch == lease.epoch }) {
+            noteAttempt(of: id, under: record)
+        }
+        works[id]!.noteFailure(on: name)
         works[id]!.lastFailure = "on '\(name)': \(message)"
         if let other = works[id]!.liveLeases.first(where: { $0.epoch != lease.epoch }) {
             let end = LeaseEnd.failed("\(message); epoch \(other.epoch) of \(other.worker) goes on")

@@ -6,15 +6,33 @@ package struct RecoveredRun: Sendable {
     package var request: RunRequest
     package var firstWork: WorkID
     package var state: RunState
+    package var isPaused: Bool
+    package var priority: Int32
     /// All its works, in order of their numbers. A lease that was running has `expiresMilliseconds` 0.
     package var works: [WorkRecord]
 
-    package init(id: RunID, request: RunRequest, firstWork: WorkID, state: RunState, works: [WorkRecord]) {
+    package init(
+        id: RunID, request: RunRequest, firstWork: WorkID, state: RunState, isPaused: Bool = false,
+        priority: Int32 = 0, works: [WorkRecord]
+    ) {
         self.id = id
         self.request = request
         self.firstWork = firstWork
         self.state = state
+        self.isPaused = isPaused
+        self.priority = priority
         self.works = works
+    }
+}
+
+/// The highest numbers that runs and works ever had, those that are forgotten among them.
+package struct LastNumbers: Hashable, Sendable {
+    package var run: UInt64
+    package var work: UInt64
+
+    package init(run: UInt64 = 0, work: UInt64 = 0) {
+        self.run = run
+        self.work = work
     }
 }
 
@@ -35,15 +53,24 @@ extension LeaseRecord {
 
 extension Scheduler {
     /// Goes on from what the store remembers. Nobody is connected yet; running leases get a full lease time.
-    /// - Parameter runs: oldest first.
-    package init(configuration: Configuration, recovering runs: [RecoveredRun], at nowMilliseconds: Int64) {
+    /// - Parameters:
+    ///   - runs: oldest first.
+    ///   - last: below what new numbers begin with.
+    package init(
+        configuration: Configuration, recovering runs: [RecoveredRun], after last: LastNumbers = LastNumbers(),
+        at nowMilliseconds: Int64
+    ) {
         self.init(configuration: configuration)
+        (nextRun, nextWork) = (last.run + 1, last.work + 1)
         for recovered in runs {
             var run = RunRecord(id: recovered.id, request: recovered.request, firstWork: recovered.firstWork)
             run.state = recovered.state
+            run.isPaused = recovered.isPaused
+            run.priority = recovered.priority
             run.remainingCount = recovered.works.count { !$0.state.isFinal }
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
+                work.triedMilliseconds = nowMilliseconds
                 let full = nowMilliseconds + configuration.leaseMilliseconds
                 let fetching = work.checkpoints.map(\.blob.digest)
                 work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }

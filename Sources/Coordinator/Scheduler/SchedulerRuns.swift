@@ -85,12 +85,12 @@ extension Scheduler {
         guard !again.isEmpty else { return }
         runs[id]!.state = .running
         runs[id]!.remainingCount = again.count
+        runs[id]!.isPaused = false
         activeRuns.insertSorted(id)
         for work in again {
             works[work]!.state = .waiting
-            works[work]!.failureCount = 0
+            works[work]!.forgetAttempts()
             works[work]!.isBeingVerified = false
-            works[work]!.lossCount = 0
             works[work]!.avoided = [:]
         }
         var reopened: [ReopenedWork] = []

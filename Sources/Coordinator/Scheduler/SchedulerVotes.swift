@@ -27,12 +27,14 @@ extension Scheduler {
     mutating func endVerification(of id: WorkID) {
         guard works[id]?.isBeingVerified == true else { return }  // of a life before, or ended meanwhile
         works[id]!.isBeingVerified = false
-        if works[id]!.state == .ready { refuseIfFailedTooOften(id) }
+        // After a restart nobody has come back yet who could do it better.
+        guard works[id]!.state == .ready, workers.values.contains(where: \.isConnected) else { return }
+        refuseIfFailedTooOften(id)
     }
 
     mutating func refuseIfFailedTooOften(_ id: WorkID) {
         let work = works[id]!
-        guard work.failureCount >= configuration.failuresMax else { return }
+        guard hasFailedTooOften(work) else { return }
         refuse(id, .failed, "failed \(work.failureCount) times, the last time \(work.lastFailure)")
     }
 
@@ -59,7 +61,7 @@ extension Scheduler {
         works[finish]!.backup = nil
         works[finish]!.state = .voting
         works[finish]!.voted = nil
-        works[finish]!.failureCount = 0
+        works[finish]!.forgetFailures()
         actions.append(.persist(.workVoting(finish)))
         requestVote(finish)
     }
@@ -83,7 +85,7 @@ extension Scheduler {
         guard works[finish]?.state == .voting else { return }
         let predict = works[finish]!.partner
         works[finish]!.state = .waiting
-        works[predict]!.failureCount += 1
+        works[predict]!.noteUselessResult()
         works[predict]!.outputs = []
         works[predict]!.state = .waiting
         runs[works[predict]!.run]!.remainingCount += 1

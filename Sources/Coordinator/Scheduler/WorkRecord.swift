@@ -139,14 +139,20 @@ package struct WorkRecord: Sendable {
     /// A second lease, only while the first one runs.
     package var backup: LeaseRecord?
     /// How often in a row it failed without a checkpoint in between, and without a reason found on the coordinator's
-    /// disk.
-    package var failureCount = 0
+    /// disk; on all machines together.
+    package internal(set) var failureCount = 0
     /// On whom it failed last, and why.
     package var lastFailure = ""
     /// Nobody gets it while the shell looks whether what it reads was damaged here.
     package var isBeingVerified = false
-    /// How often in a row a lease ran out without a checkpoint in between.
-    package var lossCount = 0
+    /// How often in a row a lease ran out without a checkpoint in between; on all machines together.
+    package internal(set) var lossCount = 0
+    /// The same by machine.
+    package internal(set) var attempts: [MachineName: Attempts] = [:]
+    /// Who has had it in that row, and when the latest of these leases was granted: whoever was there then and has not
+    /// had it, is worth a try whatever became of others on the same machine.
+    var triedBy: Set<WorkerName> = []
+    var triedMilliseconds: Int64 = 0
     /// Until when those on whom it failed do not get it again.
     package var avoided: [WorkerName: Int64] = [:]
     package var readySinceMilliseconds: Int64 = 0
@@ -197,11 +203,14 @@ package struct WorkerFacts: Hashable, Sendable {
     package var build: String
     package var device: String
     package var threadCount: Int
+    /// What it may have of its machine's memory; 0: it does not know.
+    package var memoryByteCount: UInt64
 
-    package init(build: String, device: String, threadCount: Int) {
+    package init(build: String, device: String, threadCount: Int, memoryByteCount: UInt64 = 0) {
         self.build = build
         self.device = device
         self.threadCount = threadCount
+        self.memoryByteCount = memoryByteCount
     }
 }
 
@@ -212,6 +221,10 @@ package struct WorkerRecord: Sendable {
     package var facts: WorkerFacts
     package var isConnected: Bool
     package var isIdle = false
+    /// Somebody wants it to leave: it gets nothing more.
+    package var isLeaving = false
+    /// When it came, lost connections in between or not.
+    package var sinceMilliseconds: Int64
     package var lastSeenMilliseconds: Int64
     /// How many times as long as usual its latest work took.
     package var slowness = 1.0
@@ -220,6 +233,7 @@ package struct WorkerRecord: Sendable {
         self.name = name
         self.facts = facts
         self.isConnected = isConnected
+        self.sinceMilliseconds = lastSeenMilliseconds
         self.lastSeenMilliseconds = lastSeenMilliseconds
     }
 }

@@ -17,6 +17,8 @@ public struct CoordinatorConfiguration: Sendable {
     /// Blobs that no run needs, uploads that were never submitted and lists of volumes among them, are removed when
     /// nobody has offered them for so long.
     public var unusedBlobSeconds: Double
+    /// Runs are forgotten when they have ended so long ago; nil: never.
+    public var endedRunSeconds: Double?
     /// The program's version and build, for peers.
     public var build: String
     public var log: Log
@@ -25,7 +27,7 @@ public struct CoordinatorConfiguration: Sendable {
     public init(
         stateDirectory: String, host: String = "127.0.0.1", port: UInt16 = 0,
         security: ConnectionSecurity = .plaintext, leaseSeconds: Double = 30, heartbeatSeconds: Double = 5,
-        unusedBlobSeconds: Double = 7 * 86_400, build: String = "quintet",
+        unusedBlobSeconds: Double = 7 * 86_400, endedRunSeconds: Double? = nil, build: String = "quintet",
         log: Log = .none
     ) {
         self.stateDirectory = stateDirectory
@@ -35,6 +37,7 @@ public struct CoordinatorConfiguration: Sendable {
         self.leaseSeconds = leaseSeconds
         self.heartbeatSeconds = heartbeatSeconds
         self.unusedBlobSeconds = unusedBlobSeconds
+        self.endedRunSeconds = endedRunSeconds
         self.build = build
         self.log = log
     }

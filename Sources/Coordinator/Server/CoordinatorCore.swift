@@ -17,6 +17,8 @@ final class CoordinatorCore {
     let sent = SentBlobs()
     /// Of all peers.
     private var staleResults = MinuteCount()
+    /// What people have to do something about, as long as it lasts: the disk that takes nothing.
+    private var problem: String?
     /// Blobs that nothing refers to any more and that somebody may still be fetching.
     private var retained: Set<ContentDigest> = []
 
@@ -26,7 +28,8 @@ final class CoordinatorCore {
         self.blobs = blobs
         let settings = Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds)
         scheduler = Scheduler(
-            configuration: settings, recovering: try store.recover(), at: Int64(nowMilliseconds))
+            configuration: settings, recovering: try store.recover(), after: try store.lastNumbers(),
+            at: Int64(nowMilliseconds))
         follow(scheduler.resume(), at: nowMilliseconds)
     }
 
@@ -107,6 +110,8 @@ final class CoordinatorCore {
     /// is sent away.
     func answered(_ connection: ConnectionID, _ answer: Message) {
         peers[connection]?.openRequestCount -= 1
+        if case .refusal(let refusal) = answer, refusal.code == .diskFull { problem = refusal.message }
+        if case .blobOffset = answer { problem = nil }
         guard case .refusal(let refusal) = answer, refusal.code == .damaged || refusal.code == .malformed,
             peers[connection]?.isClosing == false
         else { return }
@@ -161,7 +166,9 @@ final class CoordinatorCore {
         }
         peers[connection]!.role = .worker(hello.name)
         workerConnections[hello.name] = connection
-        let facts = WorkerFacts(build: hello.build, device: hello.device, threadCount: Int(hello.threadCount))
+        let facts = WorkerFacts(
+            build: hello.build, device: hello.device, threadCount: Int(hello.threadCount),
+            memoryByteCount: hello.memoryByteCount)
         apply(.workerConnected(hello.name, facts, held: hello.held), at: now)
         for lease in hello.held { peers[connection]!.leases.add(lease) }
     }
@@ -220,6 +227,11 @@ final class CoordinatorCore {
         switch message {
         case .submit(let submission): submit(submission, requestID, connection, at: now)
         case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
+        case .forget(let run): apply(.forget(run), connection, requestID, at: now)
+        case .pause(let run): apply(.pause(run), connection, requestID, at: now)
+        case .resume(let run): apply(.resume(run), connection, requestID, at: now)
+        case .prioritise(let run, let priority): apply(.prioritise(run, priority), connection, requestID, at: now)
+        case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
         case .statusRequest, .outputsRequest, .metricsRequest:
             turn.outgoing.append(.read(message, requestID: requestID, from: connection))
         default: refuse(.notAllowed, "a client does not say this", requestID, connection)
@@ -246,7 +258,8 @@ final class CoordinatorCore {
             kind: submission.kind, recipe: submission.recipe, parameters: submission.parameters,
             seed: submission.seed, replicaCount: Int(submission.replicaCount),
             iterationCount: submission.iterationCount, checkpointSeconds: submission.checkpointSeconds,
-            inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey)
+            inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey,
+            label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount)
         apply(.submit(request), connection, requestID, at: now)
     }
 
@@ -425,6 +438,7 @@ final class CoordinatorCore {
             let wall = Int64(WallClock.nowSeconds() * 1000)
             let released = try store.commit(ended.changes, wallMilliseconds: wall)
             _ = Failpoint.hit("store.afterCommit", detail: folder)
+            problem = nil
             removeBlobs(released + ended.discarded)
             for change in ended.changes { if let level = change.logLevel { configuration.log(level, "\(change)") } }
             return ended.outgoing
@@ -452,9 +466,11 @@ final class CoordinatorCore {
         let isFull = (error as? StoreError)?.kind == .diskFull || (error as? FileError)?.isDiskFull == true
         let refusal = Refusal(
             code: isFull ? .diskFull : .internalError, message: Texts.bounded("coordinator: \(error)"))
+        if isFull { problem = refusal.message }
         var outgoing = ended.failed(refusal)
         scheduler = Scheduler(
-            configuration: scheduler.configuration, recovering: try store.recover(), at: Int64(now))
+            configuration: scheduler.configuration, recovering: try store.recover(),
+            after: try store.lastNumbers(), at: Int64(now))
         for (name, connection) in workerConnections.sorted(by: { $0.key < $1.key }) {
             peers[connection]?.role = .replaced
             peers[connection]?.isClosing = true
@@ -494,8 +510,34 @@ final class CoordinatorCore {
     private func status(_ run: RunID?, _ history: Bool, at now: UInt64) throws -> Message {
         if let run, let refusal = refusalOfUnknown(run) { return refusal }
         let events = history ? try store.events(of: run, countMax: Limits.statusEventsMax) : nil
-        let maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: configuration.build)
-        return .status(json: maker.json(run: run, events: events))
+        var maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: configuration.build)
+        maker.problem = problem
+        maker.facts = store.facts
+        return .status(json: try maker.json(run: run, events: events))
+    }
+
+    private static let goneWorkerSeconds = 7.0 * 86_400
+
+    /// What grows for as long as a coordinator runs: the audit, and names of workers.
+    func trim() {
+        do {
+            try store.trimEvents()
+            try store.trimWorkers(goneBefore: Int64((WallClock.nowSeconds() - Self.goneWorkerSeconds) * 1000))
+        } catch {
+            configuration.log.problem("old events and workers cannot be removed: \(error)")
+        }
+    }
+
+    /// Those that have ended long enough ago.
+    func forgetOldRuns(at now: UInt64) {
+        guard let seconds = configuration.endedRunSeconds else { return }
+        do {
+            for run in try store.runs(endedBefore: Int64((WallClock.nowSeconds() - seconds) * 1000)) {
+                apply(.forget(run), at: now)
+            }
+        } catch {
+            configuration.log("old runs cannot be forgotten: \(error)")
+        }
     }
 
     private func refusalOfUnknown(_ run: RunID) -> Message? {

@@ -127,7 +127,9 @@ public final class CoordinatorServer: @unchecked Sendable {
         var lastMilliseconds = MonotonicClock.nowMilliseconds()
         carryOut(try core.endTurn(at: lastMilliseconds))
         let unusedMilliseconds = UInt64(configuration.unusedBlobSeconds * 1_000)
-        var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, unusedMilliseconds)
+        let endedMilliseconds = UInt64((configuration.endedRunSeconds ?? 1e9) * 1_000)
+        let cleaningMilliseconds = min(Self.cleaningMilliseconds, unusedMilliseconds, endedMilliseconds)
+        var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, cleaningMilliseconds)
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
             let events = try loop.wait(timeoutMilliseconds: core.unfinished.isEmpty ? Int(tick) : 0)
             let now = MonotonicClock.nowMilliseconds()
@@ -140,19 +142,16 @@ public final class CoordinatorServer: @unchecked Sendable {
             core.tick(at: now, awayMilliseconds: away)
             carryOut(try core.endTurn(at: now))
             if now >= cleanAt {
-                cleanAt = now + min(Self.cleaningMilliseconds, unusedMilliseconds)
+                cleanAt = now + cleaningMilliseconds
+                core.forgetOldRuns(at: now)
                 removeUnusedBlobs()
-                do {
-                    try core.store.trimEvents()
-                } catch {
-                    configuration.log.problem("old events cannot be removed: \(error)")
-                }
+                core.trim()
             }
             for connection in core.unfinished { loop.setReading(false, on: connection) }
             for line in rejections.lines(at: now) { configuration.log.problem(line) }
         }
         for line in rejections.lines(at: .max) { configuration.log.problem(line) }
-        if ending.load(ordering: .acquiring) == Ending.stop.rawValue { leave() }
+        ending.load(ordering: .acquiring) == Ending.stop.rawValue ? leave() : vanish()
     }
 
     // MARK: - In

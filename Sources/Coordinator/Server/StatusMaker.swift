@@ -7,14 +7,18 @@ struct StatusMaker {
     let scheduler: Scheduler
     let nowMilliseconds: Int64
     let build: String
+    /// What people have to do something about.
+    var problem: String?
+    /// What is stored of a run and the scheduler does not need.
+    var facts: (RunID) throws -> RunFacts = { _ in RunFacts() }
 
     /// Ended runs beyond these are left out when all are asked for.
     private static let endedRunsMax = 50
 
     /// - Returns: JSON of at most `Limits.statusBytesMax` bytes; where it would be more, the oldest events and then the
     ///   oldest runs are left out.
-    func json(run: RunID?, events: [AuditEvent]?) -> String {
-        var report = report(run: run, events: events)
+    func json(run: RunID?, events: [AuditEvent]?) throws -> String {
+        var report = try report(run: run, events: events)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         while true {
@@ -30,7 +34,7 @@ struct StatusMaker {
         }
     }
 
-    func report(run: RunID?, events: [AuditEvent]?) -> StatusReport {
+    func report(run: RunID?, events: [AuditEvent]?) throws -> StatusReport {
         var runs = scheduler.runs.values.filter { run == nil || $0.id == run }.sorted { $0.id < $1.id }
         if run == nil {
             let ended = runs.filter { $0.state != .running }.map(\.id)
@@ -38,28 +42,52 @@ struct StatusMaker {
             runs.removeAll { leftOut.contains($0.id) }
         }
         return StatusReport(
-            build: build, time: WallClock.nowText(), runs: runs.map(describe),
+            build: build, time: WallClock.nowText(), problem: problem, runs: try runs.map(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
                 StatusReport.Event(
-                    time: WallClock.text(ofSeconds: Double($0.wallMilliseconds) / 1000), run: $0.run?.value,
+                    time: time(ofMilliseconds: $0.wallMilliseconds), run: $0.run?.value,
                     piece: $0.piece, message: $0.message)
             })
     }
 
     // MARK: - Runs
 
-    private func describe(_ run: RunRecord) -> StatusReport.Run {
+    private func describe(_ run: RunRecord) throws -> StatusReport.Run {
         let works = run.works.map { scheduler.works[$0]! }
         let replicas = works.filter { $0.stage == .train }.map { describe($0, of: run) }
         let (fraction, secondsLeft) = progress(of: run, works, replicas)
+        let isRunning = run.state == .running, stored = try facts(run.id), request = run.request
+        let rates = replicas.compactMap(\.iterationsPerSecond)
         return StatusReport.Run(
-            id: run.id.value, kind: "\(run.request.kind)", recipe: run.request.recipe, state: run.state.rawValue,
-            idempotencyKey: run.request.idempotencyKey, replicaCount: run.request.replicaCount,
-            iterationCount: run.request.iterationCount, volumeCount: run.request.volumes.count, fraction: fraction,
-            secondsLeft: run.state == .running ? secondsLeft : nil, works: count(works),
-            refusedCount: scheduler.refusedCount(of: run.id), replicas: replicas.isEmpty ? nil : replicas)
+            id: run.id.value, kind: "\(request.kind)", recipe: request.recipe, state: run.state.rawValue,
+            label: nonEmpty(request.label), submitter: nonEmpty(request.submitter),
+            submittedAt: time(ofMilliseconds: stored.createdMilliseconds),
+            endedAt: stored.endedMilliseconds.map(time), isPaused: run.isPaused, priority: run.priority,
+            idempotencyKey: request.idempotencyKey, seed: request.seed, parameters: request.parameters,
+            replicaCount: request.replicaCount, iterationCount: request.iterationCount,
+            volumeCount: request.volumes.count, fraction: fraction,
+            iterationsPerSecond: isRunning && !rates.isEmpty ? rates.reduce(0, +) : nil,
+            volumesPerSecond: isRunning && replicas.isEmpty ? run.concludedRate(at: nowMilliseconds) : nil,
+            secondsLeft: isRunning ? secondsLeft : nil, works: count(works),
+            refusedCount: scheduler.refusedCount(of: run.id), refusals: stored.refusals.isEmpty ? nil
+                : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
+            problem: isRunning ? problem ?? memoryProblem(of: run) : nil, replicas: replicas.isEmpty ? nil : replicas)
     }
+
+    /// Nobody who is there can do it.
+    private func memoryProblem(of run: RunRecord) -> String? {
+        guard let most = scheduler.memoryThatIsTooLittle(for: run) else { return nil }
+        func gibibytes(_ byteCount: UInt64) -> String { String(format: "%.1f GiB", Double(byteCount) / 1_073_741_824) }
+        return "a step needs \(gibibytes(run.request.memoryByteCount)) of memory, and no connected worker has more "
+            + "than \(gibibytes(most)): start one on a larger machine, or train with a smaller batch"
+    }
+
+    private func time(ofMilliseconds milliseconds: Int64) -> String {
+        WallClock.text(ofSeconds: Double(milliseconds) / 1000)
+    }
+
+    private func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 
     private func count(_ works: [WorkRecord]) -> StatusReport.Works {
         var counts = StatusReport.Works(
@@ -117,7 +145,9 @@ struct StatusMaker {
         }.first
         return StatusReport.Worker(
             name: worker.name, build: worker.facts.build, device: worker.facts.device,
-            threadCount: worker.facts.threadCount, isConnected: worker.isConnected,
+            threadCount: worker.facts.threadCount,
+            memoryByteCount: worker.facts.memoryByteCount > 0 ? worker.facts.memoryByteCount : nil,
+            isConnected: worker.isConnected, isLeaving: worker.isLeaving,
             silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000,
             work: held.map { task($0, under: $1) })
     }

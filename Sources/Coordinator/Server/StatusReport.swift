@@ -4,6 +4,8 @@ public struct StatusReport: Codable, Sendable {
     public var build: String
     /// When this was said: "2026-03-01T08:30:00Z".
     public var time: String
+    /// What people have to do something about: the coordinator's disk is full.
+    public var problem: String?
     /// Oldest first. All that run; of those that have ended the latest ones.
     public var runs: [Run]
     /// By name.
@@ -18,7 +20,21 @@ public struct StatusReport: Codable, Sendable {
         public var recipe: String
         /// "running", "ended" (everything is done or refused) or "cancelled".
         public var state: String
+        /// What people call it; absent where nobody said.
+        public var label: String?
+        /// "user@host".
+        public var submitter: String?
+        /// "2026-03-01T08:30:00Z".
+        public var submittedAt: String
+        public var endedAt: String?
+        /// It gets no new leases.
+        public var isPaused: Bool
+        /// Higher goes first; 0 is what a run begins with.
+        public var priority: Int32
         public var idempotencyKey: String
+        public var seed: UInt64
+        /// Its settings, the recipe's own JSON.
+        public var parameters: String
         public var replicaCount: Int
         /// train: iterations of each replica.
         public var iterationCount: UInt32
@@ -26,14 +42,28 @@ public struct StatusReport: Codable, Sendable {
         public var volumeCount: Int
         /// Share done, 0 to 1.
         public var fraction: Double
+        /// train: of all replicas together.
+        public var iterationsPerSecond: Double?
+        /// segment: that are finished.
+        public var volumesPerSecond: Double?
         /// Seconds until the end at the present rate; absent while there is no rate.
         public var secondsLeft: Double?
         /// Pieces of work: all, and by state. A volume's predict and finish are two.
         public var works: Works
         /// Replicas, inputs or volumes that were refused; the outputs say why.
         public var refusedCount: Int
+        /// The first of them, and why.
+        public var refusals: [Refusal]?
+        /// Why it does not go on, where people have to do something.
+        public var problem: String?
         /// train only.
         public var replicas: [Replica]?
+    }
+
+    public struct Refusal: Codable, Sendable {
+        /// "replica-0", "calibration", a volume's name.
+        public var name: String
+        public var reason: String
     }
 
     public struct Works: Codable, Sendable {
@@ -71,7 +101,11 @@ public struct StatusReport: Codable, Sendable {
         public var build: String
         public var device: String
         public var threadCount: Int
+        /// What it may have of its machine's memory; absent where it does not know.
+        public var memoryByteCount: UInt64?
         public var isConnected: Bool
+        /// It is asked to leave.
+        public var isLeaving: Bool
         /// Since it was last heard.
         public var silentSeconds: Double
         /// What it works on; absent when it is idle.

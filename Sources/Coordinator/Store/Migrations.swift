@@ -4,7 +4,7 @@ package enum Migrations {
     /// Says "this is ours" in the file's header: "QNTT".
     static let applicationID = 0x514E_5454
 
-    package static let steps: [String] = [first]
+    package static let steps: [String] = [first, second]
 
     /// Brings a database up to date.
     /// - Throws: `StoreError` of kind newerSchema for a file of a later quintet, corrupt for one that is not ours.
@@ -34,6 +34,25 @@ package enum Migrations {
         try database.query("PRAGMA \(name)") { value = $0.int(0) }
         return value
     }
+
+    /// Runs have a label, a sender, a priority and a need of memory, and can be paused; attempts are counted by
+    /// machine; the numbers of what is forgotten are not given again.
+    private static let second = """
+        ALTER TABLE runs ADD COLUMN label TEXT NOT NULL DEFAULT '';
+        ALTER TABLE runs ADD COLUMN submitter TEXT NOT NULL DEFAULT '';
+        ALTER TABLE runs ADD COLUMN memory_bytes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE runs ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE workers ADD COLUMN memory_bytes INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE attempts(
+            work INTEGER NOT NULL REFERENCES works(id), machine TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
+            losses INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(work, machine)) STRICT, WITHOUT ROWID;
+        CREATE INDEX works_refused ON works(run) WHERE state = 'refused';
+        CREATE TABLE numbers(
+            id INTEGER PRIMARY KEY CHECK(id = 1), last_run INTEGER NOT NULL, last_work INTEGER NOT NULL) STRICT;
+        INSERT INTO numbers(id, last_run, last_work) VALUES(
+            1, ifnull((SELECT max(id) FROM runs), 0), ifnull((SELECT max(id) FROM works), 0));
+        """
 
     /// Times are milliseconds since 1970; digests 64 hexadecimal digits; seeds 64 bits, shown as a signed number.
     private static let first = """

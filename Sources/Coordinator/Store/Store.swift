@@ -24,6 +24,15 @@ package final class Store {
         try database.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(count)))
     }
 
+    /// Forgets workers that have long gone and did nothing that is kept: each start of a worker has a name of its own.
+    package func trimWorkers(goneBefore wallMilliseconds: Int64) throws {
+        try database.run(
+            """
+            DELETE FROM workers WHERE connected = 0 AND changed_ms < ? AND name NOT IN (SELECT worker FROM leases)
+                AND name NOT IN (SELECT done_by FROM works WHERE done_by IS NOT NULL)
+            """, .integer(wallMilliseconds))
+    }
+
     package func close() { database.close() }
 
     /// Writes the changes, all or none.
@@ -84,6 +93,11 @@ package final class Store {
             try database.run(
                 "UPDATE runs SET state = 'ended', ended_ms = ? WHERE id = ?", .integer(wallMilliseconds), id(run))
         case .runCancelled(let run): try cancel(run, wallMilliseconds)
+        case .runForgotten(let run): try forget(run, &released)
+        case .runPaused(let run): try database.run("UPDATE runs SET paused = 1 WHERE id = ?", id(run))
+        case .runResumed(let run): try database.run("UPDATE runs SET paused = 0 WHERE id = ?", id(run))
+        case .runPrioritised(let run, let priority):
+            try database.run("UPDATE runs SET priority = ? WHERE id = ?", .integer(Int64(priority)), id(run))
         case .leaseGranted(let lease, let worker, _):
             try insertLease(lease, worker, beside: 0, wallMilliseconds)
         case .backupGranted(let lease, let worker, _, _):
@@ -106,15 +120,17 @@ package final class Store {
                 .integer(wallMilliseconds), id(work))
         case .votesDamaged(let work, _): try discardVotes(work, wallMilliseconds, &released)
         case .workRefused(let work, let cause, let message): try refuse(work, cause, message, wallMilliseconds)
-        case .messageRefused: break
+        case .messageRefused, .workerDrained: break
         case .workerConnected(let worker, let facts):
             try database.run(
                 """
-                INSERT INTO workers(name, build, device, thread_count, connected, changed_ms) VALUES(?, ?, ?, ?, 1, ?)
+                INSERT INTO workers(name, build, device, thread_count, memory_bytes, connected, changed_ms)
+                VALUES(?, ?, ?, ?, ?, 1, ?)
                 ON CONFLICT(name) DO UPDATE SET build = excluded.build, device = excluded.device,
-                    thread_count = excluded.thread_count, connected = 1, changed_ms = excluded.changed_ms
+                    thread_count = excluded.thread_count, memory_bytes = excluded.memory_bytes, connected = 1,
+                    changed_ms = excluded.changed_ms
                 """, .text(worker), .text(facts.build), .text(facts.device), .integer(Int64(facts.threadCount)),
-                .integer(wallMilliseconds))
+                .bits(facts.memoryByteCount), .integer(wallMilliseconds))
         case .workerDisconnected(let worker):
             try database.run(
                 "UPDATE workers SET connected = 0, changed_ms = ? WHERE name = ?", .integer(wallMilliseconds),
@@ -187,6 +203,10 @@ extension StoreChange {
         case .runReopened: return "reopen"
         case .runEnded: return "finish"
         case .runCancelled: return "cancel"
+        case .runForgotten: return "forget"
+        case .runPaused: return "pause"
+        case .runResumed: return "resume"
+        case .runPrioritised: return "prioritise"
         case .leaseGranted, .backupGranted: return "lease"
         case .leaseEnded: return "release"
         case .leaseRevived: return "revive"
@@ -202,13 +222,15 @@ extension StoreChange {
         case .messageRefused: return "stale"
         case .workerConnected: return "connect"
         case .workerDisconnected: return "disconnect"
+        case .workerDrained: return "drain"
         }
     }
 
     /// Whom it is about, for the audit.
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {
-        case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run):
+        case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
+            .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _):
             return (run, nil, nil, nil)
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
             .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
@@ -219,7 +241,8 @@ extension StoreChange {
         case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _),
             .workRefused(let work, _, _), .checkpointDropped(let work, _):
             return (nil, work, nil, nil)
-        case .workerConnected(let worker, _), .workerDisconnected(let worker): return (nil, nil, nil, worker)
+        case .workerConnected(let worker, _), .workerDisconnected(let worker), .workerDrained(let worker):
+            return (nil, nil, nil, worker)
         }
     }
 }

@@ -5,7 +5,7 @@ import Protocol
 
 extension RecoveredRun {
     /// Numbers above this were never given: adding one to a number below it does not overflow.
-    private static let numberMax: UInt64 = 1 << 62
+    static let numberMax: UInt64 = 1 << 62
 
     /// Whether its works are the ones that its request leads to, each in a state that those around it allow.
     var isWhole: Bool {
@@ -21,6 +21,7 @@ extension RecoveredRun {
     private func hasPossibleCounts(_ work: WorkRecord) -> Bool {
         let counts = 0...1_000_000
         return work.epoch <= Self.numberMax && counts.contains(work.failureCount) && counts.contains(work.lossCount)
+            && work.attempts.values.allSatisfy { counts.contains($0.failureCount) && counts.contains($0.lossCount) }
     }
 
     private func hasWhatItsStateNeeds(_ work: WorkRecord) -> Bool {

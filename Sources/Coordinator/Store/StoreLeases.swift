@@ -28,6 +28,7 @@ extension Store {
         try require(ended, lease, "an end")
         var failed: Int64 = 0
         if case .failed = end { failed = 1 }
+        try noteAttempt(lease.work, worker, failures: failed, losses: end.isLoss ? 1 : 0)
         // With another lease running, the work stays leased.
         let changed = try database.run(
             """
@@ -44,6 +45,29 @@ extension Store {
         try database.run(
             "UPDATE works SET state = 'leased', losses = max(0, losses - 1), changed_ms = ? WHERE id = ?",
             .integer(wallMilliseconds), id(lease.work))
+        try database.run(
+            "UPDATE attempts SET losses = max(0, losses - 1) WHERE work = ? AND machine = ?", id(lease.work),
+            .text(worker.machine))
+    }
+
+    private func noteAttempt(_ work: WorkID, _ worker: WorkerName, failures: Int64, losses: Int64) throws {
+        guard failures + losses > 0 else { return }
+        try database.run(
+            """
+            INSERT INTO attempts(work, machine, failures, losses) VALUES(?, ?, ?, ?)
+            ON CONFLICT(work, machine) DO UPDATE SET failures = failures + excluded.failures,
+                losses = losses + excluded.losses
+            """, id(work), .text(worker.machine), .integer(failures), .integer(losses))
+    }
+
+    func forgetFailures(of work: WorkID) throws {
+        try database.run("UPDATE works SET failures = 0 WHERE id = ?", id(work))
+        try database.run("UPDATE attempts SET failures = 0 WHERE work = ?", id(work))
+    }
+
+    func forgetAttempts(of work: WorkID) throws {
+        try database.run("UPDATE works SET failures = 0, losses = 0 WHERE id = ?", id(work))
+        try database.run("DELETE FROM attempts WHERE work = ?", id(work))
     }
 
     /// The epoch check inside the transaction: the work is not final, and the lease runs, or is the latest on its work
@@ -67,10 +91,11 @@ extension Store {
     ) throws {
         try requireCurrent(lease, worker, "a checkpoint", outcome: nil, wallMilliseconds)
         let changed = try database.run(
-            "UPDATE works SET losses = 0, failures = 0 WHERE id = ?1 AND "
+            "UPDATE works SET changed_ms = ?3 WHERE id = ?1 AND "
                 + "ifnull((SELECT max(iteration) FROM checkpoints WHERE work = ?1), 0) < ?2", id(lease.work),
-            .integer(Int64(checkpoint.iteration)))
+            .integer(Int64(checkpoint.iteration)), .integer(wallMilliseconds))
         try require(changed, lease, "a checkpoint that goes back")
+        try forgetAttempts(of: lease.work)
         try insertBlob(checkpoint.blob, wallMilliseconds)
         try database.run(
             """
@@ -100,7 +125,7 @@ extension Store {
 
     /// Damage on our own disk explains what failed.
     func dropCheckpoint(of work: WorkID, _ iteration: UInt32, _ released: inout [String]) throws {
-        try database.run("UPDATE works SET failures = 0 WHERE id = ?", id(work))
+        try forgetFailures(of: work)
         try database.query(
             "SELECT digest FROM checkpoints WHERE work = ? AND iteration = ?", id(work), .integer(Int64(iteration))
         ) { released.append($0.text(0)) }

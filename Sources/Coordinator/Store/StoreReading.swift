@@ -23,7 +23,7 @@ extension Store {
         try database.query(
             """
             SELECT id, key, kind, recipe, parameters, seed, replica_count, iteration_count, checkpoint_seconds,
-                first_work, state FROM runs ORDER BY id
+                first_work, state, label, submitter, memory_bytes, paused, priority FROM runs ORDER BY id
             """
         ) { row in
             let id = RunID(row.bits(0))
@@ -36,10 +36,11 @@ extension Store {
                 kind: row.text(2) == "train" ? .train : .segment, recipe: row.text(3), parameters: row.text(4),
                 seed: row.bits(5), replicaCount: row.int(6), iterationCount: row.uint32(7),
                 checkpointSeconds: row.uint32(8), inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [],
-                volumes: volumes, idempotencyKey: row.text(1))
+                volumes: volumes, idempotencyKey: row.text(1), label: row.text(11), submitter: row.text(12),
+                memoryByteCount: row.bits(13))
             let run = RecoveredRun(
                 id: id, request: request, firstWork: WorkID(row.bits(9)), state: state,
-                works: own)
+                isPaused: row.integer(14) != 0, priority: Int32(clamping: row.integer(15)), works: own)
             guard run.isWhole else { throw corrupt("\(id) does not hold together") }
             runs.append(run)
         }
@@ -75,6 +76,7 @@ extension Store {
         let checkpoints = try recoverCheckpoints()
         let metrics = try recoverMetrics()
         let (running, doneEpochs) = try recoverLeases()
+        let attempts = try recoverAttempts()
         try database.query(
             """
             SELECT w.id, w.run, w.stage, w.position, w.state, w.epoch, failures, losses, cause, done_by,
@@ -89,8 +91,8 @@ extension Store {
                 id: WorkID(row.bits(0)), run: RunID(row.bits(1)), stage: stage, index: row.int(3),
                 state: Self.state(row.text(4), row.optionalText(8)))
             work.epoch = row.bits(5)
-            work.failureCount = row.int(6)
-            work.lossCount = row.int(7)
+            work.recover(
+                failureCount: row.int(6), lossCount: row.int(7), attempts: attempts[work.id] ?? [:])
             work.doneBy = row.optionalText(9)
             if let digest = row.optionalText(10).flatMap(ContentDigest.init(hexadecimal:)) {
                 work.voted = BlobReference(
@@ -159,6 +161,15 @@ extension Store {
             }
         }
         return (running, doneEpochs)
+    }
+
+    private func recoverAttempts() throws -> [WorkID: [MachineName: Attempts]] {
+        var found: [WorkID: [MachineName: Attempts]] = [:]
+        try database.query("SELECT work, machine, failures, losses FROM attempts") {
+            found[WorkID($0.bits(0)), default: [:]][$0.text(1)] = Attempts(
+                failureCount: $0.int(2), lossCount: $0.int(3))
+        }
+        return found
     }
 
     private func recoverCheckpoints() throws -> [WorkID: [Checkpoint]] {

@@ -7,11 +7,16 @@ extension Store {
         try database.run(
             """
             INSERT INTO runs(id, key, kind, recipe, parameters, seed, replica_count, iteration_count,
-                checkpoint_seconds, first_work, state, created_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                checkpoint_seconds, first_work, label, submitter, memory_bytes, state, created_ms)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
             """, id(run), .text(request.idempotencyKey), .text("\(request.kind)"), .text(request.recipe),
             .text(request.parameters), .bits(request.seed), .integer(Int64(request.replicaCount)),
             .integer(Int64(request.iterationCount)), .integer(Int64(request.checkpointSeconds)), id(firstWork),
+            .text(request.label), .text(request.submitter), .bits(request.memoryByteCount),
             .integer(wallMilliseconds))
+        try database.run(
+            "UPDATE numbers SET last_run = max(last_run, ?), last_work = max(last_work, ?)", id(run),
+            id(WorkID(firstWork.value + UInt64(request.workCount) - 1)))
         for (position, input) in request.inputs.enumerated() {
             try insertBlob(input, wallMilliseconds)
             try database.run(
@@ -45,8 +50,9 @@ extension Store {
     }
 
     func reopen(_ run: RunID, _ works: [ReopenedWork], _ wallMilliseconds: Int64) throws {
-        try database.run("UPDATE runs SET state = 'running', ended_ms = NULL WHERE id = ?", id(run))
+        try database.run("UPDATE runs SET state = 'running', ended_ms = NULL, paused = 0 WHERE id = ?", id(run))
         for one in works {
+            try forgetAttempts(of: one.work)
             try database.run(
                 """
                 UPDATE works SET state = ?, cause = NULL, report = NULL, sequence = NULL, failures = 0, losses = 0,
@@ -98,8 +104,9 @@ extension Store {
             released.append($0.text(0))
         }
         try database.run(
-            "UPDATE works SET state = 'voting', voted = NULL, failures = 0, changed_ms = ? WHERE id = ?",
+            "UPDATE works SET state = 'voting', voted = NULL, changed_ms = ? WHERE id = ?",
             .integer(wallMilliseconds), id(finish))
+        try forgetFailures(of: finish)
     }
 
     func discardVotes(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {

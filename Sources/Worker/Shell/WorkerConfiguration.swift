@@ -10,6 +10,9 @@ public struct WorkerConfiguration: Sendable {
     public var threadCount: Int
     /// "cpu" or "cuda:0"; said to the coordinator.
     public var device: String
+    /// What the machine or container lets this process have; said to the coordinator, which sends nothing that needs
+    /// more. 0: not known.
+    public var memoryByteCount: UInt64
     /// For blobs and for what recipes prepare from them. Made where it is missing; several workers may share it, and
     /// then fetch every blob once.
     public var cacheDirectory: String
@@ -28,6 +31,7 @@ public struct WorkerConfiguration: Sendable {
 
     public init(
         host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",
+        memoryByteCount: UInt64 = 0,
         cacheDirectory: String, cacheBytesMax: UInt64 = 64 << 30, name: String, build: String,
         progressSeconds: Double = 3_600, drainsOnStopSignal: Bool = false, log: Log
     ) {
@@ -37,6 +41,7 @@ public struct WorkerConfiguration: Sendable {
         self.security = security
         self.threadCount = threadCount
         self.device = device
+        self.memoryByteCount = memoryByteCount
         self.cacheDirectory = cacheDirectory
         self.cacheBytesMax = cacheBytesMax
         self.name = name

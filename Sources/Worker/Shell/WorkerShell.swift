@@ -35,12 +35,14 @@ final class WorkerShell {
         thread = ComputeThread(
             recipes: recipes, threadCount: configuration.threadCount, environment: environment,
             report: mailbox.post)
-        state = WorkerState(WorkerSettings(
+        var settings = WorkerSettings(
             name: configuration.name, build: configuration.build, threadCount: UInt16(configuration.threadCount),
             device: configuration.device, versionMin: VersionNegotiation.versionMin,
             versionMax: VersionNegotiation.versionMax, recipes: Set(recipes.keys),
             cacheBytesMax: configuration.cacheBytesMax,
-            progressMilliseconds: UInt64(configuration.progressSeconds * 1_000)))
+            progressMilliseconds: UInt64(configuration.progressSeconds * 1_000))
+        settings.memoryByteCount = configuration.memoryByteCount
+        state = WorkerState(settings)
         apply(.started)
     }
 

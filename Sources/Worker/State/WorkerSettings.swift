@@ -5,6 +5,8 @@ package struct WorkerSettings: Hashable, Sendable {
     package var build: String
     package var threadCount: UInt16
     package var device: String
+    /// What its machine or container lets it have; 0: not known.
+    package var memoryByteCount: UInt64 = 0
     package var versionMin: UInt16
     package var versionMax: UInt16
     /// The recipes it can compute.

@@ -7,7 +7,7 @@ extension WorkerState {
         let hello = Hello(
             role: .worker, versionMin: settings.versionMin, versionMax: settings.versionMax, build: settings.build,
             name: settings.name, threadCount: settings.threadCount, device: settings.device,
-            held: work.map { [$0.lease] } ?? [])
+            held: work.map { [$0.lease] } ?? [], memoryByteCount: settings.memoryByteCount)
         let helloID = requests.next()
         connection.greet(helloID: helloID, atMilliseconds: now)
         actions.append(.send(.hello(hello), requestID: helloID))
@@ -54,6 +54,7 @@ extension WorkerState {
             switch message {
             case .assignment(let assignment): assigned(assignment)
             case .revoke(let lease): abandon(lease, "the coordinator has taken it back")
+            case .leave: startDrain()
             case .heartbeatAnswer: break
             default: answered(message, requestID)
             }

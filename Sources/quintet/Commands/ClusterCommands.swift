@@ -15,6 +15,7 @@ enum CoordinatorCommand: Command {
             Option(
                 "--token-file", "FILE", "the cluster's token; two while one is replaced by the other",
                 isRepeatable: true, variable: ClusterOptions.tokenFileVariable),
+            Option("--keep-days", "N", "forget runs that have ended so long ago; default: never"),
             Option("--lease-seconds", "N", "a worker silent for so long loses its work to others; default 30"),
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
             Option("--quiet", nil, "say only what goes wrong"),
@@ -32,10 +33,11 @@ enum CoordinatorCommand: Command {
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
         let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
+        let keepDays = try arguments.number("--keep-days", 0...36_500)
         let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
             stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
             security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
-            build: Version.text, log: logger(arguments)))
+            endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.text, log: logger(arguments)))
         if let file = arguments.text("--port-file") { try AtomicFile.write("\(server.port)\n", to: file) }
         let notice = ListenNotice(
             address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
@@ -89,7 +91,7 @@ enum WorkerCommand: Command {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: try ClusterOptions.security(arguments),
-                threadCount: try Threads.count(arguments),
+                threadCount: try Threads.count(arguments), memoryByteCount: Machine.usableMemoryByteCount,
                 cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
                 name: try ProcessName.make(arguments.text("--name")),
@@ -144,37 +146,34 @@ enum WatchCommand: Command {
             ClientAccess.patience,
             Option("--json", nil, "one JSON object a line"),
         ],
-        details: "Ends when no run is running; Ctrl-C ends the watching, never the runs.")
+        details: """
+            Waits until a run goes on, and ends when none does any more: with 1 where one of them was cancelled. With
+            --run it ends when that run has ended. Ctrl-C ends the watching, never the runs. Where the output is no
+            terminal, what has not changed is not said again.
+            """)
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let client = try ClientAccess.client(arguments)
         let run = try arguments.integer("--run", 0...Int.max).map { RunID(UInt64($0)) }
         let seconds = try arguments.number("--seconds", 0.1...3600) ?? 2
-        while !StopSignal.isRequested {
-            if arguments.has("--json") { Console.out(try client.statusJSON(of: run, history: false)) }
+        var watched: Set<UInt64> = [], last = ""
+        while true {
             let status = try client.status(of: run)
-            if !arguments.has("--json") { Console.show(page: StatusText.page(status)) }
-            guard status.runs.contains(where: { $0.state == "running" }) else { break }
+            let running = status.runs.filter { $0.state == "running" }.map(\.id)
+            watched.formUnion(run.map { [$0.value] } ?? running)
+            let text = StatusText.unchanging(status)
+            if Terminal.isTerminal() || text != last {
+                arguments.has("--json")
+                    ? Console.out(try client.statusJSON(of: run, history: false))
+                    : Console.show(page: StatusText.page(status))
+            }
+            last = text
+            if running.isEmpty, !watched.isEmpty {
+                let wasCancelled = status.runs.contains { watched.contains($0.id) && $0.state == "cancelled" }
+                return wasCancelled ? .failed : .done
+            }
             StopWatch.sleep(milliseconds: Int(seconds * 1000))
         }
-        return .done
-    }
-}
-
-/// `quintet cancel`
-enum CancelCommand: Command {
-    static let syntax = CommandSyntax(
-        "cancel", "End a run; what it has made is kept.", positional: "RUN",
-        options: ClusterOptions.client,
-        details: "RUN is the number that quintet status shows. Submitting the same run again goes on with it.")
-
-    static func run(_ arguments: Arguments) throws -> ExitCode {
-        guard arguments.positional.count == 1, let number = UInt64(arguments.positional[0]) else {
-            throw UsageError("which run? quintet cancel RUN --coordinator HOST:PORT")
-        }
-        try ClientAccess.client(arguments).cancel(RunID(number))
-        Console.out("run \(number) is cancelled")
-        return .done
     }
 }
 

@@ -82,7 +82,8 @@ enum SegmentCommand: Command {
             progress.warn("refused: \(message)")
         }
         if !volumes.isEmpty {
-            let run = try session.submit(plan.submission(volumes, session: session), progress: progress)
+            let run = try session.submit(
+                plan.submission(volumes, session: session), folder: plan.output.path, progress: progress)
             var answers = AnswerCollector(plan: plan, session: session, run: run, progress: progress)
             _ = try session.wait(for: run, progress: progress) { _ in try answers.fetch(into: &table) }
             // All of them once more: what came again, for its blob was lost, may have changed the order.
@@ -195,7 +196,7 @@ private struct AnswerCollector {
         return ResultTable.Row(
             name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
             lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML,
-            warnings: figures.warnings?.map { $0.printable(most: 600) })
+            warnings: figures.warnings?.prefix(20).map { $0.printable(most: 600) })
     }
 
     private func download(_ blob: BlobReference, to name: String) throws {

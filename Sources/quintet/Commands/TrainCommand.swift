@@ -77,7 +77,8 @@ enum TrainCommand: Command {
         var inputs = try session.publish(files.map { ($0.role, $0.label, $0.path) }, progress: progress)
         for (file, blob) in zip(files, inputs) { try plan.data.check(file, digest: "\(blob.digest)") }
         inputs += try session.publish(plan.states(progress: progress), progress: progress)
-        let run = try session.submit(plan.submission(inputs: inputs), progress: progress)
+        let run = try session.submit(
+            plan.submission(inputs: inputs), folder: plan.run, progress: progress)
         _ = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
         return try collect(plan, run: run, inputs: inputs, session: session, progress: progress)
     }
@@ -325,11 +326,16 @@ struct TrainingPlan {
             iterations: preset.iterations, healthyThreshold: preset.healthyThreshold)
     }
 
-    /// What a worker will take for the network, before it takes it.
+    /// What a worker will take for the network.
+    private func networkByteCount() throws -> Int {
+        try UNetTrainer.arenaByteCount(
+            configuration: configuration.preset.networkConfiguration(), shape: configuration.slabShape)
+    }
+
+    /// The same in words, before it is taken.
     func memoryText() throws -> String {
-        let preset = configuration.preset, shape = configuration.slabShape
-        let byteCount = try UNetTrainer.arenaByteCount(configuration: preset.networkConfiguration(), shape: shape)
-        return "network memory: \(byteCount >> 20) MiB planned for steps of \(preset.batch) x \(shape)"
+        "network memory: \(try networkByteCount() >> 20) MiB planned for steps of \(configuration.preset.batch) x "
+            + "\(configuration.slabShape)"
     }
 
     func submission(inputs: [BlobReference]) -> Submission {
@@ -341,6 +347,7 @@ struct TrainingPlan {
             kind: .train, recipe: LungNormNet.name, parameters: parameters, seed: seed,
             replicaCount: UInt16(replicaCount), iterationCount: UInt32(configuration.iterations),
             checkpointSeconds: UInt32(checkpointSeconds), inputs: inputs, volumeManifest: nil,
-            idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
+            idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)),
+            memoryByteCount: UInt64((try? networkByteCount()) ?? 0))
     }
 }

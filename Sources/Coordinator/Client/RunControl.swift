@@ -1,0 +1,31 @@
+import Protocol
+
+// What people do to runs and workers that are under way.
+
+extension CoordinatorClient {
+    /// Nothing of a run that has ended is kept.
+    /// - Throws: `ClientError`; `.refused` for a run that goes on, or that nobody knows.
+    public func forget(_ run: RunID) throws { try expectAcceptance(of: .forget(run)) }
+
+    /// The run gets no new leases; a training hands its lease back with its next checkpoint.
+    /// - Throws: `ClientError`; `.refused` for a run that has ended, or that nobody knows.
+    public func pause(_ run: RunID) throws { try expectAcceptance(of: .pause(run)) }
+
+    /// - Throws: `ClientError`; `.refused` for a run that has ended, or that nobody knows.
+    public func resume(_ run: RunID) throws { try expectAcceptance(of: .resume(run)) }
+
+    /// Runs of a higher priority go first; 0 is what a run begins with.
+    /// - Throws: `ClientError`; `.refused` for a run that has ended, or that nobody knows.
+    public func prioritise(_ run: RunID, priority: Int32) throws {
+        try expectAcceptance(of: .prioritise(run, priority: priority))
+    }
+
+    /// Tells workers to hand their work back and to leave.
+    /// - Parameter worker: a worker's name, with or without the random part; or a machine's, for all workers there.
+    /// - Throws: `ClientError`; `.refused` where no worker that is connected is so called.
+    public func drain(worker: String) throws { try expectAcceptance(of: .drain(worker: worker)) }
+
+    private func expectAcceptance(of message: Message) throws {
+        guard case .accepted = try request(message) else { throw unexpected }
+    }
+}
