@@ -38,7 +38,7 @@ enum CoordinatorCommand: Command {
             stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
             security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
             endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.text, log: logger(arguments)))
-        if let file = arguments.text("--port-file") { try AtomicFile.write("\(server.port)\n", to: file) }
+        if let file = arguments.text("--port-file") { try write(port: server.port, to: file) }
         let notice = ListenNotice(
             address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
             machine: HostAddress.ofThisMachine(), hasToken: arguments.has("--token-file"))
@@ -47,6 +47,17 @@ enum CoordinatorCommand: Command {
         StopWatch.whenRequested { server.requestStop() }
         try server.run()
         return .done
+    }
+
+    /// For scripts; over another port, never over somebody's file.
+    private static func write(port: UInt16, to file: String) throws {
+        if FileSystem.exists(file), (try? FileSystem.byteCount(of: file)) != 0 {
+            let text = try? FileSystem.readText(file, byteCountMax: 16)
+            guard text.flatMap({ UInt16($0.dropLast()) }) != nil else {
+                throw UsageError("--port-file \(file) is there already and holds no port; name another file")
+            }
+        }
+        try AtomicFile.write("\(port)\n", to: file)
     }
 
     static func logger(_ arguments: Arguments) -> Log {
@@ -151,6 +162,8 @@ enum WatchCommand: Command {
             --run it ends when that run has ended. Ctrl-C ends the watching, never the runs. Where the output is no
             terminal, what has not changed is not said again.
             """)
+
+    static let interruption: String? = "interrupted; the runs go on"
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let client = try ClientAccess.client(arguments)
