@@ -71,6 +71,12 @@ struct RunReport {
         return table
     }
 
+    /// What quintet prepare found in the data set; nil when there is nothing to say.
+    private func warningTable() -> TextTable? {
+        let rows = dataSet.volumes.flatMap { entry in (entry.warnings ?? []).map { [entry.name, $0] } }
+        return rows.isEmpty ? nil : TextTable(header: ["CT", "warning"], rows: rows)
+    }
+
     func html() -> String {
         let preset = description.configuration.preset
         var report = HTMLReport(title: "Quintet: training of \(description.replicaCount) replicas")
@@ -82,6 +88,10 @@ struct RunReport {
         charts().forEach { report.chart($0) }
         report.heading("Replicas")
         report.table(replicaTable())
+        if let warnings = warningTable() {
+            report.heading("Warnings about the CTs")
+            report.table(warnings)
+        }
         if let threshold = description.configuration.healthyThreshold {
             report.heading("Threshold")
             report.paragraph("A voxel is healthy where a replica's probability is above \(threshold)"
