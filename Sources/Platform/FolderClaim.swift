@@ -30,11 +30,21 @@ public final class FolderClaim: Sendable {
     public init(folder: String, fileName: String = "in-use") throws {
         path = folder + "/" + fileName
         descriptor = try Self.claim(folder, path)
+        Self.live.withLock { $0[descriptor] = path }
     }
 
     deinit {
+        Self.live.withLock { $0[descriptor] = nil }
         if Self.isFile(descriptor, at: path) { unlink(path) }
         close(descriptor)
+    }
+
+    /// Of this process, by their descriptors.
+    private static let live = Guarded<[Int32: String]>([:])
+
+    /// For a process that is about to end at once: its claims' files go.
+    public static func removeFiles() {
+        for (descriptor, path) in live.withLock({ $0 }) where isFile(descriptor, at: path) { unlink(path) }
     }
 
     private static func claim(_ folder: String, _ path: String) throws -> Int32 {

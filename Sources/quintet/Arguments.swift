@@ -68,7 +68,7 @@ struct Arguments {
             }
             let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
             guard let option = syntax.options.first(where: { $0.name == parts[0] }) else {
-                throw UsageError("quintet \(syntax.name) has no option \(parts[0])"
+                throw UsageError("there is no option \(parts[0])"
                     + Spelling.suggestion(for: parts[0], among: syntax.options.map(\.name))
                     + "; see quintet \(syntax.name) --help")
             }
@@ -101,7 +101,7 @@ struct Arguments {
             fromVariables.insert(option.name)
         }
         if syntax.positional == nil, let first = positional.first {
-            throw UsageError("quintet \(syntax.name) takes no argument \"\(first)\"; "
+            throw UsageError("it takes no argument \"\(first)\"; "
                 + "see quintet \(syntax.name) --help")
         }
     }

@@ -75,6 +75,13 @@ final class OutputFolder {
 
     // MARK: - Writing
 
+    /// The folder, made where it is missing, is this process's alone as long as the claim lives.
+    /// - Throws: `FolderClaim.Held` naming who has it.
+    func claim() throws -> FolderClaim {
+        try FileSystem.makeFolder(path)
+        return try FolderClaim(folder: path, fileName: ".quintet-in-use")
+    }
+
     /// Whole or not at all. The folders above it are made.
     func write(_ bytes: [UInt8], to name: String) throws {
         try willWrite(name, digest: SHA256.hexadecimal(of: bytes))

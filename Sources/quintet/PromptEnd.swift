@@ -19,6 +19,7 @@ enum PromptEnd {
             MonotonicClock.sleep(milliseconds: UInt64(graceMilliseconds))
             for action in cleanups.withLock({ $0 }) { action() }
             AtomicFile.removeUnfinished()
+            FolderClaim.removeFiles()
             Console.error(message)
             exitNow(ExitCode.interrupted.rawValue)
         }

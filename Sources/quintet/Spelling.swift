@@ -1,10 +1,10 @@
 /// What somebody may have meant who has mistyped a word.
 enum Spelling {
-    /// "; did you mean --data?", or nothing where no word is near.
+    /// " (did you mean --data?)", or nothing where no word is near.
     static func suggestion(for word: String, among known: [String]) -> String {
         let nearest = known.map { ($0, distance(word, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
         guard let (name, distance) = nearest, distance <= max(1, word.count / 3) else { return "" }
-        return "; did you mean \(name)?"
+        return " (did you mean \(name)?)"
     }
 
     /// Characters to insert, leave out, replace, or exchange with their neighbours.

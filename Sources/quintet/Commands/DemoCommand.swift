@@ -16,7 +16,7 @@ enum DemoCommand: Command {
             Option("--seed", "N", "default 1"),
             Option("--healthy", "N", "healthy CTs to learn from; default 6"),
             Option("--diseased", "N", "diseased CTs to segment; default 4"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Makes chest CTs; trains the replicas with two worker processes, kills one of them with SIGKILL on the way

@@ -17,7 +17,7 @@ enum EvaluateCommand: Command {
             ReadingArguments.addHU, ReadingArguments.labels(of: "the truth"),
             Option("--threads", "N", "threads; default all"),
             Option("--json", nil, "one JSON object on stdout"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they

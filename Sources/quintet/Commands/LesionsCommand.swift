@@ -16,7 +16,7 @@ enum LesionsCommand: Command {
             Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
         ] + PresetOptions.training.filter { ["--slab", "--without", "--batch"].contains($0.name) } + [
             Option("--overwrite", nil, "replace files in DIR that quintet did not write"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Writes NNNN.image.nii.gz (the slab with lesions, 0 to 1), NNNN.target.nii.gz (1 where bright and healthy:
@@ -49,6 +49,8 @@ enum LesionsCommand: Command {
         try output.check(
             (0..<count).flatMap { number in kinds.map { "\(stem(number)).\($0).nii.gz" } },
             inputs: data.files().map(\.path))
+        let claim = try output.claim()
+        defer { withExtendedLifetime(claim) {} }
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let geometry = Geometry(spacing: preset.spacing)
         for number in 0..<count {

@@ -16,7 +16,7 @@ enum PhantomCommand: Command {
             Option("--spacing", "Z,Y,X", "voxel size in mm; default 2,1.6,1.6"),
             Option("--overwrite", nil, "replace files in DIR that quintet did not write"),
             Option("--threads", "N", "threads; default all"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Writes DIR/healthy/*.nii.gz and DIR/diseased/*.nii.gz (CTs in HU), DIR/lungs (lung masks of both) and
@@ -61,6 +61,8 @@ enum PhantomCommand: Command {
                     + (number < healthy ? [] : ["lesions/\(name(number)).nii.gz"])
             },
             inputs: [])
+        let claim = try output.claim()
+        defer { withExtendedLifetime(claim) {} }
         for folder in ["healthy", "diseased", "lungs", "lesions"] { try FileSystem.makeFolder(output.path(of: folder)) }
         let pace = Pace()
         for number in 0..<count {

@@ -17,7 +17,7 @@ enum PrepareCommand: Command {
             Option("--overwrite", nil, "replace files in DATA that quintet did not write"),
         ] + PresetOptions.grid + [
             Option("--threads", "N", "threads; default all"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
             Option("--json", nil, "the data set's description on stdout"),
         ],
         details: """
@@ -62,8 +62,7 @@ enum PrepareCommand: Command {
             items.flatMap { [Self.entryName($0) + ".image.nii.gz", Self.entryName($0) + ".lung.nii.gz"] }
                 + [DataSetManifest.fileName],
             inputs: inputs.paths)
-        try FileSystem.makeFolder(out)
-        let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
+        let claim = try output.claim()
         defer { withExtendedLifetime(claim) {} }
         inputs.tell(progress, as: "left out")
         var refused = inputs.archive.refused.map(\.message)

@@ -21,7 +21,7 @@ enum SegmentCommand: Command {
                 "--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
         ] + ClusterOptions.submitting + [
             Option("--json", nil, "the figures of every volume as JSON on stdout"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Masks lie on each CT's own grid: same shape, spacing, orientation and affine. NAME is the CT's path below
@@ -54,8 +54,7 @@ enum SegmentCommand: Command {
             run: run, configuration: configuration, inputs: try Inputs(arguments.all("--in"), arguments),
             output: try OutputFolder(out, mayOverwrite: arguments.has("--overwrite")))
         try plan.check()
-        try FileSystem.makeFolder(out)
-        let claim = try FolderClaim(folder: out, fileName: ".quintet-in-use")
+        let claim = try plan.output.claim()
         defer { withExtendedLifetime(claim) {} }
         plan.inputs.tell(progress, as: "refused")
         let session = try ClusterSession(

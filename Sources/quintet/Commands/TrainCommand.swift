@@ -23,7 +23,7 @@ enum TrainCommand: Command {
             Option("--overwrite", nil, "replace the run of other settings that is in RUN"),
             Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
             Option("--json", nil, "run.json on stdout when done"),
-            Option("--quiet", nil, "no progress"),
+            Option("--quiet", nil, "say only what goes wrong"),
         ],
         details: """
             Without --coordinator everything runs inside this process; with it, the run is submitted to a cluster and
@@ -48,8 +48,7 @@ enum TrainCommand: Command {
             if arguments.has("--json") { Console.out(JSONText.encode(run.description, pretty: true)) }
             return .done
         }
-        try FileSystem.makeFolder(plan.run)
-        let claim = try FolderClaim(folder: plan.run, fileName: ".quintet-in-use")
+        let claim = try plan.output.claim()
         defer { withExtendedLifetime(claim) {} }
         if try TrainingRequest(of: plan.run).map({ $0 != request }) ?? false {
             // Given up by --overwrite, or finished.

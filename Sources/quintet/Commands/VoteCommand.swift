@@ -51,6 +51,8 @@ enum VoteCommand: Command {
         try output.check(
             names.map { $0 + ".nii.gz" },
             inputs: votePaths + [arguments.required("--ct"), arguments.required("--mask")])
+        let claim = try output.claim()
+        defer { withExtendedLifetime(claim) {} }
         let ballot = try Ballot(
             votes: votePaths, ct: arguments.required("--ct"), lung: arguments.required("--mask"), reading: reading,
             pool: pool)
