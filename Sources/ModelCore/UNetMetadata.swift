@@ -67,8 +67,33 @@ private struct UNetSettings {
         return first
     }
 
+    /// What a file may say beside its network: where it comes from. Whatever else stands there may be a setting that is
+    /// not computed here, and would then give other numbers without a word.
+    private static let informational: Set<String> = [
+        // Ours.
+        "recipe", "preset", "iteration", "seed", "replica", "plane", "provenance",
+        // Of those who write such files.
+        "format", "name", "title", "description", "comment", "note", "author", "license", "licence", "version", "date",
+        "source", "url", "dataset", "framework", "torch", "pytorch", "monai", "epoch", "epochs", "step", "steps",
+        "loss", "dice",
+    ]
+    private static let settings: Set<String> = [
+        "architecture", "in_channels", "out_channels", "channels", "strides", "num_res_units", "norm", "act",
+        "spatial_dims", "dimensions", "kernel_size", "up_kernel_size", "bias", "adn_ordering", "dropout", "eps",
+        "norm_eps", "instance_norm_eps", "affine", "norm_affine", "track_running_stats",
+    ]
+
+    private func checkKeys() throws {
+        for key in metadata.keys.sorted() where !Self.settings.contains(key) && !Self.informational.contains(key) {
+            let shown = key.printable(most: 60), said = (metadata[key] ?? "").printable(most: 60)
+            throw ModelError.invalidConfiguration("\"\(shown)\" is \"\(said)\", a setting that is not known here; take "
+                + "it out if no number depends on it (\"note\" and \"description\" are for people)")
+        }
+    }
+
     /// What may only be as it is here: MONAI's defaults, in three dimensions.
     func checkFixed() throws {
+        try checkKeys()
         try check("architecture", "monai.UNet", isRequired: true) {
             ["monai.unet", "monai.networks.nets.unet", "monai.networks.nets.unet.unet"].contains($0.word)
         }

@@ -29,8 +29,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
     private var remedy: String? {
         switch code {
-        case ENOSPC: "the disk holding it is full: free some space, the work goes on by itself"
-        case EDQUOT: "your quota on that disk is used up: free some space, the work goes on by itself"
+        case ENOSPC: "the disk holding it is full: free some space"
+        case EDQUOT: "your quota on that disk is used up: free some space"
         case EACCES, EPERM: "check the owner and the permissions of the file and of the folders above it"
         case ENOENT: "check the path"
         case ENOTDIR: "a part of the path is a file, not a folder"

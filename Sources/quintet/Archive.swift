@@ -65,7 +65,8 @@ package struct Archive {
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         guard !items.isEmpty else {
             let reasons = (refused.prefix(5).map(\.message) + notes.prefix(5)).map { "\n  " + $0 }.joined()
-            throw UsageError("there is no \(purpose == .cts ? "CT" : "mask") in \(paths.joined(separator: ", ")); "
+            throw UsageError("there is no \(purpose == .cts ? "CT" : "mask") that can be taken in "
+                + "\(paths.joined(separator: ", ")); "
                 + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd and .mha" + reasons)
         }
     }
@@ -111,6 +112,8 @@ package struct Archive {
                 return OwnOutput.kind(of: folder).map { "is \($0); own answers are never inputs" }
             },
             isStopped: { StopSignal.isRequested })
+        // What was not walked through must not be taken for all that there is.
+        try StopWatch.check()
         walks.append(walk)
         let root = path.hasSuffix("/") ? String(path.dropLast()) : path
         for skipped in walk.skipped {
@@ -165,7 +168,8 @@ package struct Archive {
         items.removeAll { groups[$0.name] != nil }
         for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
             for item in group {
-                let others = group.map(\.path).filter { $0 != item.path }.joined(separator: ", ")
+                // By bytes: two spellings of one letter are equal to Swift.
+                let others = group.map(\.path).filter { !$0.utf8.elementsEqual(item.path.utf8) }.joined(separator: ", ")
                 refuse(name, item.path, "\(item.path) and \(others) would have one answer, \(name).nii.gz; rename one "
                     + "of them, or keep the one that is meant")
             }

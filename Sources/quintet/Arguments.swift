@@ -93,6 +93,12 @@ struct Arguments {
                 }
             }
         }
+        // A variable of a script that was never set.
+        if let (name, _) = values.sorted(by: { $0.key < $1.key }).first(where: { name, values in
+            values.contains("") && syntax.options.contains { $0.name == name && $0.value != nil }
+        }) {
+            throw UsageError("\(name) is empty; give it a value")
+        }
         let known = Set(syntax.options.map(\.name))
         precondition(known.count == syntax.options.count, "quintet \(syntax.name) has an option twice")
         for option in syntax.options where values[option.name] == nil {

@@ -40,19 +40,30 @@ struct Ballot {
         warnings = said
     }
 
-    /// Voters that know lungs call most of what is bright in them healthy: vessels and the walls of airways. Masks of
-    /// lesions, given by mistake, leave just these out.
+    /// Voters that know lungs call most of what is bright in them healthy, vessels and the walls of airways, and hardly
+    /// anything else. Masks of lesions, of lungs, and votes turned inside out, given by mistake, do not.
     /// - Parameter intensity: H, 0 outside of the lung.
-    func lesionWarning(_ intensity: Volume<Float>, tau: Float) -> String? {
+    func contentWarnings(_ intensity: Volume<Float>, tau: Float) -> [String] {
         var bright = 0, healthyBright = 0
-        let voxels = healthy.voxels()
-        for (value, isHealthy) in zip(intensity.voxels, voxels) where value >= tau {
+        for (value, isHealthy) in zip(intensity.voxels, healthy.voxels()) where value >= tau {
             bright += 1
             healthyBright += Int(isHealthy)
         }
-        guard bright > 0, Double(healthyBright) < 0.1 * Double(bright) else { return nil }
-        let percent = Text.fixed(100 * Double(healthyBright) / Double(bright), 1)
-        return "the votes call \(percent)% of what is bright in the lung healthy, and vessels alone are more: are they "
-            + "masks of lesions? --votes takes masks of what is healthy"
+        let inside = healthy.voxelCount(sharedWith: lung), all = healthy.voxelCount
+        func percent(_ part: Int, _ whole: Int) -> String { Text.fixed(100 * Double(part) / Double(max(whole, 1)), 1) }
+        var warnings: [String] = []
+        if bright > 0, 10 * healthyBright < bright {
+            warnings.append("the votes call \(percent(healthyBright, bright))% of what is bright in the lung healthy, "
+                + "and vessels alone are more: are they masks of lesions? --votes takes masks of what is healthy")
+        }
+        if 100 * inside > 98 * lung.voxelCount {
+            warnings.append("the votes call \(percent(inside, lung.voxelCount))% of the lung healthy: are they lung "
+                + "masks? No lesion can be found then")
+        }
+        if 2 * inside < all {
+            warnings.append("\(percent(all - inside, all))% of what the votes call healthy lies outside of the lung: "
+                + "are they turned inside out, or of another scan?")
+        }
+        return warnings
     }
 }

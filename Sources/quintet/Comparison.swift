@@ -5,6 +5,8 @@ import Recipes
 /// Puts a truth and all that was answered on one grid, in the world and not by index, and scores them.
 struct Comparison {
     let output: SegmentationFolder
+    /// What the answers' own table says was refused.
+    let refusedNames: Set<String>
     /// Which answer is to which truth.
     let answers: MaskPairing
     /// For the rows "none" and "oracle".
@@ -22,14 +24,24 @@ struct Comparison {
     func add(_ item: Archive.Item, to evaluation: inout Evaluation) throws {
         guard let first = try answers.mask(for: item) else { return }
         let name = output.name(of: first), found = output.answers(for: name, vote: first)
+        guard !refusedNames.contains(name) else {
+            throw RecipeError.inputRefused("\(first): the table beside it says that its CT was refused, so that this "
+                + "is the answer of an earlier one")
+        }
         let ct = try referenceCT(item, &evaluation)
         let answer = try read(first), grid = ct?.source ?? answer.source
         func mask(_ path: String?) throws -> Mask? {
             guard let path else { return nil }
-            return try (path == first ? answer : read(path)).mask(on: grid)
+            let file = try path == first ? answer : read(path)
+            // Answers of other programs may be maps of labels, too; ours know no labels but 1.
+            let isMap = try reading?.labels != nil && file.maskReading().labels.count > 1
+            let found = try file.maskReading(on: grid, labels: isMap ? reading?.labels : nil)
+            for warning in file.source.warnings + found.warnings { evaluation.warn("\(path): \(warning)") }
+            return found.mask
         }
         let truth = try truth(item, on: grid, &evaluation)
         let lung = try mask(output.lung(name))
+        if let lung { warn(of: truth, lung: lung, item, &evaluation) }
         var answers: [Answer] = []
         for one in found {
             guard let grown = try mask(one.grown) else { continue }
@@ -54,6 +66,24 @@ struct Comparison {
             evaluation.warn("\(item.path): the truth is empty: with an empty answer it has no Dice, with any other 0")
         }
         return truth.mask
+    }
+
+    /// A truth that is turned inside out, or a mask of lungs or of the body, has plausible precision, too.
+    private func warn(of truth: Mask, lung: Mask, _ item: Archive.Item, _ evaluation: inout Evaluation) {
+        var inside = 0, all = 0, lungCount = 0
+        for (isTruth, isLung) in zip(truth.voxels, lung.voxels) {
+            all += Int(isTruth)
+            lungCount += Int(isLung)
+            inside += Int(isTruth & isLung)
+        }
+        guard all > 0, lungCount > 0 else { return }
+        if 2 * inside < all {
+            evaluation.warn("\(item.path): \(100 * (all - inside) / all)% of the truth lies outside of the lungs; is "
+                + "it a mask of their lesions, and of this scan?")
+        } else if 100 * inside > 97 * lungCount {
+            evaluation.warn("\(item.path): the truth holds \(100 * inside / lungCount)% of the lungs; is it a mask of "
+                + "lesions?")
+        }
     }
 
     private func referenceCT(_ item: Archive.Item, _ evaluation: inout Evaluation) throws -> LoadedImage? {

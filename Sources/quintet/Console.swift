@@ -90,10 +90,11 @@ final class ProgressLine: @unchecked Sendable {
     }
 
     /// What coordinator and worker say while a command runs; only what goes wrong matters then.
-    /// The audit's lines about runs and works are left out: the command that waits for them says it better.
+    /// The audit's lines about runs and works, and about connections of this very machine, are left out: the command
+    /// that waits for them says it better.
     var log: Log {
         Log { [self] level, text in
-            let isAudit = text.hasPrefix("work ") || text.hasPrefix("run ")
+            let isAudit = text.hasPrefix("work ") || text.hasPrefix("run ") || text.contains("turned away: ")
             if level == .problem, !isAudit { warn(text) }
         }
     }

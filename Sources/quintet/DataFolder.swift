@@ -20,6 +20,7 @@ struct DataFolder {
             throw CommandError("\(file) can't be read; is \(path) a data set? quintet prepare CT... --out \(path) "
                 + "makes one")
         }
+        try OutputFolder.check(file, remedy: "prepare the CTs again")
         digest = SHA256.hexadecimal(of: bytes)
         manifest = try JSONText.decode(DataSetManifest.self, String(decoding: bytes, as: UTF8.self), what: file)
         try manifest.validate()

@@ -140,7 +140,11 @@ package struct PairTable {
         let header = (rows.first ?? []).map { $0.lowercased() }
         guard let ct = header.firstIndex(where: { ["ct", "image"].contains($0) }),
             let mask = header.firstIndex(where: { ["mask", "label"].contains($0) })
-        else { throw UsageError("--pairs \(path): its first line names no columns ct and mask") }
+        else {
+            let hint = header.count == 1 && header[0].contains(";")
+                ? "; its cells have semicolons between them: save it with commas" : ""
+            throw UsageError("--pairs \(path): its first line names no columns ct and mask\(hint)")
+        }
         let folder = FileSystem.folder(of: path)
         func absolute(_ cell: String) -> String { cell.hasPrefix("/") || folder == "." ? cell : folder + "/" + cell }
         var cts: [String] = [], masks: [FileIdentity: String?] = [:]

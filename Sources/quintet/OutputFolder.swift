@@ -1,47 +1,54 @@
 import Platform
 
-/// A folder that a command writes into. It remembers what was written there, in a list beside the files that
-/// `sha256sum -c .quintet-files` reads as well, and replaces that and nothing else: not an input, not a file of
-/// another program, not an answer that somebody has corrected by hand since.
+/// A folder that a command writes into. It remembers what was written there, by which command and with which settings,
+/// in a list beside the files that `sha256sum -c .quintet-files` reads as well, and replaces that and nothing else: not
+/// an input, not a file of another program or another command, not an answer that somebody has corrected by hand since.
 final class OutputFolder {
     static let ledgerName = ".quintet-files"
 
     let path: String
+    /// The command: "segment".
+    let kind: String
     let mayOverwrite: Bool
+    /// What all files of the folder must have in common, in words; "" where there is no such thing.
+    private var settings: String
+    private var earlierKind: String?
+    private var earlierSettings: String?
     /// All digests that a file of ours has had: a crash may have left an older one.
     private var digests: [String: Set<String>] = [:]
-    /// The latest, in the order in which they came.
+    /// The latest.
     private var latest: [String: String] = [:]
     private var isLedgerWhole = false
 
     /// Of a list of 100,000 answers, several times rewritten.
     private static let ledgerBytesMax = 256 << 20
+    private static let kindMark = "# quintet ", settingsMark = "# settings: "
 
     /// Reads what is known of the folder; makes nothing.
-    /// - Parameter mayOverwrite: `--overwrite`: files that are not known to be ours may be replaced, inputs never.
-    init(_ path: String, mayOverwrite: Bool) throws {
-        self.path = path
-        self.mayOverwrite = mayOverwrite
+    /// - Parameter mayOverwrite: `--overwrite`: files that are not known to be ours, and what was made with other
+    ///   settings, may be replaced; inputs never.
+    init(_ path: String, kind: String, settings: String = "", mayOverwrite: Bool) throws {
+        (self.path, self.kind, self.settings, self.mayOverwrite) = (path, kind, settings, mayOverwrite)
         guard FileSystem.exists(ledgerPath) else { return }
         let text = String(
             decoding: try FileSystem.read(ledgerPath, byteCountMax: Self.ledgerBytesMax), as: UTF8.self)
-        // A line that a crash has cut has no end.
-        for line in text.split(separator: "\n") where line.utf8.count > 66 {
-            let digest = line.prefix(64), name = String(line.dropFirst(66))
-            digests[name, default: []].insert(String(digest))
-            latest[name] = String(digest)
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix(Self.kindMark) {
+                earlierKind = String(line.dropFirst(Self.kindMark.count))
+            } else if line.hasPrefix(Self.settingsMark) {
+                earlierSettings = String(line.dropFirst(Self.settingsMark.count))
+            } else if line.utf8.count > 66 {
+                // A line that a crash has cut has no end.
+                let digest = line.prefix(64), name = String(line.dropFirst(66))
+                digests[name, default: []].insert(String(digest))
+                latest[name] = String(digest)
+            }
         }
     }
 
     private var ledgerPath: String { "\(path)/\(Self.ledgerName)" }
 
     func path(of name: String) -> String { "\(path)/\(name)" }
-
-    /// Whether quintet has written anything here.
-    var isOurs: Bool { !latest.isEmpty || FileSystem.exists(ledgerPath) }
-
-    /// The digest of what was written last under this name.
-    func digest(of name: String) -> String? { latest[name] }
 
     // MARK: - Before anything is written
 
@@ -53,13 +60,27 @@ final class OutputFolder {
         if FileSystem.exists(path), !FileSystem.isFolder(path) {
             throw CommandError("\(path) is a file; name a folder to write into")
         }
+        if let earlierKind, earlierKind != kind {
+            throw CommandError("\(path) is what quintet \(earlierKind) wrote; name another folder for quintet \(kind)")
+        }
         try OutputGuard.refuse(outputs: names.map(path(of:)), inputs: inputs)
         guard !mayOverwrite else { return }
+        if let earlierSettings, earlierSettings != settings {
+            throw CommandError("\(path) holds what was made otherwise (\(earlierSettings)) than it would be now "
+                + "(\(settings)); name another folder, or say --overwrite to replace it")
+        }
         let strangers = try names.filter { try isForeign($0) }
         guard !strangers.isEmpty else { return }
         let them = strangers.count == 1 ? "it" : "them"
         throw CommandError("\(Self.list(strangers.map(path(of:)))): there already, and not as quintet wrote \(them); "
             + "move \(them) away, choose another folder, or say --overwrite")
+    }
+
+    /// What lies there, hidden files aside, and is not as quintet wrote it.
+    func strangers() throws -> [String] {
+        guard FileSystem.isFolder(path) else { return FileSystem.exists(path) ? [path] : [] }
+        let walk = try FolderWalk(path)
+        return try walk.files.map(\.relative).filter { try isForeign($0) } + walk.skipped.map(\.relative)
     }
 
     private func isForeign(_ name: String) throws -> Bool {
@@ -75,11 +96,22 @@ final class OutputFolder {
 
     // MARK: - Writing
 
-    /// The folder, made where it is missing, is this process's alone as long as the claim lives.
+    /// The folder, made where it is missing, is this process's alone as long as the claim lives. What was made there
+    /// with other settings goes, where `--overwrite` says so.
     /// - Throws: `FolderClaim.Held` naming who has it.
     func claim() throws -> FolderClaim {
         try FileSystem.makeFolder(path)
-        return try FolderClaim(folder: path, fileName: ".quintet-in-use")
+        let claim = try FolderClaim(folder: path, fileName: ".quintet-in-use")
+        if let earlierSettings, earlierSettings != settings { try removeOwnFiles() }
+        return claim
+    }
+
+    /// Those that are as quintet wrote them.
+    func removeOwnFiles() throws {
+        for name in latest.keys where try FileSystem.exists(path(of: name)) && !isForeign(name) {
+            try FileSystem.remove(path(of: name))
+        }
+        try writeLedger()
     }
 
     /// Whole or not at all. The folders above it are made.
@@ -103,11 +135,12 @@ final class OutputFolder {
     /// Anew, without what is not there any more.
     private func writeLedger() throws {
         try FileSystem.makeFolder(path)
+        let head = [Self.kindMark + kind] + (settings.isEmpty ? [] : [Self.settingsMark + settings])
         let lines = digests.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.flatMap { name, all in
             // The latest last.
             (all.subtracting([latest[name] ?? ""]).sorted() + [latest[name] ?? ""]).map { "\($0)  \(name)\n" }
         }
-        try AtomicFile.write(lines.joined(), to: ledgerPath)
+        try AtomicFile.write(head.map { $0 + "\n" }.joined() + lines.joined(), to: ledgerPath)
         isLedgerWhole = true
     }
 
@@ -117,6 +150,16 @@ final class OutputFolder {
         digests = latest.filter { FileSystem.exists(path(of: $0.key)) }.mapValues { [$0] }
         latest = latest.filter { digests[$0.key] != nil }
         try writeLedger()
+    }
+}
+
+extension OutputFolder {
+    /// - Throws: `CommandError` when a file that quintet wrote, and reads again, is not as it was.
+    static func check(_ file: String, remedy: String) throws {
+        let folder = try OutputFolder(FileSystem.folder(of: file), kind: "", mayOverwrite: false)
+        let name = Archive.fileName(file)
+        guard folder.latest[name] != nil, try folder.isForeign(name) else { return }
+        throw CommandError("\(file) has changed since quintet wrote it; put it back, or \(remedy)")
     }
 }
 

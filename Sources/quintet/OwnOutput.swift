@@ -22,6 +22,16 @@ enum OwnOutput {
         return start(of: "\(folder)/\(SegmentationFolder.resultsName)", byteCount: head.utf8.count) == head
     }
 
+    /// The folder of answers that a file lies in, members' and ungrown ones included; nil for other files.
+    static func segmentation(holding file: String) -> String? {
+        var folder = FileSystem.folder(of: (try? FileSystem.absolutePath(file)) ?? file)
+        while folder != "/", folder != "." {
+            if isSegmentation(folder) { return folder }
+            folder = FileSystem.folder(of: folder)
+        }
+        return nil
+    }
+
     private static func start(of path: String, byteCount: Int) -> String? {
         (try? FileSystem.read(path, offset: 0, count: byteCount)).map { String(decoding: $0, as: UTF8.self) }
     }

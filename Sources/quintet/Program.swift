@@ -74,6 +74,7 @@ struct Program {
     static func message(_ error: Error) -> String {
         switch error {
         case RecipeError.inputRefused(let message): return message
+        case let error as FileError where error.isDiskFull: return "\(error), then give the same command again"
         case RecipeError.interrupted: return "interrupted; the same command goes on where it stopped"
         default: return "\(error)"
         }

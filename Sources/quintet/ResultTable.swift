@@ -11,6 +11,10 @@ struct ResultTable {
         var lesionPercent: Double?
         var lungML: Double?
         var lesionWithoutGrowingML: Double?
+        /// The mask that was given, or "made here".
+        var lungMask: String?
+        /// What was added to the CT's values.
+        var addHU: Double?
         /// What stands beside the figures: they are less certain than they look.
         var warnings: [String]?
         /// Why the volume has no answer.
@@ -19,6 +23,7 @@ struct ResultTable {
 
     private static let columns = [
         "name", "lesion_ml", "lesion_percent", "lung_ml", "lesion_without_growing_ml", "source", "refused", "warnings",
+        "lung_mask", "add_hu",
     ]
     private static let byteCountMax = 256 << 20
 
@@ -39,6 +44,12 @@ struct ResultTable {
         }
     }
 
+    /// Names whose latest row is a refusal: an answer of theirs that is there is an earlier one's.
+    static func refusedNames(in path: String) -> Set<String> {
+        let table = ResultTable(keeping: path), column = columns.firstIndex(of: "refused") ?? 0
+        return Set(table.earlier.filter { !$0.value[column].isEmpty }.map(\.key))
+    }
+
     mutating func add(_ row: Row) { rows[row.name] = row }
 
     /// Of this command.
@@ -47,7 +58,7 @@ struct ResultTable {
     func csv() -> String {
         var lines = earlier.mapValues { cells in
             zip(Self.columns, cells).map { column, cell in
-                column.contains("_ml") || column.contains("_percent") ? cell : CSV.quoted(cell)
+                column.contains("_ml") || column.contains("_percent") || column == "add_hu" ? cell : CSV.quoted(cell)
             }.joined(separator: ",")
         }
         for row in rows.values { lines[row.name] = Self.line(row) }
@@ -60,7 +71,8 @@ struct ResultTable {
         return [
             CSV.quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
             number(row.lesionWithoutGrowingML), CSV.quoted(row.source), CSV.quoted(row.refused ?? ""),
-            CSV.quoted((row.warnings ?? []).joined(separator: " | ")),
+            CSV.quoted((row.warnings ?? []).joined(separator: " | ")), CSV.quoted(row.lungMask ?? ""),
+            row.addHU.map { "\($0)" } ?? "",
         ].joined(separator: ",")
     }
 }

@@ -45,6 +45,7 @@ struct RunFolder {
             throw CommandError("\(file) can't be read; is \(path) a finished run? quintet train --run \(path) "
                 + "makes one, and goes on with one that was interrupted")
         }
+        try OutputFolder.check(file, remedy: "train the run again (--overwrite)")
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
         do {
             try description.configuration.validate()

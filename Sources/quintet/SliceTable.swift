@@ -7,8 +7,8 @@ import Recipes
 /// `--leave-out [NAME=]FILE.csv`: slices with findings, which must not be learnt as normal.
 ///
 /// The table has a header. Needed: a column `slice`, `slice_z` or `z`, counted from 0 as the file stores its slices.
-/// Optional: `name` (the CT's; without it the table is for the CT NAME, or for the only one there is) and `lesion`
-/// (only rows where it is not 0 count).
+/// Optional: `name` (or `ct`, `case`, `patient`: the CT's; without it the table is for the CT NAME, or for the only one
+/// there is) and `lesion` (or `finding`: only rows where it is true count).
 struct SliceTable {
     private var slicesByName: [String: Set<Int>] = [:]
     /// Tables without names.
@@ -36,15 +36,27 @@ struct SliceTable {
         else {
             throw UsageError("\(path) has no column slice, slice_z or z in its first line")
         }
-        let names = header.firstIndex { ["name", "volume", "case"].contains($0) }
-        let lesion = header.firstIndex { ["lesion", "finding"].contains($0) }
+        let names = header.firstIndex {
+            ["name", "volume", "case", "ct", "image", "scan", "series", "patient", "patient_id", "id"].contains($0)
+        }
+        let lesion = header.firstIndex { ["lesion", "lesions", "finding", "findings", "label"].contains($0) }
+        if names != nil, name != nil {
+            throw UsageError("\(path) has a column \(header[names ?? 0]) that names its CTs; write --leave-out "
+                + "\(path), without a name before it")
+        }
         if names == nil, name == nil { hasNamelessTable = true }
         for (number, row) in lines.enumerated().dropFirst() {
             guard row.contains(where: { !$0.isEmpty }) else { continue }
             guard row.count > slice, let z = Int(row[slice]), (0..<100_000).contains(z) else {
                 throw UsageError("\(path), line \(number + 1): the slice is no whole number")
             }
-            if let lesion, row.count > lesion, Double(row[lesion]) == 0 { continue }
+            if let lesion {
+                guard row.count > lesion, let hasFinding = Self.truth(row[lesion]) else {
+                    throw UsageError("\(path), line \(number + 1): \(header[lesion]) is neither 0 or 1, true or false, "
+                        + "nor yes or no")
+                }
+                if !hasFinding { continue }
+            }
             if let name {
                 slicesByName[name, default: []].insert(z)
             } else if let names {
@@ -56,6 +68,16 @@ struct SliceTable {
             } else {
                 slicesOfAny.insert(z)
             }
+        }
+    }
+
+    /// As people, spreadsheets and pandas write it; nil for everything else.
+    private static func truth(_ cell: String) -> Bool? {
+        if let number = Double(cell), number.isFinite { return number != 0 }
+        switch cell.lowercased() {
+        case "true", "t", "yes", "y": return true
+        case "false", "f", "no", "n": return false
+        default: return nil
         }
     }
 

@@ -44,7 +44,7 @@ import Testing
             "up_kernel_size": ["3"], "bias": ["True", "true", "1"], "adn_ordering": ["NDA", "nda", "'NA'", "DNA"],
             "dropout": ["0.0", "0", "None", "0.2"], "eps": ["1e-5"], "affine": ["False"],
             // Nothing that the numbers depend on.
-            "format": ["pt"], "author": ["('who', {"], "seed": ["7"],
+            "format": ["pt"], "author": ["('who', {"], "seed": ["7"], "note": ["trained at night"],
         ] {
             for value in values { #expect(refusal { $0.metadata[key] = value } == nil, "\(key) = \(value)") }
         }
@@ -53,6 +53,8 @@ import Testing
     @Test func settingsThatAreComputedOtherwiseHereAreRefusedByName() {
         for (key, values) in [
             "adn_ordering": ["AND", "NAAD", "A", "DAN", "ADN", "N", ""],
+            // Settings that are not known here, whatever they say.
+            "padding_mode": ["reflect"], "dilation": ["2"], "epsilon": ["1e-3"], "upsample": ["trilinear"],
             "norm": [
                 "BATCH", "('INSTANCE', {'eps': 1e-3})", "('INSTANCE', {'affine': True})",
                 "('GROUP', {'num_groups': 2})",

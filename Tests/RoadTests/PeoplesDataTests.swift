@@ -2,6 +2,7 @@ import Foundation
 import Platform
 import TestSupport
 import Testing
+import quintet
 
 /// Nothing is overwritten that quintet did not write, no finished run is replaced, no changed file is used.
 @Suite(.serialized) struct PeoplesDataTests {
@@ -75,6 +76,10 @@ import Testing
         try road.touch("mine/run/weights")
         let demo = try road.run("demo", "--out", "mine")
         #expect(demo.code == 1 && demo.errors.contains("mine/run"), "\(demo.errors)")
+        // A demo of quintet's own, with a file that somebody has put there since.
+        try road.touch("mine/.quintet-demo")
+        let again = try road.run("demo", "--out", "mine")
+        #expect(again.code == 1 && again.errors.contains("mine/run/weights"), "\(again.errors)")
         #expect(road.bytes("mine/run/weights") != nil)
     }
 
@@ -89,6 +94,96 @@ import Testing
         #expect(both.hasPrefix(first) && both.split(separator: "\n").count == 3, "\(both)")
         let other = try segment(road, "ph/diseased", "masks", "--threshold", "0.25")
         #expect(other.code == 1 && other.errors.contains("healthyThreshold 0.5 -> 0.25"), "\(other.errors)")
+    }
+
+    /// A loop over patients' folders that all hold a ct.nii.gz.
+    @Test func anAnswerBelongsToOneCTForGood() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try train(road).code == 0)
+        for (patient, ct) in [("p1", "diseased-00"), ("p2", "diseased-01")] {
+            try FileManager.default.createDirectory(atPath: road.path(patient), withIntermediateDirectories: false)
+            try FileManager.default.copyItem(
+                atPath: road.path("ph/diseased/\(ct).nii.gz"), toPath: road.path("\(patient)/ct.nii.gz"))
+        }
+        #expect(try segment(road, "p1", "masks").code == 0)
+        let first = road.bytes("masks/ct.nii.gz")
+        let second = try segment(road, "p2", "masks")
+        #expect(second.code == 1 && second.errors.contains("another CT of this name"), "\(second.errors)")
+        #expect(road.bytes("masks/ct.nii.gz") == first)
+        let table = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let rows = CSV.rows(table).filter { $0.first == "ct" }
+        #expect(rows.count == 1 && rows[0][5] == "p1/ct.nii.gz" && !rows[0][1].isEmpty, "\(table)")
+        // The same bytes elsewhere, and other bytes at the same place, are the same CT.
+        try FileManager.default.moveItem(atPath: road.path("p1"), toPath: road.path("moved"))
+        #expect(try segment(road, "moved", "masks").code == 0)
+        try FileManager.default.removeItem(atPath: road.path("moved/ct.nii.gz"))
+        try FileManager.default.copyItem(
+            atPath: road.path("p2/ct.nii.gz"), toPath: road.path("moved/ct.nii.gz"))
+        #expect(try segment(road, "moved", "masks").code == 0)
+        #expect(road.bytes("masks/ct.nii.gz") != first)
+    }
+
+    @Test func everyCommandKeepsToItsOwnFoldersAndSettings() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try train(road).code == 0)
+        #expect(try segment(road, "ph/diseased", "masks").code == 0)
+        let lung = road.bytes("masks/lungs/diseased-00.nii.gz")
+        for (words, said) in [
+            (["phantom", "--out", "masks", "--overwrite"], "what quintet segment wrote"),
+            (["phantom", "--out", "ph", "--seed", "3", "--spacing", "6,5,5"], "seed 1"),
+            (["prepare", "ph/diseased", "--out", "data", "--preset", "demo"], "data set of other CTs"),
+            (["prepare", "ph/healthy", "--out", "data", "--preset", "lab"], "preset demo"),
+            (["lesions", "--data", "data", "--out", "run"], "what quintet train wrote"),
+            (
+                [
+                    "vote", "--votes", "masks/diseased-00.nii.gz", "--ct", "ph/diseased/diseased-00.nii.gz", "--mask",
+                    "masks/lungs/diseased-00.nii.gz", "--out", "vote",
+                ], "an answer of quintet segment"
+            ),
+        ] {
+            let outcome = try road.start(words).wait()
+            #expect(outcome.code == 1 && outcome.errors.contains(said), "\(words): \(outcome.errors)")
+        }
+        #expect(road.bytes("masks/lungs/diseased-00.nii.gz") == lung)
+        // A variable of a script that was never set.
+        let empty = try road.run("phantom", "--out", "")
+        #expect(empty.code == 2 && empty.errors.contains("--out is empty"), "\(empty.errors)")
+    }
+
+    @Test func whatWasRefusedIsNotEvaluatedByAnEarlierAnswer() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try train(road).code == 0)
+        try FileManager.default.copyItem(atPath: road.path("ph/diseased"), toPath: road.path("cts"))
+        #expect(try segment(road, "cts", "masks").code == 0)
+        try Data("broken".utf8).write(to: URL(fileURLWithPath: road.path("cts/diseased-00.nii.gz")))
+        #expect(try segment(road, "cts", "masks").code == 3)
+        let outcome = try road.run("evaluate", "--pred", "masks", "--truth", "ph/lesions")
+        #expect(outcome.code == 3 && outcome.errors.contains("its CT was refused"), "\(outcome.errors)")
+        #expect(outcome.output.contains("n = 1"), "\(outcome.output)")
+    }
+
+    @Test func aTableOfSlicesIsReadAsPeopleWriteIt() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        func excluded(_ table: String, _ out: String) throws -> (code: Int32, count: Int, errors: String) {
+            try Data(table.utf8).write(to: URL(fileURLWithPath: road.path("slices.csv")))
+            let outcome = try road.run(
+                "prepare", "ph/healthy/healthy-00.nii.gz", "--out", out, "--preset", "demo", "--json", "--leave-out",
+                "slices.csv")
+            let json = try? JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+            let volume = (json?["volumes"] as? [[String: Any]])?.first
+            return (outcome.code, (volume?["excludedSlices"] as? [Int])?.count ?? -1, outcome.errors)
+        }
+        // As pandas writes them: only the first is a finding.
+        let numbers = try excluded("slice_z,lesion\n20,1\n30,0\n", "a")
+        #expect(numbers.code == 0 && numbers.count > 0, "\(numbers)")
+        #expect(try excluded("slice_z,lesion\n20,True\n30,False\n", "b").count == numbers.count)
+        #expect(try excluded("slice_z,findings\n20,yes\n30,no\n", "c").count == numbers.count)
+        let unclear = try excluded("slice_z,lesion\n20,True\n30,\n", "d")
+        #expect(unclear.code == 2 && unclear.errors.contains("line 3"), "\(unclear)")
     }
 
     @Test func aFinishedRunIsNotReplacedAndGoesOnWhenAsked() throws {

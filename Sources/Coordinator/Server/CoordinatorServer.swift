@@ -65,7 +65,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 try blobs.registerExternal(
                     path: external.path, digest: external.digest.bytes, byteCount: external.byteCount)
             } catch {
-                configuration.log.problem("a file that a run uses is not as it was: \(error)")
+                configuration.log("a file that a run used is not as it was: \(error)")
             }
         }
         core = try CoordinatorCore(

@@ -20,7 +20,9 @@ enum ApplyCommand: Command {
             The weights' metadata says what the network is: architecture = monai.UNet, in_channels, out_channels,
             channels, strides, num_res_units, norm = INSTANCE, act = PRELU, all as text. Where it does not say,
             spatial_dims = 3, kernel_size = up_kernel_size = 3, bias = True, adn_ordering = NDA and an instance norm
-            with eps = 1e-5 and without affine are taken, MONAI's defaults; other values are refused, not ignored.
+            with eps = 1e-5 and without affine are taken, MONAI's defaults; other values are refused, not ignored, and
+            so are settings that are not known here. Sizes that the product of the strides does not divide are filled
+            with zeros, and the answer is cut back.
 
             example: quintet apply --weights run/replica-0.safetensors --in x.safetensors --out y.safetensors
             """)

@@ -112,8 +112,11 @@ struct Demo {
     private static let parts = ["phantoms", "data", "run", "masks", "cluster"]
     private static let markName = ".quintet-demo"
 
+    /// A part's folder and the command that writes it.
+    private static let kinds = ["phantoms": "phantom", "data": "prepare", "run": "train", "masks": "segment"]
+
     private func folder(_ part: String) throws -> OutputFolder {
-        try OutputFolder("\(out)/\(part)", mayOverwrite: false)
+        try OutputFolder("\(out)/\(part)", kind: Self.kinds[part] ?? part, mayOverwrite: false)
     }
 
     /// A demo shows the road from its beginning; what an earlier one left would skip it. Nothing goes but that.
@@ -126,6 +129,13 @@ struct Demo {
                 throw CommandError("\(OutputFolder.list(strangers)): there already, and of no demo that quintet knows "
                     + "of; name another folder by --out")
             }
+        }
+        // What somebody has put there since, or corrected by hand, stays.
+        let parts = isOfEarlierVersion && !FileSystem.exists(mark) ? [] : Self.kinds.keys.sorted()
+        let foreign = try parts.flatMap { part in try folder(part).strangers().map { "\(out)/\(part)/\($0)" } }
+        guard foreign.isEmpty else {
+            throw CommandError("\(OutputFolder.list(foreign)): no file as the demo wrote it, and a demo begins by "
+                + "removing the one before; move it away, or name another folder by --out")
         }
         try FileSystem.makeFolder(out)
         try AtomicFile.write("the folders beside this file are a demo's; the next demo removes them\n", to: mark)

@@ -59,8 +59,9 @@ enum EvaluateCommand: Command {
     ) throws -> (Evaluation, refusedCount: Int) {
         let truths = try Archive([truth], purpose: .masks), answers = try Archive([pred], purpose: .masks)
         let comparison = Comparison(
-            output: SegmentationFolder(pred), answers: MaskPairing(
-                masks: answers, in: pred, archive: truths, wanted: "answer"),
+            output: SegmentationFolder(pred),
+            refusedNames: ResultTable.refusedNames(in: "\(pred)/\(SegmentationFolder.resultsName)"),
+            answers: MaskPairing(masks: answers, in: pred, archive: truths, wanted: "answer"),
             reference: reference, reading: reading, pool: pool)
         var evaluation = Evaluation()
         var refused = truths.refused.count

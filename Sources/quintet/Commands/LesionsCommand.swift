@@ -34,14 +34,18 @@ enum LesionsCommand: Command {
         let data = try DataFolder(arguments.required("--data"))
         let count = try arguments.integer("--count", 1...1_000_000) ?? 4
         let preset = try PresetOptions.override(data.preset(arguments), arguments)
+        let seed = UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1)
+        let replica = try arguments.integer("--replica", 0...255) ?? 0
         let samples = try LungSamples(
             inputs: data.checkedInputs(),
             configuration: LungRunConfiguration(
                 preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
                 iterations: preset.iterations, healthyThreshold: preset.healthyThreshold),
-            seed: UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1),
-            replica: try arguments.integer("--replica", 0...255) ?? 0)
-        let output = try OutputFolder(out, mayOverwrite: arguments.has("--overwrite"))
+            seed: seed, replica: replica)
+        let output = try OutputFolder(
+            out, kind: "lesions", settings: "data \(data.digest.prefix(8)), seed \(seed), replica \(replica), "
+                + "\(JSONText.encode(preset))",
+            mayOverwrite: arguments.has("--overwrite"))
         let kinds = ["image", "target", "lesion"]
         func stem(_ number: Int) -> String {
             String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"

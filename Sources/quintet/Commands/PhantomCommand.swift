@@ -38,7 +38,9 @@ enum PhantomCommand: Command {
             spacing = Spacing(zMM: values[0], yMM: values[1], xMM: values[2])
         }
         try make(
-            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")), healthy: healthy,
+            output: OutputFolder(
+                out, kind: "phantom", settings: "seed \(seed), \(spacing.text)",
+                mayOverwrite: arguments.has("--overwrite")), healthy: healthy,
             diseased: diseased, seed: seed, spacing: spacing,
             pool: ThreadPool(threadCount: try Threads.count(arguments)),
             progress: ProgressLine(quiet: arguments.has("--quiet")))

@@ -40,10 +40,17 @@ enum PrepareCommand: Command {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let outcome = try prepare(
             inputs: inputs, table: table, reading: try ReadingArguments.options(arguments), preset: preset,
-            output: OutputFolder(out, mayOverwrite: arguments.has("--overwrite")),
+            output: OutputFolder(
+                out, kind: "prepare", settings: Self.settings(preset), mayOverwrite: arguments.has("--overwrite")),
             pool: ThreadPool(threadCount: try Threads.count(arguments)), progress: progress)
         if arguments.has("--json") { Console.out(JSONText.encode(outcome.manifest, pretty: true)) }
         return outcome.refused.isEmpty ? .done : .doneWithRefusals
+    }
+
+    /// What all volumes of a data set have in common.
+    static func settings(_ preset: Preset) -> String {
+        "preset \(preset.name), \(preset.spacing.text), planes from \(preset.planeHeight)x\(preset.planeWidth), "
+            + "tau \(preset.tau)"
     }
 
     struct Outcome {
@@ -58,6 +65,7 @@ enum PrepareCommand: Command {
     ) throws -> Outcome {
         let out = output.path, items = inputs.archive.items
         try inputs.checkOutside(out)
+        try refuseOtherCTs(in: output, now: items)
         try output.check(
             items.flatMap { [Self.entryName($0) + ".image.nii.gz", Self.entryName($0) + ".lung.nii.gz"] }
                 + [DataSetManifest.fileName],
@@ -107,6 +115,16 @@ enum PrepareCommand: Command {
             + "(\(Console.duration(seconds: pace.elapsedSeconds)); planes of \(planeHeight)x\(planeWidth), "
             + String(format: "%.1f%% of the lung is bright)", 100 * bright))
         return Outcome(manifest: manifest, refused: refused)
+    }
+
+    /// A data set of other CTs is not replaced; one that has been added to, is.
+    private static func refuseOtherCTs(in output: OutputFolder, now items: [Archive.Item]) throws {
+        guard !output.mayOverwrite, let earlier = try? DataFolder(output.path) else { return }
+        let names = Set(items.map { entryName($0) })
+        let others = earlier.manifest.volumes.map(\.name).filter { !names.contains($0) }
+        guard !others.isEmpty else { return }
+        throw CommandError("\(output.path) is a data set of other CTs (\(OutputFolder.list(others))); name another "
+            + "folder, name all CTs at once to add some, or say --overwrite to replace it")
     }
 
     private static func finish(

@@ -52,7 +52,7 @@ enum SegmentCommand: Command {
         }
         let plan = SegmentationPlan(
             run: run, configuration: configuration, inputs: try Inputs(arguments.all("--in"), arguments),
-            output: try OutputFolder(out, mayOverwrite: arguments.has("--overwrite")))
+            output: try OutputFolder(out, kind: "segment", mayOverwrite: arguments.has("--overwrite")))
         try plan.check()
         let claim = try plan.output.claim()
         defer { withExtendedLifetime(claim) {} }
@@ -76,13 +76,19 @@ enum SegmentCommand: Command {
             table.add(.init(name: one.name, source: one.path, refused: one.message))
         }
         let pace = Pace()
-        let volumes = try publish(plan, session: session, progress: progress) { item, message in
+        func refuse(_ item: Archive.Item, _ message: String) {
             table.add(.init(name: item.name, source: item.path, refused: message))
             progress.warn("refused: \(message)")
         }
-        if !volumes.isEmpty {
+        let volumes = try publish(plan, session: session, progress: progress, refuse: refuse)
+        let allowed = try plan.refusingOtherCTs(volumes) { item, message in
+            // The name's row is that of the CT whose answer lies there.
+            table.add(.init(name: item.path, source: item.path, refused: message))
+            progress.warn("refused: \(message)")
+        }
+        if !allowed.isEmpty {
             let run = try session.submit(
-                plan.submission(volumes, session: session), folder: plan.output.path, progress: progress)
+                plan.submission(allowed, session: session), folder: plan.output.path, progress: progress)
             var answers = AnswerCollector(plan: plan, session: session, run: run, progress: progress)
             _ = try session.wait(for: run, progress: progress) { _ in try answers.fetch(into: &table) }
             // All of them once more: what came again, for its blob was lost, may have changed the order.
@@ -195,6 +201,8 @@ private struct AnswerCollector {
         return ResultTable.Row(
             name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
             lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML,
+            lungMask: try plan.inputs.masks?.mask(for: item) ?? "made here",
+            addHU: plan.configuration.reading?.addHU,
             warnings: figures.warnings?.prefix(20).map { $0.printable(most: 600) })
     }
 
@@ -236,6 +244,14 @@ struct SegmentationPlan {
         var configuration: LungRunConfiguration
     }
 
+    /// Which CT an answer in the folder is of: its content, and where it lay.
+    private struct AnsweredCT: Codable {
+        var digest: String
+        var path: String
+    }
+
+    private static let answeredName = ".quintet-cts.json"
+
     private static let settingsName = ".quintet-segmentation.json"
 
     private var settings: Settings {
@@ -263,7 +279,7 @@ struct SegmentationPlan {
             ? (0..<run.description.replicaCount).map { "replica-\($0)" } : [])
         let names = inputs.archive.items.flatMap { SegmentationFolder.names($0.name, answers: answers) }
         try output.check(
-            names + [SegmentationFolder.resultsName, Self.settingsName],
+            names + [SegmentationFolder.resultsName, Self.settingsName, Self.answeredName],
             inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
     }
 
@@ -273,9 +289,10 @@ struct SegmentationPlan {
         return try? JSONText.decode(Settings.self, String(decoding: bytes, as: UTF8.self), what: path)
     }
 
-    /// The table to go on with: earlier answers' rows stay, unless they are of other settings.
+    /// The table to go on with: earlier answers and their rows stay, unless they are of other settings.
     func table() throws -> ResultTable {
         let keepsRows = earlierSettings().map { $0 == settings } ?? true
+        if !keepsRows { try output.removeOwnFiles() }
         try output.write(JSONText.encode(settings, pretty: true), to: Self.settingsName)
         return ResultTable(keeping: keepsRows ? output.path(of: SegmentationFolder.resultsName) : nil)
     }
@@ -293,8 +310,38 @@ struct SegmentationPlan {
             let name = WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax)
             return try blob("lung", mask, name: name)
         }
-        return VolumeSubmission(
-            name: item.label, inputs: [try blob("ct", item.path, name: item.fileLabel)] + (lung.map { [$0] } ?? []))
+        let ct = try blob("ct", item.path, name: item.fileLabel)
+        return VolumeSubmission(name: item.label, inputs: [ct] + (lung.map { [$0] } ?? []))
+    }
+
+    /// An answer in the folder belongs to one CT for good: the same file, changed or not, or the same bytes wherever
+    /// they lie. Another CT of the same name, as in a loop over patients' folders that all hold a ct.nii.gz, has no
+    /// place there.
+    /// - Returns: those of the volumes that may be answered.
+    func refusingOtherCTs(
+        _ volumes: [VolumeSubmission], refuse: (Archive.Item, String) -> Void
+    ) throws -> [VolumeSubmission] {
+        let file = output.path(of: Self.answeredName)
+        let bytes = FileSystem.exists(file) ? try FileSystem.read(file, byteCountMax: 256 << 20) : Array("{}".utf8)
+        var answered = try JSONText.decode(
+            [String: AnsweredCT].self, String(decoding: bytes, as: UTF8.self), what: file)
+        let items = Dictionary(inputs.archive.items.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
+        let allowed = try volumes.filter { volume in
+            guard let item = items[volume.name] else { return false }
+            let now = AnsweredCT(
+                digest: "\(volume.inputs[0].digest)", path: try FileSystem.absolutePath(item.path))
+            if let before = answered[item.name], before.digest != now.digest, before.path != now.path,
+                !output.mayOverwrite
+            {
+                refuse(item, "\(item.path): \(output.path) holds the answer of another CT of this name "
+                    + "(\(before.path)); name another folder, or the folder above both by --in")
+                return false
+            }
+            answered[item.name] = now
+            return true
+        }
+        try output.write(JSONText.encode(answered, pretty: true), to: Self.answeredName)
+        return allowed
     }
 
     func submission(_ volumes: [VolumeSubmission], session: ClusterSession) throws -> Submission {

@@ -221,7 +221,7 @@ struct TrainingPlan {
         data = try DataFolder(arguments.required("--data"))
         run = try arguments.required("--run")
         mayOverwrite = arguments.has("--overwrite")
-        output = try OutputFolder(run, mayOverwrite: mayOverwrite)
+        output = try OutputFolder(run, kind: "train", mayOverwrite: mayOverwrite)
         if let recipe = arguments.text("--recipe"), recipe != LungNormNet.name {
             throw UsageError("there is no recipe \"\(recipe)\"; \(LungNormNet.name) is the one there is")
         }
@@ -251,7 +251,7 @@ struct TrainingPlan {
         self.seed = seed
         self.replicaCount = replicaCount
         self.checkpointSeconds = checkpointSeconds
-        output = try OutputFolder(run, mayOverwrite: false)
+        output = try OutputFolder(run, kind: "train", mayOverwrite: false)
         configuration = try Self.configuration(preset, data: data)
     }
 

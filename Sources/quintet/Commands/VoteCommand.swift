@@ -46,11 +46,20 @@ enum VoteCommand: Command {
         let out = try arguments.required("--out")
         let pool = ThreadPool(threadCount: try Threads.count(arguments))
         let reading = try ReadingArguments.options(arguments)
-        let output = try OutputFolder(out, mayOverwrite: arguments.has("--overwrite"))
+        let inputs = votePaths + [try arguments.required("--ct"), try arguments.required("--mask")]
+        let output = try OutputFolder(
+            out, kind: "vote", settings: "of " + inputs.map { path in
+                (try? SHA256.digest(ofFile: path)).map { Hexadecimal.text($0).prefix(8) } ?? "nothing"
+            }.joined(separator: " "),
+            mayOverwrite: arguments.has("--overwrite"))
         let names = ["vote", "lesions", "lesions-without-growing"]
         try output.check(
             names.map { $0 + ".nii.gz" },
-            inputs: votePaths + [arguments.required("--ct"), arguments.required("--mask")])
+            inputs: inputs)
+        for path in votePaths where OwnOutput.segmentation(holding: path) != nil {
+            throw CommandError("\(path) is an answer of quintet segment: a mask of lesions, or of lungs, and no vote; "
+                + "--votes takes masks of what each voter calls healthy")
+        }
         let claim = try output.claim()
         defer { withExtendedLifetime(claim) {} }
         let ballot = try Ballot(
@@ -61,16 +70,18 @@ enum VoteCommand: Command {
             spacing: geometry.boxSpacing, growthLimitMM: try arguments.number("--growth-limit", 0...1000))
         if let tau = try arguments.number("--tau", 0.01...0.99) { settings.brightIntensity = Float(tau) }
         let intensity = Preparation.intensity(ct.volume, lung: lung.mask(geometry: geometry, pool: pool))
-        let warnings = ballot.warnings + [ballot.lesionWarning(
-            intensity, tau: settings.brightIntensity)].compactMap { $0 }
+        let warnings = ballot.warnings + ballot.contentWarnings(intensity, tau: settings.brightIntensity)
         warnings.forEach { Console.error("quintet: warning: \($0)") }
         let answer = try PostProcessing.run(
             healthy: ballot.healthy, intensity: intensity, lung: lung, settings: settings, pool: pool)
-        for (name, bits) in zip(names, [ballot.healthy, answer.grown, answer.core]) {
-            let mask = bits.mask(geometry: geometry, pool: pool)
-            try output.write(NIfTIFile.encode(mask, like: ct.source), to: name + ".nii.gz")
+        let files = [ballot.healthy, answer.grown, answer.core].map { bits in
+            NIfTIFile.encode(bits.mask(geometry: geometry, pool: pool), like: ct.source)
         }
-        try output.settle()
+        // The three belong together.
+        try PromptEnd.holdingOff {
+            for (name, bytes) in zip(names, files) { try output.write(bytes, to: name + ".nii.gz") }
+            try output.settle()
+        }
         let burden = try LesionBurden(lesion: answer.grown, lung: lung, geometry: geometry)
         let core = try LesionBurden(lesion: answer.core, lung: lung, geometry: geometry)
         if arguments.has("--json") {
