@@ -60,6 +60,16 @@ import Testing
         #expect(lines.all == [gone, "the coordinator at 127.0.0.1:\(port) is back"])
     }
 
+    @Test func aClientKnowsWhetherItsLastConnectionStands() throws {
+        let server = try RunningServer(folder: folder.path)
+        let client = try client(server.port, CoordinatorClient.Waiting(patienceSeconds: 0))
+        _ = try client.status()
+        #expect(client.isConnected)
+        server.crash()
+        #expect(throws: ClientError.self) { try client.status() }
+        #expect(!client.isConnected)
+    }
+
     @Test func whoeverWaitsForACoordinatorIsEndedByAStop() throws {
         let port = try lastingPort()
         let server = try RunningServer(folder: folder.path, port: port)

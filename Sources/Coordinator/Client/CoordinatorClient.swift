@@ -43,6 +43,9 @@ public final class CoordinatorClient {
     private let build: String
     private var connection: ClientConnection?
 
+    /// Whether the last connection stands, as far as is known: one that was lost is noticed when it is next used.
+    public var isConnected: Bool { connection != nil }
+
     /// Pieces of a blob under way at the same moment.
     private static let windowCount = 8
     private static let retryMilliseconds: UInt64 = 250
