@@ -124,7 +124,8 @@ final class ClusterSession {
         guard local == nil, let submitted else {
             return Interrupted("interrupted; the same command goes on where it stopped")
         }
-        return Interrupted("interrupted; \(submitted) goes on: watch it with `quintet watch --run \(submitted.value) "
+        let goesOn = client.isConnected ? "goes on" : "goes on once the coordinator is back"
+        return Interrupted("interrupted; \(submitted) \(goesOn): watch it with `quintet watch --run \(submitted.value) "
             + "--coordinator \(client.address)`, end it with `quintet cancel \(submitted.value) --coordinator "
             + "\(client.address)`; the same command waits for it again")
     }
