@@ -52,4 +52,20 @@ import Testing
             pool: LungPlausibilityTests.pool)
         #expect(thick.warnings.contains { $0.hasPrefix("Its slices are 8 mm thick") }, "\(thick.warnings)")
     }
+
+    /// Twice as wide as they are high: a header whose one number was mistyped.
+    @Test func pixelsThatAreNotSquareAreSaid() throws {
+        func warnings(x: Double, y: Double, orientation: String = "LPS") throws -> [String] {
+            let volume = Volume<Float>(
+                repeating: 0, shape: VolumeShape(depth: 20, height: 10, width: 10),
+                geometry: Geometry(spacing: Spacing(zMM: 2.5, yMM: y, xMM: x)))
+            return try ScanExtent.warnings(PreparationTests.loaded(volume, orientation: orientation).source)
+        }
+        for orientation in ["LPS", "SAR", "IPL"] {
+            #expect(try warnings(x: 0.7, y: 0.7, orientation: orientation).isEmpty)
+            #expect(try warnings(x: 0.7, y: 0.706, orientation: orientation).isEmpty)
+            let found = try warnings(x: 0.7, y: 0.72, orientation: orientation)
+            #expect(found.count == 1 && found[0].hasPrefix("Its pixels are not square, 0.7"), "\(found)")
+        }
+    }
 }

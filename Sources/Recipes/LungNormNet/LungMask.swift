@@ -32,6 +32,8 @@ public struct LungMask: Sendable {
         if isCancelled() { throw RecipeError.interrupted }
         warnings = said + (try LungPlausibility(
             content: LungContent(ct.volume, mask: mask, pool: pool), ct: ct, maskName: given?.source.name).warnings())
+            + MaskShape(mask, orientation: ct.source.orientation).warnings(
+                isMade: given == nil, emptySlices: given == nil ? [] : SliceContinuity(ct).emptySlices)
     }
 
     private static func found(in ct: LoadedImage, pool: ThreadPool, isCancelled: () -> Bool) throws -> Mask {
@@ -46,7 +48,8 @@ public struct LungMask: Sendable {
             throw RecipeError.inputRefused(units.areForeign
                 ? "\(ct.source.name) is not in Hounsfield units: no lungs are found in it, and "
                     + units.explanation(lungMedian: nil)
-                : "\(ct.source.name): \(error)")
+                : (["\(ct.source.name): \(error)"] + SliceContinuity(ct).warnings + ValueLevels(ct).warnings)
+                    .joined(separator: "; "))
         }
         var mask = found.reoriented(from: .canonical, to: ct.source.orientation)
         mask.geometry = ct.volume.geometry

@@ -23,6 +23,8 @@ enum PrepareCommand: Command {
         details: """
             CT: files or folders; .nii, .nii.gz, .hdr/.img, .mhd, .mha. A CT that cannot be used is named with the
             reason and left out; the others go on, and the exit code is then 3.
+            A lung mask made here leaves out lung that is as dense as tissue over more than about 2 cm: give one with
+            --masks then.
             Writes DATA/dataset.json and, for every CT, its intensities and lung mask on the preset's grid as NIfTI.
 
             example: quintet prepare healthy-cts --out data --preset lab

@@ -30,6 +30,8 @@ enum SegmentCommand: Command {
               DIR/without-growing/NAME.nii.gz   before growing
               DIR/lungs/NAME.nii.gz             the lung mask that was given or made
               DIR/results.csv                   lesion volume, involved share of the lung, refused inputs
+            A lung mask made here leaves out lung that is as dense as tissue over more than about 2 cm, so that the
+            involved share is too small then: give one with --masks.
             A CT that cannot be used is named with the reason; the others go on, and the exit code is then 3.
             Ctrl-C ends cleanly; the same command goes on where it stopped.
 
