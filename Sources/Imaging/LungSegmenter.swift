@@ -40,8 +40,8 @@ public struct LungSegmenter: Sendable {
         }
         let spacing = volume.geometry.boxSpacing, volumeML = Double(volume.shape.voxelCount) * spacing.voxelML
         guard volumeML >= leastVolumeML else { throw .tooSmall(volumeML: volumeML, leastML: leastVolumeML) }
+        var volume = volume.missingSlicesFilled()
         let padding = ScanPadding(volume, airHU: airHU, pool: pool)
-        var volume = volume
         padding?.fill(&volume)
         guard min(spacing.zMM, spacing.yMM, spacing.xMM) < finestSpacingMM else {
             return try onItsGrid(volume, padding: padding, pool: pool, isCancelled: isCancelled)
@@ -64,21 +64,32 @@ public struct LungSegmenter: Sendable {
         func goOn() throws(LungSegmentationError) { if isCancelled() { throw .cancelled } }
         try goOn()
         let air = BitVolume(volume, below: airHU, pool: pool).without(padding?.withRim)
-        let inside = OutsideAir.removed(
-            from: air, padding: padding?.withRim, spacing: volume.geometry.boxSpacing, pool: pool)
-        try goOn()
-        let airways = Airways(volume, insideAir: inside, pool: pool)
-        try goOn()
-        let candidates = LungCandidates(
-            inside.combined(with: airways.walled) { $0 & ~$1 }, volume: volume, padding: padding?.withRim,
-            pool: pool)
-        try goOn()
-        let foundML = Double(candidates.lung.voxelCount) * volume.geometry.boxSpacing.voxelML
-        guard foundML >= leastVolumeML else {
-            throw .noLungFound(foundML: foundML, leastML: leastVolumeML)
+        let spacing = volume.geometry.boxSpacing
+        func found(in inside: BitVolume) throws(LungSegmentationError) -> (airways: Airways, lung: BitVolume) {
+            try goOn()
+            let airways = Airways(volume, insideAir: inside, pool: pool)
+            try goOn()
+            let candidates = LungCandidates(
+                inside.combined(with: airways.walled) { $0 & ~$1 }, volume: volume, padding: padding?.withRim,
+                pool: pool)
+            try goOn()
+            return (airways, candidates.lung)
         }
-        let ball = StructuringElement(ballRadiusMM: closingRadiusMM, spacing: volume.geometry.boxSpacing)
-        let sides = LungSides.split(candidates.lung, geometry: volume.geometry, pool: pool)
+        func millilitres(_ bits: BitVolume) -> Double { Double(bits.voxelCount) * spacing.voxelML }
+        let inside = OutsideAir.removed(from: air, padding: padding?.withRim, spacing: spacing, pool: pool)
+        var (airways, lung) = try found(in: inside)
+        let foundML = millilitres(lung)
+        if foundML < leastVolumeML {
+            (airways, lung) = try found(in: OutsideAir.removedBehindNecks(
+                from: air, padding: padding?.withRim, spacing: spacing, pool: pool))
+        }
+        guard millilitres(lung) >= leastVolumeML else {
+            throw .noLungFound(
+                foundML: foundML, leastML: leastVolumeML,
+                openML: OutsideAir.lungLikeML(volume, outside: air.without(inside), pool: pool))
+        }
+        let ball = StructuringElement(ballRadiusMM: closingRadiusMM, spacing: spacing)
+        let sides = LungSides.split(lung, geometry: volume.geometry, pool: pool)
         // Each lung by itself: closing both together would take in the thin tissue between them.
         var closed: [BitVolume] = []
         for side in sides {

@@ -25,6 +25,40 @@ enum OutsideAir {
         return BitVolume(shape: air.shape, words: components.bits(keeping: keep, pool: pool))
     }
 
+    /// The air without its outside components, once what is narrower than a trachea has been shut: lungs hang together
+    /// with the air around a body where a scan goes up to the mouth.
+    static func removedBehindNecks(
+        from air: BitVolume, padding: BitVolume?, spacing: Spacing, pool: ThreadPool
+    ) -> BitVolume {
+        let ball = StructuringElement(ballRadiusMM: neckRadiusMM, spacing: spacing)
+        // An erosion for which air goes on beyond the volume.
+        let wide = air.complement().dilated(by: ball, pool: pool).complement()
+        let outside = wide.without(removed(from: wide, padding: padding, spacing: spacing, pool: pool))
+        let shut = outside.dilated(by: ball, pool: pool)
+        // What lies along it broadly is outside too.
+        let beyond = padding.map { $0.combined(with: shut) { $0 | $1 } } ?? shut
+        return removed(from: air.without(shut), padding: beyond, spacing: spacing, pool: pool)
+    }
+
+    /// Millilitres of air outside that look like lung: neither dark as air nor bright as a surface, over a centimetre.
+    static func lungLikeML(_ volume: Volume<Float>, outside: BitVolume, pool: ThreadPool) -> Double {
+        let source = volume.geometry.boxSpacing, coarse = Spacing(
+            zMM: max(source.zMM, coarseMM), yMM: max(source.yMM, coarseMM), xMM: max(source.xMM, coarseMM))
+        let mapping = GridMapping(sourceShape: volume.shape, sourceSpacing: source, to: coarse)
+        let average = mapping.linear(volume, pool: pool)
+        let open = BitVolume(
+            mapping.nearest(outside.mask(geometry: volume.geometry, pool: pool), pool: pool), pool: pool)
+        let lungLike = BitVolume(average, below: lungHU.upperBound, pool: pool)
+            .without(BitVolume(average, below: lungHU.lowerBound, pool: pool)).combined(with: open) { $0 & $1 }
+        let opened = lungLike.opened(by: StructuringElement(ballRadiusMM: 6, spacing: coarse), pool: pool)
+        return Double(opened.voxelCount) * coarse.voxelML
+    }
+
+    private static let neckRadiusMM = 12.0
+    private static let coarseMM = 3.0
+    /// The foam of a table is darker, some -930 HU.
+    private static let lungHU: Range<Float> = -915..<(-500)
+
     /// Voxels that each component has on the two faces across x, or across y.
     private static func contacts(
         _ components: RunComponents, _ shape: VolumeShape, _ padding: BitVolume?, acrossX: Bool

@@ -7,7 +7,8 @@ import Numerics
 ///
 /// One value: within half a unit, since a second interpolation of floats leaves it not quite itself.
 ///
-/// In a drawn volume, without noise at all, nothing can be told by this, and all of it counts as scanned.
+/// A window that a CT was clipped to leaves bodies of one value too, and 8 bits leave few values (`ValueCounts`): those
+/// were scanned. In a drawn volume, without noise at all, nothing can be told by this, and all of it counts as scanned.
 struct ScanPadding {
     /// What no lung can be in: filled with one value, three voxels thick.
     let solid: BitVolume
@@ -62,24 +63,12 @@ struct ScanPadding {
     private static func scanned(_ volume: Volume<Float>, _ box: VoxelBox, _ axis: Axis) -> Range<Int> {
         let range = box[keyPath: axis]
         func isScanned(_ index: Int) -> Bool {
-            let plane = plane(of: box, axis, at: index)
-            let value = volume[plane.z.lowerBound, plane.y.lowerBound, plane.x.lowerBound]
-            return !rows(of: plane, in: volume.shape).allSatisfy { row in
-                volume.voxels[row].allSatisfy { abs($0 - value) < 0.5 }
-            }
+            !volume.isOneValue(in: plane(of: box, axis, at: index))
         }
         guard let first = range.first(where: isScanned), let last = range.last(where: isScanned) else {
             return range.lowerBound..<range.lowerBound
         }
         return first..<last + 1
-    }
-
-    private static func rows(of box: VoxelBox, in shape: VolumeShape) -> [Range<Int>] {
-        box.z.flatMap { z in
-            box.y.map { y in
-                shape.index(z: z, y: y, x: box.x.lowerBound) ..< shape.index(z: z, y: y, x: box.x.upperBound)
-            }
-        }
     }
 
     /// Does the outermost plane look like tissue where the next one is air? So it does not in a body.
@@ -92,8 +81,8 @@ struct ScanPadding {
             ? (range.upperBound - 1, range.upperBound - 2) : (range.lowerBound, range.lowerBound + 1)
         var (air, covered) = (0, 0)
         for (a, b) in zip(
-            rows(of: plane(of: box, axis, at: outer), in: volume.shape),
-            rows(of: plane(of: box, axis, at: inner), in: volume.shape)
+            volume.shape.rows(of: plane(of: box, axis, at: outer)),
+            volume.shape.rows(of: plane(of: box, axis, at: inner))
         ) {
             for (value, next) in zip(volume.voxels[a], volume.voxels[b]) where next < airHU {
                 air += 1
@@ -129,12 +118,14 @@ struct ScanPadding {
     /// - Parameter airHU: what is below is air.
     init?(_ volume: Volume<Float>, airHU: Float, pool: ThreadPool) {
         let shape = volume.shape, cube = StructuringElement(box: BoxSize(z: 3, y: 3, x: 3))
+        let values = Self.sideValues(volume)
+        guard !values.isEmpty else { return nil }
         let air = BitVolume(volume, below: airHU, pool: pool)
         var all: BitVolume?, solid: BitVolume?, rims: BitVolume?
         func join(_ sum: inout BitVolume?, _ part: BitVolume) {
             sum = sum?.combined(with: part) { $0 | $1 } ?? part
         }
-        for value in Self.sideValues(volume) {
+        for value in values {
             let same = BitVolume(volume, below: value + 0.5, pool: pool)
                 .without(BitVolume(volume, below: value - 0.5, pool: pool))
             let core = same.eroded(by: cube, pool: pool)
@@ -204,7 +195,11 @@ struct ScanPadding {
             }
         }
         let frequent = counts.filter { Double($0.value) >= max(32, sideShareMin * Double(total)) }
-        return frequent.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(valueCountMax).map(\.key)
+        guard !frequent.isEmpty else { return [] }
+        let all = ValueCounts(volume)
+        guard !all.areCoarse else { return [] }
+        return frequent.filter { !all.isClipped(at: $0.key) }
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(valueCountMax).map(\.key)
     }
 
     /// The faces across x and across y.

@@ -30,7 +30,7 @@ public struct LungMask: Sendable {
             mask = try Self.found(in: ct, pool: pool, isCancelled: isCancelled)
         }
         if isCancelled() { throw RecipeError.interrupted }
-        warnings = said + (try LungPlausibility(
+        warnings = said + MissingSlices.warnings(ct, lung: mask) + (try LungPlausibility(
             content: LungContent(ct.volume, mask: mask, pool: pool), ct: ct, maskName: given?.source.name).warnings())
             + MaskShape(mask, orientation: ct.source.orientation).warnings(
                 isMade: given == nil, emptySlices: given == nil ? [] : SliceContinuity(ct).emptySlices)
