@@ -6,7 +6,7 @@ public enum ConnectionSecurity: Sendable {
     /// TLS 1.3 with the cluster's token as a pre-shared key, and nothing else: no certificates, no older version, no
     /// going back to plaintext. Each handshake makes fresh keys (Diffie-Hellman), so recorded traffic stays closed
     /// when the token leaks later. A listener takes every one of the tokens (two, while an old one is being
-    /// replaced); a dialler shows the first.
+    /// replaced); a dialler shows one after the other until one is taken.
     case preSharedKeys([ClusterToken])
 
     /// - Parameter tokenFiles: none for plaintext.

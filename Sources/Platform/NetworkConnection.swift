@@ -20,7 +20,10 @@ final class NetworkConnection {
     var peer: String
     var phase: Phase
     /// nil on a plaintext connection.
-    let tls: TLSSession?
+    private(set) var tls: TLSSession?
+    /// The dialling side: where to, and the tokens to show there after this one.
+    var dialled: SocketAddress?
+    private(set) var untriedTokens: [ClusterToken] = []
     /// What the caller sent and what neither TLS nor the kernel has taken.
     var output = ByteQueue()
     /// TLS's bytes that the kernel has not taken.
@@ -51,6 +54,15 @@ final class NetworkConnection {
     func closeSocket() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
+    }
+
+    /// A handshake from its beginning, with the first of these; what the caller has sent waits on.
+    func showNext(of tokens: [ClusterToken]) {
+        precondition(!tokens.isEmpty, "TLS with pre-shared keys needs a key")
+        tls = TLSContext(tokens: [tokens[0]], isServer: false).makeSession()
+        untriedTokens = Array(tokens.dropFirst())
+        encrypted.removeAll()
+        hasReceived = false
     }
 
     var queuedByteCount: Int { output.count + encrypted.count }

@@ -124,7 +124,7 @@ public final class NetworkLoop {
             for descriptor in made { Glibc.close(descriptor) }
             throw NetworkError("cannot listen at \(NetworkAddress(host: host, port: port))", code: code)
         }
-        let context = tlsContext(security, isServer: true)
+        let context = listeningContext(security)
         listeners += made.map { Listener(descriptor: $0, tls: context) }
         return chosen
     }
@@ -148,7 +148,8 @@ public final class NetworkLoop {
         let connection = NetworkConnection(
             id: nextID(), isDialled: true, descriptor: -1, peer: target.description,
             phase: .connecting(others: addresses, deadline: 0),
-            tls: tlsContext(security, isServer: false)?.makeSession())
+            tls: nil)
+        if case .preSharedKeys(let tokens) = security { connection.showNext(of: tokens) }
         connections[connection.id] = connection
         dialNext(connection, others: addresses, lastCode: EHOSTUNREACH)
         return connection.id
@@ -272,10 +273,10 @@ public final class NetworkLoop {
 
     // MARK: - Beginning and end of connections
 
-    private func tlsContext(_ security: ConnectionSecurity, isServer: Bool) -> TLSContext? {
+    private func listeningContext(_ security: ConnectionSecurity) -> TLSContext? {
         switch security {
         case .plaintext: nil
-        case .preSharedKeys(let tokens): TLSContext(tokens: tokens, isServer: isServer)
+        case .preSharedKeys(let tokens): TLSContext(tokens: tokens, isServer: true)
         }
     }
 
@@ -291,6 +292,7 @@ public final class NetworkLoop {
         for (index, address) in others.enumerated() {
             if let descriptor = Socket.connecting(to: address) {
                 connection.descriptor = descriptor
+                connection.dialled = address
                 connection.phase = .connecting(
                     others: Array(others[(index + 1)...]),
                     deadline: MonotonicClock.nowMilliseconds() + limits.connectMilliseconds)
@@ -318,6 +320,10 @@ public final class NetworkLoop {
         case .failed(let reason):
             // The alert tells the peer.
             _ = connection.flush()
+            if connection.isDialled, let address = connection.dialled, !connection.untriedTokens.isEmpty {
+                connection.showNext(of: connection.untriedTokens)
+                return dialNext(connection, others: [address], lastCode: EHOSTUNREACH)
+            }
             end(connection, reason)
         }
     }
@@ -411,6 +417,7 @@ public final class NetworkLoop {
                 turn += count
                 deliver(connection, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                 if count < scratch.count { return }
+                if case .connecting = connection.phase { return }
             case .later: return
             case .ended:
                 // It may have ended its side only, and still read.
@@ -444,7 +451,11 @@ public final class NetworkLoop {
         tls.feed(bytes)
         if case .handshaking = connection.phase { continueHandshake(connection) }
         guard connection.descriptor >= 0 else { return }
-        if case .handshaking = connection.phase { return }
+        switch connection.phase {
+        // The latter where another token is to be shown, over another socket.
+        case .handshaking, .connecting: return
+        case .open, .closing, .lingering: break
+        }
         var filled = 0, failure: String?
         reading: while true {
             switch tls.read(into: UnsafeMutableRawBufferPointer(rebasing: decrypted[filled...])) {

@@ -48,7 +48,7 @@ public enum SecureRandom {
 final class TLSContext {
     fileprivate let context: OpaquePointer
     private let isServer: Bool
-    /// Read by the callbacks, in the order of the tokens; the dialling side shows the first.
+    /// Read by the callbacks, in the order of the tokens; the dialling side has one.
     fileprivate let keys: [(identity: [UInt8], key: [UInt8])]
     /// The first identity again, at an address that OpenSSL may keep.
     fileprivate let identityBytes: UnsafeMutableBufferPointer<UInt8>

@@ -28,12 +28,41 @@ public enum VersionNegotiation {
         }
         let highest = min(ourMax, theirMax)
         if highest >= max(ourMin, theirMin) { return .agreed(highest) }
-        let older = theirMax < ourMin ? theirBuild : ourBuild
-        return .refused(
-            Refusal(
-                code: .version,
-                message: "no common protocol version: \(ourBuild) speaks \(range(ourMin, ourMax)), "
-                    + "\(theirBuild) speaks \(range(theirMin, theirMax)); update \(older), the older one"))
+        let text = mismatch(
+            coordinatorBuild: ourBuild, coordinatorMin: ourMin, coordinatorMax: ourMax, peerBuild: theirBuild,
+            peerMin: theirMin, peerMax: theirMax)
+        return .refused(Refusal(code: .version, message: text))
+    }
+
+    /// For whoever reads it beside the program that has dialled. Builds alone say nothing: two may be called the same.
+    public static func mismatch(
+        coordinatorBuild: String, coordinatorMin: UInt16, coordinatorMax: UInt16, peerBuild: String, peerMin: UInt16,
+        peerMax: UInt16
+    ) -> String {
+        beginning + "(\(peerBuild)) speaks protocol \(range(peerMin, peerMax)), the coordinator (\(coordinatorBuild)) "
+            + "protocol \(range(coordinatorMin, coordinatorMax)): "
+            + (peerMax < coordinatorMin ? "this program is older, update it" : "the program there is older, update it")
+    }
+
+    /// What a refusal for the version says beside the program that has dialled: a coordinator of version 1 named the
+    /// builds only, its own first.
+    public static func explanation(of refusal: Refusal) -> String {
+        if refusal.message.hasPrefix(beginning) { return refusal.message }
+        let words = refusal.message.split { $0 == " " || $0 == "," }
+        guard let index = words.firstIndex(of: "speaks"), index + 1 < words.count, let spoken = UInt16(words[index + 1])
+        else {
+            return "this program speaks protocol \(range(versionMin, versionMax)), which the coordinator does not: "
+                + refusal.message
+        }
+        return "this program speaks protocol \(range(versionMin, versionMax)), the coordinator protocol \(spoken): "
+            + (spoken < versionMin ? "the program there is older, update it" : "this program is older, update it")
+    }
+
+    private static let beginning = "this program "
+
+    /// What a peer says that it speaks, for the coordinator's log.
+    public static func spoken(_ low: UInt16, _ high: UInt16, by build: String) -> String {
+        "its program (\(build)) speaks protocol \(range(low, high)), this coordinator \(range(versionMin, versionMax))"
     }
 
     static func isSpoken(_ low: UInt16, _ high: UInt16) -> Bool {

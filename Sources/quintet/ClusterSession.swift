@@ -91,9 +91,7 @@ final class ClusterSession {
         while true {
             try StopWatch.check()
             try local?.check()
-            guard let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) else {
-                throw CommandError("the coordinator does not know \(run) any more")
-            }
+            let status = try standing(of: run)
             isFinished = status.state != "running"
             // A replica that nobody can train will not be trained by waiting for the others.
             if status.kind == "train", let refusal = status.refusals?.first {
@@ -107,6 +105,16 @@ final class ClusterSession {
             try whileWaiting(status)
             StopWatch.sleep(milliseconds: 300)
         }
+    }
+
+    /// - Throws: `CommandError` where it was there and is not any more.
+    private func standing(of run: RunID) throws -> StatusReport.Run {
+        do {
+            if let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) { return status }
+        } catch ClientError.refused(let refusal) where refusal.code == .unknown {
+            // Said below, in words of somebody who has submitted it.
+        }
+        throw CommandError("\(run) is not there any more: it was cancelled or forgotten")
     }
 
     /// - Throws: for every way in which a stop was asked for, `Interrupted`, which says what becomes of the run.

@@ -70,6 +70,29 @@ import Testing
         #expect(!client.isConnected)
     }
 
+    @Test func aTokenThatIsRefusedWhileOneWaitsIsSaid() throws {
+        let port = try lastingPort(), lines = Lines(), path = folder.path
+        let (old, new) = (ClusterToken.generate(), ClusterToken.generate())
+        let first = try RunningServer(folder: path, port: port, security: .preSharedKeys([old]))
+        let isStopped = Guarded(false), isAsking = Guarded(false)
+        let waiting = CoordinatorClient.Waiting(isStopped: { isStopped.withLock { $0 } }, log: lines.add)
+        let attempt = Attempt {
+            let client = try CoordinatorClient(
+                address: NetworkAddress(host: "127.0.0.1", port: port), security: .preSharedKeys([old]),
+                waiting: waiting)
+            isAsking.withLock { $0 = true }
+            while true { _ = try client.status() }
+        }
+        #expect(wait { isAsking.withLock { $0 } })
+        first.crash()
+        let second = try RunningServer(folder: path, port: port, security: .preSharedKeys([new]))
+        defer { second.stop() }
+        let words = "the coordinator at 127.0.0.1:\(port) answers and turns us down: the peer does not know our token"
+        #expect(wait { lines.all.contains { $0.hasPrefix(words) && $0.hasSuffix("; trying again") } }, "\(lines.all)")
+        isStopped.withLock { $0 = true }
+        #expect(wait(seconds: 20) { attempt.error == .interrupted })
+    }
+
     @Test func whoeverWaitsForACoordinatorIsEndedByAStop() throws {
         let port = try lastingPort()
         let server = try RunningServer(folder: folder.path, port: port)

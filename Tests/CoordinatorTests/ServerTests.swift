@@ -396,12 +396,15 @@ import VotingAggregator
     }
 
     @Test func aWorkerOfAnotherVersionIsRefusedByName() throws {
-        let server = try RunningServer(folder: state)
+        let log = Guarded<[String]>([])
+        let server = try RunningServer(folder: state, log: { line in log.withLock { $0.append(line) } })
         defer { server.stop() }
         let worker = try FakeWorker(server, name: "w", version: 77)
         guard case .refusal(let refusal) = worker.greeting else { throw ClientError.violation("it was welcomed") }
         #expect(refusal.code == .version && refusal.message.contains("77") && refusal.message.contains("fake"))
         try worker.waitForEnd()
+        let words = "connection closed: its program (fake) speaks protocol 77, this coordinator 2"
+        #expect(wait { log.withLock { $0.contains { $0.contains("127.0.0.1:") && $0.contains(words) } } })
     }
 
     @Test func whoeverSpeaksNonsenseIsSentAway() throws {

@@ -72,6 +72,23 @@ import Testing
         try harness.run { harness.accepted.count == 2 && harness.connected.count == 2 }
     }
 
+    /// What was sent before the handshake waits for the token that is taken.
+    @Test func aDiallerShowsItsTokensInTurn() throws {
+        let harness = try NetworkHarness()
+        let port = try harness.loop.listen(host: "127.0.0.1", port: 0, security: security)
+        let client = try harness.loop.connect(
+            host: "127.0.0.1", port: port, security: .preSharedKeys([otherToken, .generate(), token]))
+        harness.loop.send([1, 2, 3], on: client)
+        try harness.run { !harness.accepted.isEmpty && harness.received(on: harness.accepted[0]).count == 3 }
+        #expect(harness.received(on: harness.accepted[0]) == [1, 2, 3])
+        #expect(harness.connected == [client] && harness.rejected.count == 2 && harness.closed.isEmpty)
+        let stranger = try harness.loop.connect(
+            host: "127.0.0.1", port: port, security: .preSharedKeys([otherToken, .generate()]))
+        try harness.run { harness.closed[stranger] != nil && harness.rejected.count == 4 }
+        #expect(harness.closed[stranger]?.contains("does not know our token") == true)
+        #expect(harness.accepted.count == 1)
+    }
+
     @Test func plaintextIsRefusedWhereTheTokenIsAskedFor() throws {
         let harness = try NetworkHarness()
         let port = try harness.loop.listen(host: "127.0.0.1", port: 0, security: security)

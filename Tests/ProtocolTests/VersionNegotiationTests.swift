@@ -20,10 +20,24 @@ import Testing
     @Test func withoutACommonVersionTheOlderSideIsNamed() {
         guard case .refused(let refusal) = choose(2, 3, 1, 1) else { Issue.record("agreed"); return }
         #expect(refusal.code == .version)
-        #expect(refusal.message.contains("quintet 2.0 speaks 2 to 3"))
-        #expect(refusal.message.contains("update quintet 1.0"))
+        #expect(refusal.message == "this program (quintet 1.0) speaks protocol 1, the coordinator (quintet 2.0) "
+            + "protocol 2 to 3: this program is older, update it")
         guard case .refused(let other) = choose(1, 1, 2, 3) else { Issue.record("agreed"); return }
-        #expect(other.message.contains("update quintet 2.0"))
+        #expect(other.message == "this program (quintet 1.0) speaks protocol 2 to 3, the coordinator (quintet 2.0) "
+            + "protocol 1: the program there is older, update it")
+        #expect(VersionNegotiation.explanation(of: other) == other.message)
+    }
+
+    /// Word for word what version 1 answers.
+    @Test func anOlderCoordinatorsRefusalIsToldFromThisSide() {
+        let old = Refusal(
+            code: .version,
+            message: "no common protocol version: 0.1.0 speaks 1, 0.1.0 speaks 2; update 0.1.0, the older one")
+        #expect(VersionNegotiation.explanation(of: old)
+            == "this program speaks protocol 2, the coordinator protocol 1: the program there is older, update it")
+        let other = Refusal(code: .version, message: "no")
+        #expect(VersionNegotiation.explanation(of: other)
+            == "this program speaks protocol 2, which the coordinator does not: no")
     }
 
     @Test func anEmptyRangeIsMalformed() {
@@ -42,6 +56,8 @@ import Testing
         let outcome = VersionNegotiation.choose(
             ourBuild: "ours", theirMin: hello.versionMin, theirMax: hello.versionMax, theirBuild: hello.build)
         guard case .refused(let refusal) = outcome else { Issue.record("agreed"); return }
-        #expect(refusal.code == .version && refusal.message.contains("update \(versions.0 == 1 ? "2.0" : "ours")"))
+        #expect(refusal.code == .version && refusal.message.contains("this program (2.0) speaks protocol"))
+        let older = versions.0 == 1 ? "this program is older" : "the program there is older"
+        #expect(refusal.message.contains(older))
     }
 }

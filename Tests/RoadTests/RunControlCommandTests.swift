@@ -62,6 +62,23 @@ import Testing
         #expect(unknown.code == 1 && unknown.errors.contains("there is no run 7"), "\(unknown.errors)")
     }
 
+    /// Where it looks between the two it says that the run was cancelled; both are true.
+    @Test func whoeverWaitsForAForgottenRunIsToldWhatBecameOfIt() throws {
+        let bench = try Bench()
+        defer { bench.end() }
+        try bench.road.prepareSmallData()
+        let train = try bench.road.start([
+            "train", "--data", "data", "--run", "run", "--replicas", "1", "--iterations", "5", "--slab", "8",
+            "--channels", "4,8", "--strides", "2", "--coordinator", bench.address, "--quiet",
+        ])
+        #expect(try wait { try !bench.client.status().runs.isEmpty })
+        try bench.client.cancel(RunID(1))
+        try bench.client.forget(RunID(1))
+        let outcome = train.wait()
+        let words = ["run 1 is not there any more: it was cancelled or forgotten", "run 1 was cancelled"]
+        #expect(outcome.code == 1 && words.contains { outcome.errors.contains($0) }, "\(outcome.errors)")
+    }
+
     @Test func watchWaitsForARunAndEndsWithOneWhenItIsCancelled() throws {
         let bench = try Bench()
         defer { bench.end() }

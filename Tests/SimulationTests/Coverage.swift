@@ -107,6 +107,7 @@ extension WorkerEvent {
         case .blobDamaged: "blobDamaged"
         case .storageFull: "storageFull"
         case .storageFailed: "storageFailed"
+        case .cacheProbed: "cacheProbed"
         case .progressed: "progressed"
         case .checkpointTaken: "checkpointTaken"
         case .computeEnded(_, let outcome):

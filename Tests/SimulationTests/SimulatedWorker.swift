@@ -149,12 +149,12 @@ extension Simulation {
                 try boxes[box].cache.offer(digest, byteCount: byteCount)
             })
         case .storePiece(let digest, let offset, let bytes):
-            let isFull = story.fullBox == box && now < Story.fullMilliseconds
-            if isFull || fault(.cacheFull) { return events.append(.storageFull(digest, "the disk is full")) }
+            if isFull(box) || fault(.cacheFull) { return events.append(.storageFull(digest, "the disk is full")) }
             if fault(.cacheFails) { return events.append(.storageFailed(digest, "an I/O error")) }
             events.append(held(digest) { () throws(SimulatedBlobs.Problem) in
                 try boxes[box].cache.append(digest, offset: offset, bytes: bytes)
             })
+        case .probeCache: events.append(.cacheProbed(isFull(box) ? "the disk is full" : nil))
         case .discardBlob(let digest): boxes[box].cache.remove(digest)
         case .compute(let assignment): compute(assignment, box, &events)
         case .takeCheckpoint(let lease):
@@ -168,6 +168,8 @@ extension Simulation {
         case .leave: endWorker(box, isPowerCut: false, pause: random.between(100, 30_000))
         }
     }
+
+    private func isFull(_ box: Int) -> Bool { story.fullBox == box && now < Story.fullMilliseconds }
 
     private func held(
         _ digest: ContentDigest, _ body: () throws(SimulatedBlobs.Problem) -> UInt64
@@ -232,6 +234,7 @@ extension Simulation {
                 return endWorker(box, isPowerCut: false, pause: random.between(100, 20_000))
             }
         }
+        if story.hangingBox == box, now < Story.fullMilliseconds { return scheduleStep(box) }
         if running.stepsLeft > 0 { advance(box) }
         guard let running = boxes[box].running else { return }  // what it said led to an end
         if running.isCancelled { return end(lease, .cancelled, box) }

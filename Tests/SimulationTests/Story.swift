@@ -51,6 +51,8 @@ struct Story {
     let slowBox: Int?
     let slowFactor: Int64
     var hasBackups = true
+    /// A worker that begins and makes no step for as long.
+    var hangingBox: Int?
     /// A worker whose cache has no room for the first `fullMilliseconds`.
     var fullBox: Int?
     static let fullMilliseconds: Int64 = 300_000

@@ -5,10 +5,12 @@ import Testing
 /// same on every machine.
 @Suite struct StragglerTests {
     private func makespan(
-        _ request: RunRequest, seed: UInt64, slowBox: Int?, fullBox: Int? = nil, hasBackups: Bool = true
+        _ request: RunRequest, seed: UInt64, slowBox: Int?, hangingBox: Int? = nil, fullBox: Int? = nil,
+        hasBackups: Bool = true
     ) throws -> (milliseconds: Double, backupCount: Int) {
         var story = Story(request: request, workerCount: 8, slowBox: slowBox)
         story.hasBackups = hasBackups
+        story.hangingBox = hangingBox
         story.fullBox = fullBox
         let simulation = try Simulation(story, seed: seed)
         simulation.tell()
@@ -42,14 +44,27 @@ import Testing
         for seed in UInt64(0)..<8 {
             let box = Int(seed)
             let usual = try makespan(request, seed: seed, slowBox: nil).milliseconds
-            ratios.append(try makespan(request, seed: seed, slowBox: nil, fullBox: box).milliseconds / usual)
+            ratios.append(try makespan(request, seed: seed, slowBox: nil, hangingBox: box).milliseconds / usual)
             ratiosWithout.append(
-                try makespan(request, seed: seed, slowBox: nil, fullBox: box, hasBackups: false).milliseconds / usual)
+                try makespan(request, seed: seed, slowBox: nil, hangingBox: box, hasBackups: false).milliseconds
+                    / usual)
         }
         print("with a worker that never begins train takes \(ratios.max()!) times as long, without backups "
             + "\(ratiosWithout.max()!)")
         #expect(ratios.max()! <= 1.2)
         #expect(ratiosWithout.max()! > 1.4)
+    }
+
+    /// It hands its replica back after half a minute and asks for nothing before there is room; the replica begins
+    /// anew where a worker is idle.
+    @Test func aWorkerWithAFullCacheHoldsUpNoTraining() throws {
+        let request = Story.train(seed: 3, replicaCount: 5, iterationCount: 500, checkpointSeconds: 20)
+        for seed in UInt64(0)..<8 {
+            let usual = try makespan(request, seed: seed, slowBox: nil).milliseconds
+            let full = try makespan(
+                request, seed: seed, slowBox: nil, fullBox: Int(seed), hasBackups: false).milliseconds
+            #expect(full - usual < 45_000, "seed \(seed): \(full) instead of \(usual) ms")
+        }
     }
 
     @Test func aSlowWorkerHoldsUpNoArchive() throws {

@@ -50,6 +50,7 @@ func word(_ action: WorkerAction) -> String {
     case .send(let message, let requestID): "send \(requestID) \(word(message))"
     case .openBlob(let name, let count): "open \(word(name)):\(count)"
     case .storePiece(let name, let offset, let bytes): "store \(word(name)) \(offset)+\(bytes.count)"
+    case .probeCache(let count): "probe \(count)"
     case .discardBlob(let name): "discard \(word(name))"
     case .compute(let assignment):
         "compute \(word(assignment.lease))" + (assignment.resume.map { " from " + word($0) } ?? "")
@@ -115,6 +116,7 @@ struct EventReader {
         case "damaged": return .blobDamaged(digest(next()))
         case "storageFull": return .storageFull(digest(next()), rest())
         case "storageFailed": return .storageFailed(digest(next()), rest())
+        case "probed": return .cacheProbed(words.isEmpty ? nil : rest())
         case "progress": return progress()
         case "checkpoint":
             return .checkpointTaken(lease(), TakenCheckpoint(iteration: UInt32(number()), payload: payload()))

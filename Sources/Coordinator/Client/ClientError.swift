@@ -17,6 +17,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .unreachable(let address, let reason):
             return "the coordinator at \(address) cannot be reached: \(reason)"
+        case .refused(let refusal) where refusal.code == .version: return VersionNegotiation.explanation(of: refusal)
         case .refused(let refusal): return refusal.message
         case .interrupted: return "interrupted while waiting for the coordinator"
         case .violation(let what): return "the coordinator broke the protocol: \(what); are both of the same version?"

@@ -323,6 +323,9 @@ private enum Trouble {
 
     func line(at address: NetworkAddress) -> String {
         switch self {
+        // As in a worker's shell: a handshake that fails for the token says so and what to do.
+        case .lost(let reason) where reason.contains("token"):
+            "the coordinator at \(address) answers and turns us down: \(reason); trying again"
         case .lost: "the coordinator at \(address) does not answer; trying again"
         case .busy(let refusal): "the coordinator at \(address): \(refusal.message); trying again"
         }

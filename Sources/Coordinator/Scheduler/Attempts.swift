@@ -102,6 +102,18 @@ extension Scheduler {
         return workers.values.contains { mayStillTry(work, $0) }
     }
 
+    /// For people: where work that is ready has gone wrong so far, and whom it waits for.
+    package func whyItWaits(_ work: WorkRecord) -> String? {
+        let counts = work.attempts.mapValues { max($0.failureCount, $0.lossCount) }.filter { $0.value > 0 }
+        guard !counts.isEmpty else { return nil }
+        let places = counts.sorted { $0.key < $1.key }.map { machine, count in
+            "\(count == 1 ? "once" : "\(count) times") on \(machine)"
+        }
+        let isLeft = workers.values.contains { $0.isConnected && isLeftToOthers(work, by: $0.name) }
+        let why = work.failureCount > 0 && !work.lastFailure.isEmpty ? "; the last time \(work.lastFailure)" : ""
+        return "failed \(places.joined(separator: ", ")); waits for \(isLeft ? "another machine" : "a worker")" + why
+    }
+
     /// Whether it has had all its attempts, and on more than one machine where there is more than one.
     func hasFailedTooOften(_ work: WorkRecord) -> Bool {
         guard work.failureCount >= configuration.failuresMax else { return false }

@@ -145,7 +145,8 @@ final class CoordinatorCore {
             theirBuild: hello.build)
         guard case .agreed(let version) = outcome else {
             if case .refused(let refusal) = outcome { refuse(refusal, requestID, connection) }
-            return hangUp(connection, "no common protocol version")
+            return hangUp(
+                connection, VersionNegotiation.spoken(hello.versionMin, hello.versionMax, by: hello.build))
         }
         if hello.role == .worker && hello.name.isEmpty {
             refuse(.malformed, "a worker needs a name", requestID, connection)

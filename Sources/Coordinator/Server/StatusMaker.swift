@@ -72,7 +72,8 @@ struct StatusMaker {
             secondsLeft: isRunning ? secondsLeft : nil, works: count(works),
             refusedCount: scheduler.refusedCount(of: run.id), refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
-            problem: isRunning ? problem ?? memoryProblem(of: run) : nil, replicas: replicas.isEmpty ? nil : replicas)
+            problem: isRunning ? problem ?? memoryProblem(of: run) ?? attemptsProblem(of: run) : nil,
+            replicas: replicas.isEmpty ? nil : replicas)
     }
 
     /// Nobody who is there can do it.
@@ -80,7 +81,15 @@ struct StatusMaker {
         guard let most = scheduler.memoryThatIsTooLittle(for: run) else { return nil }
         func gibibytes(_ byteCount: UInt64) -> String { String(format: "%.1f GiB", Double(byteCount) / 1_073_741_824) }
         return "a step needs \(gibibytes(run.request.memoryByteCount)) of memory, and no connected worker has more "
-            + "than \(gibibytes(most)): start one on a larger machine, or train with a smaller batch"
+            + "than \(gibibytes(most)): start one on a larger machine, or train with a smaller slab, "
+            + "fewer planes or fewer channels"
+    }
+
+    /// What is ready and has gone wrong where it was tried, while nobody else has it.
+    private func attemptsProblem(of run: RunRecord) -> String? {
+        guard !run.isPaused, !run.works.contains(where: { scheduler.works[$0]!.state == .leased }) else { return nil }
+        let tried = run.works.lazy.map { scheduler.works[$0]! }.first { $0.state == .ready && !$0.attempts.isEmpty }
+        return tried.flatMap(scheduler.whyItWaits)?.cut(toBytes: 600)
     }
 
     private func time(ofMilliseconds milliseconds: Int64) -> String {

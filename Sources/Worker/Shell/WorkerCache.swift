@@ -7,6 +7,7 @@ struct WorkerCache: Sendable {
     let blobs: BlobDirectory
     /// Lent to recipes.
     let preparedPath: String
+    private let path: String
     private let byteCountMax: UInt64
 
     /// - Throws: `FileError`.
@@ -15,7 +16,7 @@ struct WorkerCache: Sendable {
         blobs = try BlobDirectory(path: path + "/blobs")
         preparedPath = path + "/prepared"
         try FileSystem.makeFolder(preparedPath)
-        self.byteCountMax = byteCountMax
+        (self.path, self.byteCountMax) = (path, byteCountMax)
         removeForgotten()
     }
 
@@ -62,9 +63,28 @@ struct WorkerCache: Sendable {
             discard(digest)
             return .blobDamaged(digest)
         } catch let error as FileError where error.isDiskFull {
-            return .storageFull(digest, "\(error)")
+            return .storageFull(digest, full(error.reason))
         } catch {
-            return .storageFailed(digest, "\(error)")
+            return .storageFailed(digest, "the worker's cache at \(path) takes nothing: \(error)")
+        }
+    }
+
+    private func full(_ reason: String) -> String {
+        "the worker's cache at \(path) is full (\(reason)): free some space, the work goes on by itself"
+    }
+
+    /// Why so many bytes more would not be taken; nil where they would be, as far as the disk says. A quota tells only
+    /// when something is written.
+    func obstacle(toTaking byteCount: UInt64) -> String? {
+        do {
+            guard try FileSystem.freeByteCount(at: path) > byteCount else { return full("too little is free") }
+            let trial = "\(path)/trial-\(Machine.processID)"
+            defer { try? FileSystem.remove(trial) }
+            let count = Int(min(byteCount, UInt64(Limits.blobChunkBytesMax)))
+            try AtomicFile.write([UInt8](repeating: 0, count: count), to: trial)
+            return nil
+        } catch {
+            return "\(error)"
         }
     }
 

@@ -151,6 +151,7 @@ final class WorkerShell {
             events.append(cache.open(digest, byteCount: byteCount, keeping: state.neededDigests))
         case .storePiece(let digest, let offset, let bytes):
             events.append(cache.store(digest, offset: offset, bytes: bytes))
+        case .probeCache(let byteCount): events.append(.cacheProbed(cache.obstacle(toTaking: byteCount)))
         case .discardBlob(let digest): cache.discard(digest)
         case .compute(let assignment): compute(assignment)
         case .takeCheckpoint(let lease): thread.takeCheckpoint(of: lease)

@@ -42,6 +42,8 @@ struct InputFetch: Sendable {
     private var inFlight: [PieceRequest] = []
     private var quietSince: UInt64 = 0
     private(set) var pausedUntil: UInt64?
+    /// The most of the first need that was ever in the cache: what goes beyond it is progress.
+    private var mostHeldBytes: UInt64 = 0
     /// Since when the cache has taken nothing.
     private(set) var storageFailedSince: UInt64?
 
@@ -58,6 +60,9 @@ struct InputFetch: Sendable {
     }
 
     var isComplete: Bool { needs.isEmpty }
+
+    /// What the cache has still to take of the blob at hand.
+    var missingBytes: UInt64 { needs.first.map { $0.byteCount - mostHeldBytes } ?? 0 }
 
     /// When a pause or an answer's patience ends.
     var wakeMilliseconds: UInt64? {
@@ -139,11 +144,13 @@ struct InputFetch: Sendable {
         precondition(byteCount <= need.byteCount, "the cache holds at most the whole blob")
         isOpening = false
         obstacle = nil
-        if byteCount > heldBytes ?? 0 { storageFailedSince = nil }
+        if byteCount > mostHeldBytes || byteCount == need.byteCount { storageFailedSince = nil }
+        mostHeldBytes = max(mostHeldBytes, byteCount)
         if byteCount == need.byteCount {
             needs.removeFirst()
             fetchedBytes += need.byteCount
             heldBytes = nil
+            mostHeldBytes = 0
             askAgain(from: 0)
         } else {
             // The first answer, or one that shows other bytes than we counted on, sets where to ask from.
@@ -157,6 +164,7 @@ struct InputFetch: Sendable {
         needs[0].damageCount += 1
         isOpening = false
         heldBytes = nil
+        mostHeldBytes = 0
         askAgain(from: 0)
         guard needs[0].damageCount < WorkerLimits.damageMax else {
             return .hopeless("\(need.name) arrived damaged \(needs[0].damageCount) times: check the coordinator's "
@@ -172,7 +180,7 @@ struct InputFetch: Sendable {
         heldBytes = nil
         askAgain(from: 0)
         storageFailedSince = storageFailedSince ?? now
-        pause(because: "the cache cannot take \(need.name): \(reason)", at: now)
+        pause(because: "cannot keep \(need.name): \(reason)", at: now)
     }
 
     private mutating func pause(because reason: String, at now: UInt64) {

@@ -121,10 +121,11 @@ struct Work: Sendable {
         return checkpointAt
     }
 
-    /// When computing is taken to hang, or a cache that takes nothing to be broken; nil while neither may be.
+    /// When computing is taken to hang, or a cache that takes nothing is somebody else's turn; nil while neither may
+    /// be.
     func stuckMilliseconds(_ settings: WorkerSettings) -> UInt64? {
         switch phase {
-        case .fetching: return fetch.storageFailedSince.map { $0 + settings.progressMilliseconds }
+        case .fetching: return fetch.storageFailedSince.map { $0 + WorkerLimits.storageMilliseconds }
         case .computing, .stopping: return progressAt + settings.progressMilliseconds
         case .delivering, .handingOver, .givingBack: return nil
         }

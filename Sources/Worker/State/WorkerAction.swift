@@ -19,6 +19,8 @@ package enum WorkerAction: Hashable, Sendable {
     // The cache. Each of the first two is answered with `blobHeld`, `blobDamaged` or `storageFailed`.
     case openBlob(ContentDigest, byteCount: UInt64)
     case storePiece(ContentDigest, offset: UInt64, bytes: [UInt8])
+    /// Whether the cache would take so many bytes more; answered with `cacheProbed`.
+    case probeCache(byteCount: UInt64)
     /// Its digest was found wrong.
     case discardBlob(ContentDigest)
 

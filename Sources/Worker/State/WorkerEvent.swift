@@ -69,6 +69,8 @@ package enum WorkerEvent: Hashable, Sendable {
     case storageFull(ContentDigest, String)
     /// Answers the same: it cannot be written or read; nothing is known to be there.
     case storageFailed(ContentDigest, String)
+    /// Answers `probeCache`: nil where it takes them, or why it does not.
+    case cacheProbed(String?)
 
     // The compute thread.
     case progressed(LeaseProgress, [TrainingMetric])

@@ -18,6 +18,8 @@ package enum WorkerLimits {
     package static let answerMilliseconds: UInt64 = 30_000
     /// Pause after a full disk or an error of the disk, here or at the coordinator.
     package static let pauseMilliseconds: UInt64 = 5_000
+    /// A cache that takes nothing for so long, before computing has begun, gives the work to somebody else.
+    package static let storageMilliseconds: UInt64 = 30_000
     /// How often a blob may arrive damaged, be found damaged in the cache, or be forgotten by the coordinator, before
     /// the work is given back.
     package static let damageMax = 3

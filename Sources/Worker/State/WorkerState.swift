@@ -22,7 +22,8 @@ import Protocol
 /// - Computing that shows no progress for `settings.progressMilliseconds` hangs: the work is given back as failed, so
 ///   that another worker gets it. Heartbeats alone, which come from another thread, would keep the lease for ever. The
 ///   thread is told to stop; until it does, this worker asks for nothing.
-/// - A cache that is full or has errors is waited for, and people are told; for as long as that.
+/// - A cache that is full or has errors is waited for, and people are told, for 30 s. Then the work is given back as
+///   failed, so that another worker gets it, and this one asks for none before its cache would take what it did not.
 /// - Leaving (`drainRequested`): fetching and finished-with work is given back or delivered; computing stops after the
 ///   current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
 ///   whatever happened, the worker is gone.
@@ -39,6 +40,10 @@ package struct WorkerState: Sendable {
     /// broken must not use up every work's attempts within a second.
     var failureStreak: UInt64 = 0
     var restUntil: UInt64 = 0
+    /// Bytes that the cache did not take when work was given back for it; nil once it would, and whether it is being
+    /// asked.
+    var untakenBytes: UInt64?
+    var isProbing = false
     /// Actions of the event at hand.
     var actions: [WorkerAction] = []
     var now: UInt64 = 0
@@ -114,6 +119,7 @@ package struct WorkerState: Sendable {
             apply(verdict)
         case .storageFull(let digest, let reason), .storageFailed(let digest, let reason):
             if work?.phase == .fetching { work?.fetch.storageFailed(digest, because: reason, atMilliseconds: now) }
+        case .cacheProbed(let problem): cacheProbed(problem)
         case .progressed(let progress, let metrics):
             if work?.lease == progress.lease { work?.progressed(progress, metrics, atMilliseconds: now) }
         case .checkpointTaken(let lease, let taken):

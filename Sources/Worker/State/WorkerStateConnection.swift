@@ -25,8 +25,12 @@ extension WorkerState {
         let pause = connection.lose(atMilliseconds: now)
         work?.fetch.connectionLost()
         _ = work?.withDelivery { $0.connectionLost() }
-        let computing = threadLease != nil && threadLease == work?.lease ? "; computing goes on" : ""
-        actions.append(.problem("no coordinator: \(reason); trying again in \(pause) ms\(computing)"))
+        var line = "no coordinator: \(reason)"
+        let leavesAt = drain.map { $0.since + WorkerLimits.drainMilliseconds } ?? .max
+        if now + pause < leavesAt { line += "; trying again in \(pause) ms" }
+        if drain == nil, threadLease != nil, threadLease == work?.lease { line += "; computing goes on" }
+        if drain != nil, let work { line += "; \(unreturned(work.lease))" }
+        actions.append(.problem(line))
     }
 
     /// On the first connection a wrong address or token: people must act. Later on a coordinator being changed.
@@ -65,15 +69,16 @@ extension WorkerState {
         switch message {
         case .welcome(let welcome):
             guard welcome.version >= settings.versionMin, welcome.version <= settings.versionMax else {
-                return leave(.refused(
-                    "the coordinator (\(welcome.build)) speaks protocol version \(welcome.version), this worker "
-                        + "\(settings.versionMin) to \(settings.versionMax): install the same quintet on both"))
+                return leave(.refused(VersionNegotiation.mismatch(
+                    coordinatorBuild: welcome.build, coordinatorMin: welcome.version, coordinatorMax: welcome.version,
+                    peerBuild: settings.build, peerMin: settings.versionMin, peerMax: settings.versionMax)))
             }
             connection.welcome(welcome, atMilliseconds: now)
             actions.append(.log("serving a coordinator of \(welcome.build)"))
         case .refusal(let refusal):
             switch refusal.code {
-            case .version, .notAllowed, .malformed: leave(.refused(refusal.message))
+            case .version: leave(.refused(VersionNegotiation.explanation(of: refusal)))
+            case .notAllowed, .malformed: leave(.refused(refusal.message))
             default: hangUp("it turned this worker down: \(refusal.message)")
             }
         default:
@@ -99,6 +104,7 @@ extension WorkerState {
                 actions.append(.send(.heartbeat(work.map { [$0.report] } ?? []), requestID: requests.next()))
             }
             if work == nil, threadLease == nil, drain == nil, now >= restUntil {
+                if let untakenBytes { return probeCache(untakenBytes) }
                 // Said again after a lease's time, should it have been lost.
                 if let saidAt = service.idleSaidAt, now < saidAt + service.leaseMilliseconds { return }
                 connection.service?.idleSaidAt = now

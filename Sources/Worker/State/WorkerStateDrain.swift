@@ -1,10 +1,16 @@
+import Protocol
+
 // Leaving: what is begun is handed back, within a bounded time.
 extension WorkerState {
     mutating func startDrain() {
         guard drain == nil, !connection.isClosed else { return }
         drain = (since: now, hasInterrupted: false)
         guard let work else { return }
-        actions.append(.log("leaving; \(work.lease) is handed back"))
+        if connection.service != nil {
+            actions.append(.log("leaving; \(work.lease) is handed back"))
+        } else {
+            actions.append(.problem("leaving; the coordinator is not there: \(unreturned(work.lease))"))
+        }
         switch work.phase {
         case .fetching: giveBack(.drained, "the worker leaves")
         case .computing:
@@ -13,6 +19,9 @@ extension WorkerState {
         case .stopping, .delivering, .handingOver, .givingBack: break
         }
     }
+
+    /// What becomes of a lease when the worker leaves and the coordinator has not come back.
+    func unreturned(_ lease: Lease) -> String { "\(lease) will be given to another when its lease ends" }
 
     mutating func pumpDrain() {
         guard let drain else { return }

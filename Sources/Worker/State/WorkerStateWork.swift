@@ -47,10 +47,12 @@ extension WorkerState {
             }
         }
         if let work, let stuckAt = work.stuckMilliseconds(settings), now >= stuckAt {
-            let seconds = settings.progressMilliseconds / 1_000
             if work.phase == .fetching {
-                giveBack(.failed, "\(work.fetch.obstacle ?? "the cache takes nothing"), for \(seconds) s")
+                let seconds = WorkerLimits.storageMilliseconds / 1_000
+                giveBack(.failed, "\(work.fetch.obstacle ?? "the cache takes nothing") (for \(seconds) s)")
+                untakenBytes = work.fetch.missingBytes
             } else {
+                let seconds = settings.progressMilliseconds / 1_000
                 giveBack(.failed, "no progress for \(seconds) s: the computation hangs")
                 actions.append(.cancelCompute(work.lease))
             }
@@ -145,12 +147,34 @@ extension WorkerState {
         }
     }
 
+    // MARK: A cache that takes nothing
+
+    /// Asking for work that it cannot keep would use up every work's attempts.
+    mutating func probeCache(_ byteCount: UInt64) {
+        guard !isProbing else { return }
+        isProbing = true
+        actions.append(.probeCache(byteCount: byteCount))
+    }
+
+    mutating func cacheProbed(_ problem: String?) {
+        isProbing = false
+        if problem == nil {
+            untakenBytes = nil
+            actions.append(.log("the cache takes something again: asking for work"))
+        } else {
+            restUntil = now + WorkerLimits.pauseMilliseconds
+        }
+    }
+
     // MARK: Ending without a result
 
     mutating func giveBack(_ reason: SurrenderReason, _ message: String) {
         guard let lease = work?.lease else { return }
         let line = "\(lease): given back: \(message)"
-        actions.append(reason == .drained ? .log(line) : .problem(line))
+        // Who leaves without a coordinator gives nothing back, and has said so.
+        if reason != .drained { actions.append(.problem(line)) } else if connection.service != nil {
+            actions.append(.log(line))
+        }
         work?.giveBack(reason, message)
         guard reason == .failed else { return }
         let rest = WorkerLimits.restFirstMilliseconds << min(failureStreak, 16)
