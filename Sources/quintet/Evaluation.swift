@@ -14,6 +14,8 @@ struct Evaluation {
         var specificity: ScoreSummary?
         var diceByVolume: [String: Double]
         var withoutGrowing: Plain?
+        /// What qualifies the figures of the whole table; absent when there is nothing to say.
+        var warnings: [String]?
 
         struct Plain: Encodable {
             var dice: ScoreSummary?
@@ -63,7 +65,8 @@ struct Evaluation {
                     uniquingKeysWith: { $1 }),
                 withoutGrowing: without.isEmpty ? nil : Row.Plain(
                     dice: ScoreSummary(without.map(\.dice)), precision: ScoreSummary(without.map(\.precision)),
-                    sensitivity: ScoreSummary(without.map(\.sensitivity))))
+                    sensitivity: ScoreSummary(without.map(\.sensitivity))),
+                warnings: warnings.isEmpty ? nil : warnings)
         }
     }
 
