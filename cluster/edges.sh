@@ -22,7 +22,7 @@ fi
 rm -rf "$out/cluster"
 cp -r "$cases/cluster" "$out/cluster"
 chmod -R u+w "$out/cluster"
-cp -r "$out/demo/data" "$out/cluster/data"
+cp -r "$(dirname "$RUN")/data" "$out/cluster/data"
 cd "$out/cluster"
 cc -shared -fPIC -o nolock.so nolock.c -ldl
 
