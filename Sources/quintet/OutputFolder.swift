@@ -132,7 +132,7 @@ final class OutputFolder {
         try FileSystem.append(line, to: ledgerPath)
     }
 
-    /// Anew, without what is not there any more.
+    /// Written anew each time; `settle` drops what is not there any more.
     private func writeLedger() throws {
         try FileSystem.makeFolder(path)
         let head = [Self.kindMark + kind] + (settings.isEmpty ? [] : [Self.settingsMark + settings])
