@@ -65,6 +65,13 @@ let package = Package(
             "VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"],
             resources: [.copy("Goldens"), .copy("Corpus")]),
         tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
+        // The program beside an independent one: goldens of Tests/Judge.
+        tests(
+            "JudgeTests",
+            [
+                "Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics", "CKernels",
+                "TestSupport",
+            ]),
         tests(
             "WorkerTests",
             ["Worker", "Coordinator", "Protocol", "Platform", "Recipes", "Numerics", "TestSupport"],
@@ -77,7 +84,7 @@ let package = Package(
             ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
-        tests("RoadTests", ["quintet", "Imaging", "Platform", "Protocol", "Coordinator", "TestSupport"]),
+        tests("RoadTests", ["quintet", "Recipes", "Imaging", "Platform", "Protocol", "Coordinator", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

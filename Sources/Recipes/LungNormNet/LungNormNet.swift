@@ -36,9 +36,14 @@ public struct LungNormNet: Recipe {
             let report = CalibrationReport(healthyThreshold: fixed, diceByThreshold: [:])
             return RecipeResult(outputs: [], reportJSON: JSONText.encode(report))
         }
-        let report = try ThresholdCalibration(configuration: configuration, seed: seed)
-            .run(inputs: inputs, resources: resources)
-        return RecipeResult(outputs: [], reportJSON: JSONText.encode(report))
+        let slabs = try CalibrationSlabs(inputs: inputs, configuration: configuration, seed: seed)
+        var calibration = try ThresholdCalibration(
+            replicas: inputs, configuration: configuration, resources: resources)
+        for number in 0..<slabs.count {
+            try calibration.add(slabs.slab(number))
+            resources.reportProgress(Double(number + 1) / Double(slabs.count))
+        }
+        return RecipeResult(outputs: [], reportJSON: JSONText.encode(calibration.report))
     }
 
     public func predict(
