@@ -287,21 +287,23 @@ public final class BlobDirectory: Sendable {
     @discardableResult
     public func removeUnused(keeping: Set<[UInt8]>, unusedSeconds: Double) throws -> (count: Int, byteCount: UInt64) {
         var removed: (count: Int, byteCount: UInt64) = (0, 0)
-        func removeIfOld(_ path: String) throws {
+        func removeIfOld(_ path: String) throws -> Bool {
             // Looked at again under the lock: it may have been offered in this moment.
             guard let (byteCount, usedSeconds) = try? status(of: path),
                 usedSeconds < WallClock.nowSeconds() - unusedSeconds
-            else { return }
+            else { return false }
             try FileSystem.remove(path)
             removed = (removed.count + 1, removed.byteCount + byteCount)
+            return true
         }
         for file in try completeFiles() where !keeping.contains(file.digest) {
-            try state.withLock { _ in try removeIfOld(completePath(file.digest)) }
+            _ = try state.withLock { _ in try removeIfOld(completePath(file.digest)) }
         }
         for name in try FileSystem.list(partialPath) where name != Self.claimFileName {
             try state.withLock { state in
-                let isRunning = Hexadecimal.bytes(String(name.prefix(64))).map { state.uploads[$0] != nil } ?? false
-                if !isRunning { try removeIfOld("\(partialPath)/\(name)") }
+                // One that goes on writes to its file; one that does not was given up, by a client that went away.
+                guard try removeIfOld("\(partialPath)/\(name)") else { return }
+                if let digest = Hexadecimal.bytes(String(name.prefix(64))) { state.uploads[digest] = nil }
             }
         }
         return removed

@@ -2,7 +2,7 @@
 //
 //     offset  0  u32  payload length in bytes
 //             4  u16  type of the message
-//             6  u16  flags, 0 in version 1
+//             6  u16  flags, 0
 //             8  u32  request id: an answer repeats its request's; 0 where no answer is awaited
 //            12  u32  CRC-32C of the twelve bytes before and of the payload
 //            16       payload

@@ -42,6 +42,8 @@ import VotingAggregator
         let checkpoint = Checkpoint(
             iteration: 40, blob: try a.upload(Array("at 40".utf8), role: "checkpoint", name: "at-40"))
         #expect(try a.request(.checkpointSaved(first.lease, checkpoint, (1...40).map(metric))) == .accepted)
+        // 40 iterations of the 200 that two replicas have.
+        #expect(try client.status(of: run).runs[0].fraction == 0.2)
         try a.drop()
 
         let b = try FakeWorker(server, name: "b")

@@ -111,7 +111,8 @@ struct TranscriptPlayer {
             let checkpoint = Checkpoint(iteration: iteration, blob: blob("checkpoint", words[2]))
             let metric = TrainingMetric(iteration: iteration, loss: 0.5, dice: 0.5, seconds: 1)
             return .checkpointSaved(words[1], try lease(parts[0]), checkpoint, [metric])
-        case "done": return .finished(words[1], result(of: try lease(words[2]), by: words[1]))
+        case "done":
+            return .finished(words[1], result(of: try lease(words[2]), by: words[1], voteCount: number("votes")))
         case "drain": return .surrendered(words[1], try lease(words[2]), .drained, "")
         case "fail": return .surrendered(words[1], try lease(words[2]), .failed, rest(3))
         case "refuse": return .surrendered(words[1], try lease(words[2]), .inputRefused, rest(3))
@@ -132,14 +133,15 @@ struct TranscriptPlayer {
     }
 
     /// What a worker makes of a piece of work; the same whoever does it.
-    func result(of lease: Lease, by worker: WorkerName) -> WorkResult {
+    /// - Parameter voteCount: another number of ballots than was asked for.
+    func result(of lease: Lease, by worker: WorkerName, voteCount: Int? = nil) -> WorkResult {
         let work = scheduler.works[lease.work]
         let outputs: [BlobReference]
         switch work?.stage {
         case .train: outputs = [blob("replica", "weights-\(lease.work.value)")]
         case .predict:
             let voters = scheduler.runs[work!.run]!.request.replicaCount
-            outputs = (0..<voters).map { blob("votes", "votes-\(lease.work.value)-\($0)") }
+            outputs = (0..<(voteCount ?? voters)).map { blob("votes", "votes-\(lease.work.value)-\($0)") }
         case .finish: outputs = [blob("mask", "mask-\(lease.work.value)")]
         case .calibrate, nil: outputs = []
         }

@@ -115,6 +115,10 @@ def make(case):
         spot = numpy.abs(places - (centre + radii * [0.1, -0.72, 0.0]))
         block = (spot[..., 0] < 6.5) & (spot[..., 1] < 6.5) & (spot[..., 2] < 3 * max(case.spacing_mm)) & inner
         values = numpy.where(block, case.barely_bright_hu, values)
+    # Calcified: above the window, inside the lung.
+    for side in (-1, 1):
+        values = numpy.where(in_ellipsoid(places, numpy.array([side * case.lung_centre_x_mm, 0.0, 20.0]),
+                                          numpy.array([9.0, 9.0, 9.0])) & mask, 400.0, values)
     candidates = numpy.argwhere(mask & (values < -800))
     for place in candidates[random.choice(len(candidates), 12, replace=False)]:
         values[tuple(place)] = case.barely_bright_hu

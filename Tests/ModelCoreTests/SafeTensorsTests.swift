@@ -78,6 +78,8 @@ struct SafeTensorsTests {
         ("metadata key twice", file("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}")),
         ("metadata of numbers", file("{\"__metadata__\":{\"a\":1}}")),
         ("half a surrogate", file("{\"__metadata__\":{\"a\":\"\\ud800\"}}")),
+        ("halves with a blank between them", file("{\"__metadata__\":{\"a\":\"\\ud83d \\ude00\"}}")),
+        ("a half with a blank in it", file("{\"__metadata__\":{\"a\":\"\\ud83d\\ ude00\"}}")),
         ("control character", file("{\"__metadata__\":{\"a\u{1}\":\"\"}}")),
         ("no UTF-8", file("{\"__metadata__\":{\"a\":\"") + [0xFF] + Array("\"}}".utf8)),
         ("deep nesting", file(String(repeating: "{\"a\":", count: 100_000))),

@@ -25,6 +25,28 @@ import Testing
         #expect(other.uniform() != all[0])
     }
 
+    /// Otherwise two replicas, samples or runs would see the same lesions, or a seed and another one be the same run.
+    @Test func everyPartOfAKeyNamesNumbersOfItsOwn() {
+        func key(
+            seed: UInt64 = 7, replica: Int = 3, iteration: Int = 12, sample: Int = 1, _ purpose: RandomPurpose
+        ) -> RandomKey {
+            RandomKey(seed: seed, replica: replica, iteration: iteration, sample: sample, purpose: purpose)
+        }
+        let streams = [
+            key(.lesionTexture).stream(), key(.lesionShapes).stream(), key(seed: 8, .lesionTexture).stream(),
+            key(seed: 7 | 1 << 40, .lesionTexture).stream(), key(replica: 4, .lesionTexture).stream(),
+            key(iteration: 13, .lesionTexture).stream(), key(iteration: 12 | 1 << 20, .lesionTexture).stream(),
+            key(sample: 0, .lesionTexture).stream(), key(.lesionTexture).stream(1), key(.lesionTexture).stream(2),
+        ]
+        let rows = streams.map { stream in
+            var stream = stream
+            return (0..<200).map { _ in stream.uniform() }
+        }
+        // Not the same numbers, nor the same ones a little later.
+        let windows = rows.flatMap { row in (0..<100).map { Array(row[$0..<($0 + 8)]) } }
+        #expect(Set(windows).count == windows.count)
+    }
+
     @Test func uniformsAndNormalsHaveTheirMoments() {
         var stream = RandomKey(seed: 1, purpose: .phantomNoise).stream()
         let count = 200_000

@@ -218,4 +218,17 @@ private func upload(_ bytes: [UInt8], to blobs: BlobDirectory) throws {
         try blobs.remove(stored[0])
         #expect(blobs.path(of: stored[0]) == nil)
     }
+
+    /// Whoever sent it has gone away; the process that took it in lives on.
+    @Test func anUploadThatWasGivenUpGoesAndCanBeginAnew() throws {
+        _ = try blobs.offer(digest, byteCount: UInt64(bytes.count))
+        #expect(try send(0..<7_000, to: blobs) == 7_000)
+        #expect(try blobs.removeUnused(keeping: [], unusedSeconds: 60).count == 0)
+        #expect(try partialNames("partial").count == 1)
+        #expect(try blobs.removeUnused(keeping: [], unusedSeconds: -60).count == 1)
+        #expect(try partialNames("partial").isEmpty)
+        #expect(try blobs.offer(digest, byteCount: UInt64(bytes.count)) == 0)
+        try upload(bytes, to: blobs)
+        #expect(try blobs.read(digest, offset: 0, count: bytes.count) == bytes)
+    }
 }

@@ -9,6 +9,12 @@ import Testing
         #expect(WallClock.nowText() > "2024-01-01T00:00:00Z")
     }
 
+    /// Leases and deadlines go by it: whoever sets the date must not end them. It counts from the machine's start.
+    @Test func theMonotonicClockIsNotTheDate() {
+        let year: UInt64 = 365 * 86_400_000
+        #expect(MonotonicClock.nowMilliseconds() < 20 * year && UInt64(WallClock.nowSeconds()) * 1_000 > 50 * year)
+    }
+
     @Test func theMonotonicClockGoesForward() {
         let before = MonotonicClock.nowMilliseconds()
         MonotonicClock.sleep(milliseconds: 20)

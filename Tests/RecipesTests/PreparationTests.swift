@@ -135,4 +135,45 @@ import VotingAggregator
         let worst = zip(readImage.volume.voxels, volume.intensity.voxels).map { abs($0 - $1) }.max() ?? 1
         #expect(worst < 1.0 / 60_000)
     }
+
+    /// --tau is what the generator's target, the edges and the post-processing call bright.
+    @Test func tauReachesEverythingThatAsksWhatIsBright() throws {
+        var preset = Self.preset
+        preset.tau = 0.5
+        #expect(preset.lesionSettings.tau == 0.5 && preset.postProcessingSettings.brightIntensity == 0.5)
+        // HU -400 is 0.44: bright by 0.33 and not by 0.5.
+        let shape = VolumeShape(depth: 12, height: 26, width: 26), geometry = Geometry(spacing: preset.spacing)
+        var ct = Volume<Float>(repeating: 40, shape: shape, geometry: geometry)
+        var lung = Volume<Float>(repeating: 0, shape: shape, geometry: geometry)
+        for z in 1..<11 { for y in 1..<25 { for x in 1..<25 { (ct[z, y, x], lung[z, y, x]) = (-850, 1) } } }
+        for z in 4..<8 { for y in 8..<14 { for x in 8..<14 { ct[z, y, x] = -400 } } }
+        var counts: [Int] = []
+        for tau in [0.33, 0.5] {
+            preset.tau = tau
+            let volume = try Preparation.run(
+                ct: Self.loaded(ct, orientation: "RAS"), lung: Self.loaded(lung, orientation: "RAS"), preset: preset,
+                planeHeight: 24, planeWidth: 32, forTraining: false, pool: Self.pool)
+            counts.append(try ReferenceAnswers.none(volume, preset: preset, pool: Self.pool)
+                .withoutGrowing.voxels.count { $0 == 1 })
+        }
+        #expect(counts[0] > 100 && counts[1] == 0, "\(counts)")
+    }
+
+    /// Three bright pieces in a lung of 10x24x24 voxels, by hand: with one of two voxels on the rim it stays (not more
+    /// than half), with two of three it goes, and one that no rim touches stays.
+    @Test func aPieceOfWhichJustHalfLiesOnTheRimStays() throws {
+        let shape = VolumeShape(depth: 12, height: 26, width: 26), geometry = Geometry(spacing: Self.preset.spacing)
+        var ct = Volume<Float>(repeating: 40, shape: shape, geometry: geometry)
+        var lung = Volume<Float>(repeating: 0, shape: shape, geometry: geometry)
+        for z in 1..<11 { for y in 1..<25 { for x in 1..<25 { (ct[z, y, x], lung[z, y, x]) = (-850, 1) } } }
+        for (z, y, x) in [(5, 1, 8), (5, 2, 8), (5, 1, 16), (5, 1, 17), (5, 2, 17), (5, 12, 12), (5, 12, 13)] {
+            ct[z, y, x] = 0
+        }
+        let volume = try Preparation.run(
+            ct: Self.loaded(ct, orientation: "RAS"), lung: Self.loaded(lung, orientation: "RAS"), preset: Self.preset,
+            planeHeight: 24, planeWidth: 32, forTraining: true, pool: Self.pool)
+        #expect(volume.edgeVoxelsRemoved == 3)
+        let bright = volume.intensity.voxels.count { $0 > 0.33 }
+        #expect(bright == 4 && volume.lung.voxels.count { $0 == 1 } == 10 * 24 * 24 - 3)
+    }
 }

@@ -40,6 +40,7 @@ import Testing
             "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
             "--spacing", "6,5,5", "--plane", "40,64", "--quiet")
         try checkDataSet(road, judged)
+        try checkPairs(road, judged)
         try trainWithADeath(road)
         try checkCalibration(road, judged)
         try road.succeed(
@@ -125,6 +126,31 @@ import Testing
             try judged.expect("\(station): lungML", volume.lungML, within: 1e-6)
             try judged.expect("\(station): brightShare", volume.brightShare, within: 1e-6)
         }
+    }
+
+    /// What `lesions` writes: bright and healthy voxels of each sample, and of each calibration slab, by the judge's
+    /// slabs, with the lesions as they are written.
+    private func checkPairs(_ road: Road, _ judged: Judged) throws {
+        try road.succeed(
+            "lesions", "--data", "data", "--out", "pairs", "--count", "4", "--seed", "3", "--slab", "8", "--batch",
+            "2", "--quiet")
+        try road.succeed(
+            "lesions", "--calibration", "--data", "data", "--out", "calibration", "--seed", "3", "--slab", "8",
+            "--quiet")
+        func count(_ file: String) throws -> Double {
+            Double(try ImageFile.read(path: road.path(file)).volume.voxels.count { $0 == 1 })
+        }
+        for number in 0..<4 {
+            try judged.expect("pair 000\(number): target", count("pairs/000\(number).target.nii.gz"))
+            #expect(try count("pairs/000\(number).lesion.nii.gz") > 0)
+        }
+        for number in 0..<Int(try judged.number("calibration: slabs")) {
+            for kind in ["target", "lung"] {
+                try judged.expect(
+                    "calibration 000\(number): \(kind)", count("calibration/000\(number).\(kind).nii.gz"))
+            }
+        }
+        #expect(road.bytes("calibration/0008.lung.nii.gz") == nil)
     }
 
     private struct Run: Decodable {

@@ -112,6 +112,18 @@ import VotingAggregator
         }
     }
 
+    /// Such a bit would be counted as a voxel that there is not.
+    @Test func aBitBehindARowsEndIsRefused() throws {
+        var mask = BitMask(shape: VolumeShape(depth: 1, height: 1, width: 70))
+        mask[0, 0, 69] = true
+        var bytes = mask.bytes()
+        // The second word of the only row, with bit 5 for x = 69.
+        let last = bytes.count - 8
+        #expect(bytes[last] == 1 << 5)
+        bytes[last] |= 1 << 6
+        #expect(throws: VotingError.self) { try BitMask(bytes: bytes) }
+    }
+
     @Test func sizesThatOverflowOrAreTooLargeAreRefusedBeforeAllocation() {
         func header(_ sizes: [UInt32], _ words: UInt64) -> [UInt8] {
             var bytes = Array("QNTBITS\0".utf8)

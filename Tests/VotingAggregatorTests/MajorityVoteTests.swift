@@ -30,6 +30,11 @@ import VotingAggregator
         #expect(throws: error) {
             try MajorityVote.vote([BitMask(shape: a), BitMask(shape: a), BitMask(shape: b)])
         }
+        // As many words, and another grid all the same.
+        let c = VolumeShape(depth: 3, height: 2, width: 4)
+        #expect(throws: VotingError.shapeMismatch(voter: 1, shape: c, expected: a)) {
+            try MajorityVote.vote([BitMask(shape: a), BitMask(shape: c)])
+        }
         #expect("\(error)".contains("voter 3") && "\(error)".contains("2x4x3"))
         #expect(throws: VotingError.noVoters) { try MajorityVote.vote([]) }
     }

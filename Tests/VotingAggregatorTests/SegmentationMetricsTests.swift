@@ -66,5 +66,15 @@ import VotingAggregator
             lesion: row([1, 1, 0, 0, 0, 1]), lung: row([1, 1, 1, 1, 0, 0]),
             geometry: Geometry(spacing: Spacing(zMM: 10, yMM: 10, xMM: 10)))
         #expect(burden.lesionML == 3 && burden.lungML == 4 && burden.lungPercent == 50)
+        // Lesions outside of the lung are no share of it.
+        let outside = try LesionBurden(
+            lesion: row([1, 1, 0, 0, 1, 1]), lung: row([1, 1, 1, 1, 0, 0]),
+            geometry: Geometry(spacing: Spacing(zMM: 10, yMM: 10, xMM: 10)))
+        #expect(outside.lesionML == 4 && outside.lungPercent == 50)
+        // A gantry's tilt: the slices' slanted edge is 12.5 mm long, and they are 10 mm apart.
+        let tilted = try LesionBurden(
+            lesion: row([1, 1, 0, 0, 0, 1]), lung: row([1, 1, 1, 1, 0, 0]),
+            geometry: Geometry(affine: [10, 0, 0, 0, 0, 10, 7.5, 0, 0, 0, 10, 0]))
+        #expect(abs(tilted.lesionML - 3) < 1e-9 && abs(tilted.lungML - 4) < 1e-9)
     }
 }

@@ -86,6 +86,8 @@ extension Scheduler {
         runs[id]!.state = .running
         runs[id]!.remainingCount = again.count
         runs[id]!.isPaused = false
+        // The pace is that of what begins now: what was cancelled took no time.
+        (runs[id]!.begunMilliseconds, runs[id]!.concludedCount) = (nil, 0)
         activeRuns.insertSorted(id)
         for work in again {
             works[work]!.state = .waiting

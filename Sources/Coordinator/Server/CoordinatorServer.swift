@@ -44,6 +44,8 @@ public final class CoordinatorServer: @unchecked Sendable {
     private static let voteAgainSeconds = 5
     /// How often unused blobs are looked for; the first time a minute after the start.
     private static let cleaningMilliseconds: UInt64 = 3_600_000
+    /// However soon runs are to be forgotten: cleaning walks through all files.
+    private static let leastCleaningMilliseconds: UInt64 = 200
     private static let firstCleaningMilliseconds: UInt64 = 60_000
 
     /// Opens the state folder, recovers what it holds, and listens: `port` is known from here on, and peers that
@@ -128,7 +130,8 @@ public final class CoordinatorServer: @unchecked Sendable {
         carryOut(try core.endTurn(at: lastMilliseconds))
         let unusedMilliseconds = UInt64(configuration.unusedBlobSeconds * 1_000)
         let endedMilliseconds = UInt64((configuration.endedRunSeconds ?? 1e9) * 1_000)
-        let cleaningMilliseconds = min(Self.cleaningMilliseconds, unusedMilliseconds, endedMilliseconds)
+        let cleaningMilliseconds = max(
+            Self.leastCleaningMilliseconds, min(Self.cleaningMilliseconds, unusedMilliseconds, endedMilliseconds))
         var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, cleaningMilliseconds)
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
             let events = try loop.wait(timeoutMilliseconds: core.unfinished.isEmpty ? Int(tick) : 0)

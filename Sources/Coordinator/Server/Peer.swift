@@ -2,8 +2,8 @@ import Platform
 import Protocol
 
 /// A connection as the coordinator knows it.
-struct Peer {
-    enum Role: Hashable {
+package struct Peer {
+    package enum Role: Hashable {
         /// Has not said hello yet.
         case unknown
         case worker(WorkerName)
@@ -18,13 +18,13 @@ struct Peer {
     /// The address without the port.
     var machine: Substring { address[..<(address.lastIndex(of: ":") ?? address.endIndex)] }
     let acceptedMilliseconds: UInt64
-    var role = Role.unknown
+    package var role = Role.unknown
     /// What a worker may read and write.
     var leases = LeaseAccess()
-    var decoder = FrameDecoder()
-    var heardMilliseconds: UInt64
+    package var decoder = FrameDecoder()
+    package var heardMilliseconds: UInt64
     /// When the frame began that has not ended yet.
-    var frameBeganMilliseconds: UInt64?
+    package var frameBeganMilliseconds: UInt64?
     /// Blob requests on the blob thread.
     var openRequestCount = 0
     /// Questions and submissions since everything that was sent to it had left.
@@ -35,7 +35,7 @@ struct Peer {
     var staleResults = MinuteCount()
     var isClosing = false
 
-    init(connection: ConnectionID, address: String, nowMilliseconds: UInt64) {
+    package init(connection: ConnectionID, address: String, nowMilliseconds: UInt64) {
         self.connection = connection
         self.address = address
         self.acceptedMilliseconds = nowMilliseconds
@@ -43,7 +43,9 @@ struct Peer {
     }
 
     /// Why the peer has to go; nil while it keeps to the rules.
-    func overdue(at nowMilliseconds: UInt64, silenceMilliseconds: UInt64, _ limits: PeerLimits) -> String? {
+    package func overdue(
+        at nowMilliseconds: UInt64, silenceMilliseconds: UInt64, _ limits: PeerLimits
+    ) -> String? {
         if role == .unknown && nowMilliseconds > acceptedMilliseconds + limits.handshakeMilliseconds {
             return "it did not say hello in time"
         }

@@ -3,8 +3,8 @@ import Protocol
 import VotingAggregator
 
 /// Counts a volume's votes: blobs in, a blob out. Runs on its own thread.
-struct VoteCounter: Sendable {
-    enum Outcome: Sendable {
+package struct VoteCounter: Sendable {
+    package enum Outcome: Sendable {
         case voted(BlobReference)
         /// The votes are no use; they have to be made again.
         case useless(String)
@@ -12,9 +12,11 @@ struct VoteCounter: Sendable {
         case later(String)
     }
 
-    let blobs: BlobDirectory
+    private let blobs: BlobDirectory
 
-    func count(_ votes: [BlobReference]) -> Outcome {
+    package init(blobs: BlobDirectory) { self.blobs = blobs }
+
+    package func count(_ votes: [BlobReference]) -> Outcome {
         var masks: [BitMask] = []
         // Empty space compresses to nothing: a few bytes may claim a great mask. All of them together have a bound.
         let voxelCountMax = min(Limits.voteVoxelsPerFileMax, Limits.voteVoxelsMax / max(1, votes.count))
