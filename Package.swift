@@ -51,20 +51,22 @@ let package = Package(
 
         // Counts the allocations of the test program.
         .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
-        // What tests of processes and servers wait with, and where those listen.
+        // What tests wait with, where servers listen, and what a machine cannot test.
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("NumericsTests", ["Numerics", "CKernels"]),
         tests("ProtocolTests", ["Protocol"], resources: [.copy("Corpus")]),
-        tests("PlatformTests", ["Platform"]),
-        tests("ImagingTests", ["Imaging", "Numerics"], resources: [.copy("Goldens"), .copy("Corpus")]),
+        tests("PlatformTests", ["Platform", "TestSupport"]),
+        tests("ImagingTests", ["Imaging", "Numerics", "TestSupport"], resources: [.copy("Goldens"), .copy("Corpus")]),
         tests(
-            "ModelCoreTests", ["ModelCore", "Numerics", "CKernels", "AllocationCount"],
+            "ModelCoreTests", ["ModelCore", "Numerics", "CKernels", "AllocationCount", "TestSupport"],
             resources: [.copy("Goldens"), .copy("Corpus")]),
         tests("SynthDataTests", ["SynthData", "Imaging", "Numerics"], resources: [.copy("Goldens")]),
         tests(
             "VotingAggregatorTests", ["VotingAggregator", "Imaging", "Numerics"],
             resources: [.copy("Goldens"), .copy("Corpus")]),
-        tests("RecipesTests", ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics"]),
+        tests(
+            "RecipesTests",
+            ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics", "TestSupport"]),
         // The program beside an independent one: goldens of Tests/Judge.
         tests(
             "JudgeTests",

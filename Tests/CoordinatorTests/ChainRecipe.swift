@@ -5,9 +5,12 @@ import Recipes
 import VotingAggregator
 
 /// Training that is a chain of hashes: a lost or doubled iteration changes the result. Its votes are bits of the CT.
+/// With parameters that are not "{}" it waits in its last but one step for the gate of that name, so that a run does
+/// not end while the test's own thread stands still.
 struct ChainRecipe: Recipe {
     static let name = "chain"
     static let iterationCount = 200
+    static let openGates = Guarded<Set<String>>([])
 
     static func next(_ state: UInt64, seed: UInt64, replica: Int, iteration: Int) -> UInt64 {
         var z = state ^ seed &+ UInt64(replica) << 32 &+ UInt64(iteration)
@@ -25,7 +28,12 @@ struct ChainRecipe: Recipe {
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
     ) throws -> any TrainingSession {
-        try ChainSession(seed: seed, replica: replica, resume: resume)
+        try ChainSession(seed: seed, replica: replica, resume: resume) {
+            while parameters != "{}", !Self.openGates.withLock({ $0.contains(parameters) }) {
+                if resources.isCancelled() { throw RecipeError.interrupted }
+                MonotonicClock.sleep(milliseconds: 1)
+            }
+        }
     }
 
     func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
@@ -59,13 +67,15 @@ struct ChainRecipe: Recipe {
 private final class ChainSession: TrainingSession {
     let seed: UInt64
     let replica: Int
+    let waitAtTheGate: () throws -> Void
     var state: UInt64 = 0
     var iteration = 0
     let iterationCount = ChainRecipe.iterationCount
 
-    init(seed: UInt64, replica: Int, resume: String?) throws {
+    init(seed: UInt64, replica: Int, resume: String?, waitAtTheGate: @escaping () throws -> Void) throws {
         self.seed = seed
         self.replica = replica
+        self.waitAtTheGate = waitAtTheGate
         guard let resume else { return }
         let text = String(decoding: try FileSystem.read(resume, byteCountMax: 100), as: UTF8.self)
         let parts = text.split(separator: " ").map { UInt64($0)! }
@@ -74,6 +84,7 @@ private final class ChainSession: TrainingSession {
 
     func step() throws -> TrainingStep {
         Thread.sleep(forTimeInterval: 0.01)
+        if iteration == iterationCount - 2 { try waitAtTheGate() }
         state = ChainRecipe.next(state, seed: seed, replica: replica, iteration: iteration)
         iteration += 1
         return TrainingStep(iteration: iteration, loss: 1 / Double(iteration), dice: 0.5)

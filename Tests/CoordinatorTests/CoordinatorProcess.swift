@@ -8,9 +8,11 @@ import Worker
 
 /// `quintet coordinator` as a process of its own, started again whenever it dies.
 final class CoordinatorProcess {
-    private let folder: String
+    private let testFolder: TestFolder
+    private var folder: String { testFolder.path }
     private let state = Guarded(State())
     private let hasEnded = DispatchSemaphore(value: 0)
+    private var hasStopped = false
     let port: UInt16
 
     private struct State: Sendable {
@@ -18,6 +20,9 @@ final class CoordinatorProcess {
         var leaveCount = 0
         var isStopping = false
         var isKilledFor = false
+        var isAbandoned = false
+        /// Of the one that runs, or ran last.
+        var processID: Int32 = 0
         var problem: String?
     }
 
@@ -34,11 +39,11 @@ final class CoordinatorProcess {
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
 
     /// - Parameter failpoints: for the first process; those after it have none.
-    init(folder: String, failpoints: String = "", leaseSeconds: Int = 1) throws {
-        self.folder = folder
+    init(folder testFolder: TestFolder, failpoints: String = "", leaseSeconds: Int = 1) throws {
+        self.testFolder = testFolder
         port = try lastingPort()
-        nonisolated(unsafe) let first = try Self.start(folder, port: port, failpoints, leaseSeconds)
-        let (state, hasEnded, port) = (state, hasEnded, port)
+        nonisolated(unsafe) let first = try Self.start(testFolder.path, port: port, failpoints, leaseSeconds)
+        let (state, hasEnded, port, folder) = (state, hasEnded, port, testFolder.path)
         Thread.detachNewThread {
             Self.watch(first, state, mayLeave: failpoints.contains("=leave")) {
                 try Self.start(folder, port: port, "", leaseSeconds)
@@ -47,8 +52,13 @@ final class CoordinatorProcess {
         }
     }
 
-    /// A test that throws leaves none behind.
-    deinit { state.withLock { $0.isStopping = true } }
+    /// A test that throws leaves none behind: this returns when the process is gone, for the test's own may end next.
+    deinit {
+        state.withLock { $0.isAbandoned = true }
+        if !hasStopped { hasEnded.wait() }
+    }
+
+    var processID: Int32 { state.withLock { $0.processID } }
 
     private static func start(
         _ folder: String, port: UInt16, _ failpoints: String, _ leaseSeconds: Int
@@ -69,10 +79,16 @@ final class CoordinatorProcess {
         var process = first
         var hasBeenAsked = false
         while true {
+            state.withLock { $0.processID = process.processID }
             MonotonicClock.sleep(milliseconds: 5)
-            let (isStopping, isKilledFor) = state.withLock { state in
+            let (isStopping, isKilledFor, isAbandoned) = state.withLock { state in
                 defer { state.isKilledFor = false }
-                return (state.isStopping, state.isKilledFor)
+                return (state.isStopping, state.isKilledFor, state.isAbandoned)
+            }
+            if isAbandoned {
+                process.signal(SIGKILL)
+                _ = process.wait()
+                return
             }
             if isKilledFor { process.signal(SIGKILL) }
             if isStopping, !hasBeenAsked {
@@ -106,6 +122,7 @@ final class CoordinatorProcess {
     func stop() -> String? {
         state.withLock { $0.isStopping = true }
         hasEnded.wait()
+        hasStopped = true
         return state.withLock { $0.problem }
     }
 

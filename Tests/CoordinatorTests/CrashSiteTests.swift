@@ -61,7 +61,7 @@ import Worker
         init(_ site: String, _ action: String) throws {
             self.action = action
             folder = try TestFolder()
-            coordinator = try CoordinatorProcess(folder: folder.path, failpoints: "\(site)=\(action)@1")
+            coordinator = try CoordinatorProcess(folder: folder, failpoints: "\(site)=\(action)@1")
             client = try coordinator.client()
             client.waiting.patienceSeconds = 600
         }
@@ -176,6 +176,16 @@ import Worker
         }
     }
 
+    /// Also where nobody has stopped it, because a test has failed before.
+    @Test func aCoordinatorThatATestLeavesBehindIsGone() throws {
+        var coordinator: CoordinatorProcess? = try CoordinatorProcess(folder: TestFolder())
+        _ = try coordinator?.client().status()
+        let processID = try #require(coordinator?.processID)
+        #expect(kill(processID, 0) == 0)
+        coordinator = nil
+        #expect(kill(processID, 0) == -1 && errno == ESRCH)
+    }
+
     /// Prints how long it took: from the start of the process to its first answer.
     @Test func aCoordinatorWithTenThousandVolumesGoesOnAfterAKill() throws {
         let folder = try TestFolder()
@@ -188,7 +198,7 @@ import Worker
                 BlobReference(role: "ct", name: "ct-\(number)", digest: digest, byteCount: UInt64(bytes.count))
             ])
         }
-        let coordinator = try CoordinatorProcess(folder: folder.path, leaseSeconds: 30)
+        let coordinator = try CoordinatorProcess(folder: folder, leaseSeconds: 30)
         var client = try coordinator.client()
         let replica = try client.upload(bytes: [1], role: "replica", name: "replica-0")
         let run = try client.submit(Submission(

@@ -35,6 +35,13 @@ import Worker
         return daemon
     }
 
+    /// In the middle of a piece of work.
+    private func waitUntilBusy(_ worker: String, _ client: CoordinatorClient) throws {
+        try #require(try wait {
+            try client.status().workers.contains { $0.name == worker && $0.work?.fraction ?? 0 > 0 }
+        })
+    }
+
     private func waitForEnd(_ run: RunID, _ client: CoordinatorClient) throws {
         try #require(try wait(seconds: 120) { try client.status(of: run).runs[0].state != "running" })
     }
@@ -46,19 +53,20 @@ import Worker
         defer { workers.forEach { $0.requestDrain() } }
         let client = try CoordinatorClient(
             address: NetworkAddress(host: "127.0.0.1", port: port), security: .preSharedKeys([token]))
-        let data = try client.upload(bytes: [1, 2, 3], role: "volume", name: "data")
+        let data = try client.upload(bytes: [1, 2, 3], role: "volume", name: "data"), gate = UUID().uuidString
         let run = try client.submit(
             Submission(
-                kind: .train, recipe: ChainRecipe.name, parameters: "{}", seed: 42, replicaCount: 3,
+                kind: .train, recipe: ChainRecipe.name, parameters: gate, seed: 42, replicaCount: 3,
                 iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [data],
                 volumeManifest: nil, idempotencyKey: "chain"))
-        Thread.sleep(forTimeInterval: 0.6)
+        try waitUntilBusy("a", client)
         workers[0].requestDrain()
         workers.append(startWorker("c", port: port))
-        Thread.sleep(forTimeInterval: 0.6)
+        try waitUntilBusy("c", client)
         server.crash()
         server = try self.server(port: port)
         defer { server.stop() }
+        ChainRecipe.openGates.withLock { _ = $0.insert(gate) }
         try waitForEnd(run, client)
         let outputs = try client.outputs(of: run)
         for replica in 0..<3 {

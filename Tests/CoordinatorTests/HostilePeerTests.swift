@@ -10,11 +10,22 @@ import Testing
     let folder: TestFolder
     let server: RunningServer
     let client: CoordinatorClient
+    let log = Guarded<[String]>([])
 
     init() throws {
         folder = try TestFolder()
-        server = try RunningServer(folder: folder.file("state"))
+        var limits = PeerLimits()
+        // Whoever is sent away is so for what it did, and not because time has passed.
+        limits.frameMilliseconds = 600_000
+        server = try RunningServer(folder: folder.file("state"), limits: limits) { [log] line in
+            log.withLock { $0.append(line) }
+        }
         client = try server.client()
+    }
+
+    private func isSentAway(_ peer: FakeWorker, because reason: String) throws -> Bool {
+        try peer.waitForEnd()
+        return wait { log.withLock { $0.contains { $0.contains("connection closed: ") && $0.contains(reason) } } }
     }
 
     private func get(_ blob: BlobReference) -> Message { .blobGet(blob.digest, offset: 0, byteCountMax: 100) }
@@ -142,14 +153,14 @@ import Testing
         var bytes = try MessageCoding.encode(.heartbeat([]), requestID: 5)
         bytes[12] ^= 1
         damaged.sendRaw(bytes)
-        try damaged.waitForEnd()
+        #expect(try isSentAway(damaged, because: "checksum"))
         let huge = try FakeWorker(server, name: "w")
         huge.sendRaw([0xFF, 0xFF, 0xFF, 0x7F] + [UInt8](repeating: 0, count: 12))
-        try huge.waitForEnd()
+        #expect(try isSentAway(huge, because: "2147483663 bytes"))
         // Before the welcome only little is taken.
         let early = try FakeWorker(server, name: "w", greets: false)
         early.sendRaw([0, 0x20, 0, 0] + [UInt8](repeating: 0, count: 12))
-        try early.waitForEnd()
+        #expect(try isSentAway(early, because: "8208 bytes"))
     }
 
     private func files() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: folder.path) }

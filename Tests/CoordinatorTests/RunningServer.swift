@@ -65,11 +65,12 @@ final class FakeWorker {
 
     init(
         _ server: RunningServer, name: String, role: PeerRole = .worker, held: [Lease] = [],
-        version: UInt16 = VersionNegotiation.versionMax, memoryByteCount: UInt64 = 0, greets: Bool = true
+        version: UInt16 = VersionNegotiation.versionMax, memoryByteCount: UInt64 = 0, greets: Bool = true,
+        magic: [UInt8] = FrameEncoder.magic
     ) throws {
         loop = try NetworkLoop()
         connection = try loop.connect(host: "127.0.0.1", port: server.server.port, security: .plaintext)
-        loop.send(FrameEncoder.magic, on: connection)
+        loop.send(magic, on: connection)
         guard greets else { return }
         let hello = Hello(
             role: role, versionMin: version, versionMax: version, build: "fake", name: name, threadCount: 1,

@@ -410,14 +410,27 @@ import VotingAggregator
     }
 
     @Test func whoeverSpeaksNonsenseIsSentAway() throws {
-        let server = try RunningServer(folder: state)
+        let log = Guarded<[String]>([])
+        var limits = PeerLimits()
+        // It is the nonsense that ends a connection, and no deadline.
+        limits.frameMilliseconds = 600_000
+        let server = try RunningServer(folder: state, limits: limits) { line in log.withLock { $0.append(line) } }
         defer { server.stop() }
+        func isLogged(_ reason: String) -> Bool {
+            wait { log.withLock { $0.contains { $0.contains("connection closed: ") && $0.contains(reason) } } }
+        }
+        let foreign = try FakeWorker(server, name: "x", greets: false, magic: Array("GET / HTTP/1.1\r\n\r\n".utf8))
+        try foreign.waitForEnd()
+        #expect(isLogged("\(ProtocolError.foreignProtocol)"))
         let stranger = try FakeWorker(server, name: "x", greets: false)
         stranger.sendRaw(Array("GET / HTTP/1.1\r\n\r\n".utf8) + [UInt8](repeating: 0, count: 64))
         try stranger.waitForEnd()
+        // "GET " as a length.
+        #expect(isLogged("542393687 bytes"))
         let early = try FakeWorker(server, name: "x", greets: false)
         try early.send(.heartbeat([]))
         try early.waitForEnd()
+        #expect(isLogged("it did not say hello"))
         _ = try server.client().status()
     }
 

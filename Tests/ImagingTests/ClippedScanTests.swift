@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: ImageSamples.hasRealData, "no real CT in ../shared/data"),
+        .enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"),
         arguments: ["P002_ct.nii.gz", "normal001_fullfov256_ct.nii.gz"]
     ) func aWindowOrEightBitsChangeNoLungsOfARealScan(file: String) throws {
         let scan = try coarse(file), plain = try lungs(scan)

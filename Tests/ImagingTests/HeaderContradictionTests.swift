@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 /// Headers that contradict themselves: what is taken is what a reader named here takes (Goldens/make_headers.py), it is
@@ -77,7 +78,7 @@ import Testing
         let golden = try Self.expected(item.name)
         for reading in (like == .nibabel ? [] : [golden.simpleITK]) + (like == .simpleITK ? [] : [golden.nibabel]) {
             let reading = try #require(reading)
-            let distance = zip(image.volume.geometry.affine, reading.affine).map { abs($0 - $1) }.max()!
+            let distance = largestDifference(image.volume.geometry.affine, reading.affine)
             #expect(distance < 1e-5, "\(item.name): \(distance)")
             #expect(image.volume.voxels == reading.values.map { Float($0) })
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Imaging
 import Numerics
+import TestSupport
 import Testing
 
 /// Against nibabel and scipy; the goldens are made by Goldens/make_images.py.
@@ -41,7 +42,7 @@ import Testing
             let shape = image.volume.shape
             #expect([shape.depth, shape.height, shape.width] == expected.shape, "\(expected.name)")
             #expect(image.volume.voxels == expected.values.map { Float($0) }, "\(expected.name)")
-            let distance = zip(image.volume.geometry.affine, expected.affine).map { abs($0 - $1) }.max()!
+            let distance = largestDifference(image.volume.geometry.affine, expected.affine)
             #expect(distance < 2e-5, "\(expected.name): \(distance)")
             #expect(image.source.orientation.description == expected.axes, "\(expected.name)")
             #expect(image.source.isOrientationKnown == (expected.name != "no_form.nii"))
@@ -70,7 +71,9 @@ import Testing
     }
 
     @Test func obliqueGridsGoToTheSameAxesAsByNibabel() throws {
-        for (index, golden) in try decode("orientations.json", as: [OrientationCase].self).enumerated() {
+        let cases = try decode("orientations.json", as: [OrientationCase].self)
+        #expect(cases.count == 150)
+        for (index, golden) in cases.enumerated() {
             let orientation = Orientation(nearestTo: Geometry(affine: golden.affine))
             #expect(orientation.description == golden.axes, "case \(index)")
         }
@@ -78,7 +81,9 @@ import Testing
 
     @Test func resamplingIsScipys() throws {
         let pool = ThreadPool(threadCount: 2)
-        for golden in try decode("resampling.json", as: [ResamplingCase].self) {
+        let cases = try decode("resampling.json", as: [ResamplingCase].self)
+        #expect(cases.count == 6)
+        for golden in cases {
             let shape = VolumeShape(depth: golden.shape[0], height: golden.shape[1], width: golden.shape[2])
             let spacing = Spacing(zMM: golden.spacing[0], yMM: golden.spacing[1], xMM: golden.spacing[2])
             let grid = Spacing(zMM: golden.grid[0], yMM: golden.grid[1], xMM: golden.grid[2])
@@ -89,11 +94,11 @@ import Testing
             let target = mapping.targetShape
             #expect([target.depth, target.height, target.width] == golden.target)
             let averaged = mapping.linear(image, pool: pool)
-            let worst = zip(averaged.voxels, golden.averaged).map { abs(Double($0) - $1) }.max()!
-            #expect(averaged.voxels.count == golden.averaged.count && worst < 2e-3, "\(shape): \(worst)")
+            let worst = largestDifference(averaged.voxels, golden.averaged)
+            #expect(worst < 2e-3, "\(shape): \(worst)")
             let linear = mapping.linear(image, isAveraging: false, pool: pool)
-            let worstLinear = zip(linear.voxels, golden.linear).map { abs(Double($0) - $1) }.max()!
-            #expect(linear.voxels.count == golden.linear.count && worstLinear < 2e-3, "\(shape): \(worstLinear)")
+            let worstLinear = largestDifference(linear.voxels, golden.linear)
+            #expect(worstLinear < 2e-3, "\(shape): \(worstLinear)")
             let small = mapping.nearest(image.with(image.voxels.map { $0 > 0 ? 1 : 0 }), pool: pool)
             #expect(small.voxels == golden.nearest, "\(shape)")
             #expect(mapping.reversed.nearest(small, pool: pool).voxels == golden.back, "\(shape)")

@@ -1,13 +1,17 @@
 import Foundation
 import Imaging
 import Numerics
+import TestSupport
 
 /// Files and volumes that the image tests share.
 enum ImageSamples {
     static let testFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
     /// Real CT, not part of the repository; tests that need it are skipped where it is missing.
     static let realFolder = testFolder + "/../../../shared/data"
-    static let hasRealData = FileManager.default.fileExists(atPath: realFolder + "/P002_ct.nii.gz")
+    static func hasRealData(fileID: String = #fileID) -> Bool {
+        let isThere = FileManager.default.fileExists(atPath: realFolder + "/P002_ct.nii.gz")
+        return isHere(isThere, "real CTs in ../shared/data", fileID: fileID)
+    }
 
     static func golden(_ name: String) -> String { testFolder + "/Goldens/" + name }
 
@@ -67,7 +71,7 @@ enum ImageSamples {
 
     /// Largest difference of two affines.
     static func distance(_ a: Geometry, _ b: Geometry) -> Double {
-        zip(a.affine, b.affine).map { abs($0 - $1) }.max()!
+        largestDifference(a.affine, b.affine)
     }
 
     /// Some bytes replaced.

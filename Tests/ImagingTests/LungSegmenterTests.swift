@@ -3,11 +3,6 @@ import Imaging
 import Numerics
 import Testing
 
-private let dataFolder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("shared/data").path
-private let hasData = FileManager.default.fileExists(atPath: dataFolder + "/P002_ct.nii.gz")
-
 @Suite struct LungSegmenterTests {
     private let pool = ThreadPool(threadCount: 2)
 
@@ -104,22 +99,22 @@ private let hasData = FileManager.default.fileExists(atPath: dataFolder + "/P002
     }
 
     @Test(
-        .enabled(if: hasData, "needs the real CT volumes in ../shared/data"),
+        .enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"),
         arguments: [
             ("P002_ct.nii.gz", "P002_lung_auto.nii.gz"), ("normal001_ct.nii.gz", "normal001_lung_auto.nii.gz"),
             ("3DCT_lung.mha", "3DCT_lung_baseline_mask.mha"),
         ]
     ) func onRealCTTheLungsAgreeWithTheMasksAtHand(file: String, maskFile: String) throws {
-        let volume = try ImageFile.read(path: "\(dataFolder)/\(file)").volume.canonical()
-        let known = try ImageFile.read(path: "\(dataFolder)/\(maskFile)").mask().canonical()
+        let volume = try ImageFile.read(path: "\(ImageSamples.realFolder)/\(file)").volume.canonical()
+        let known = try ImageFile.read(path: "\(ImageSamples.realFolder)/\(maskFile)").mask().canonical()
         // Measured: 0.990, 0.989 and 0.985.
         #expect(dice(try LungSegmenter().segment(volume, pool: pool), known) > 0.97)
     }
 
-    @Test(.enabled(if: hasData, "needs the real CT volumes in ../shared/data"))
+    @Test(.enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"))
     func abdomenAndCropsWithoutLungAreRefused() throws {
         for name in ["ircad17_ct", "radpath_crop_ct"] {
-            let volume = try ImageFile.read(path: "\(dataFolder)/\(name).nii.gz").volume.canonical()
+            let volume = try ImageFile.read(path: "\(ImageSamples.realFolder)/\(name).nii.gz").volume.canonical()
             #expect(throws: LungSegmentationError.self) { try LungSegmenter().segment(volume, pool: pool) }
         }
     }

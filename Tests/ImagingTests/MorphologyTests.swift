@@ -11,7 +11,9 @@ import Testing
     private func cases() throws -> [Case] {
         var golden = try GoldenReader("morphology.bin")
         defer { #expect(golden.isAtEnd) }
-        return (0..<golden.int()).map { _ in
+        let caseCount = golden.int()
+        #expect(caseCount == 4)
+        return (0..<caseCount).map { _ in
             let shape = VolumeShape(depth: golden.int(), height: golden.int(), width: golden.int())
             let lengths = golden.array(4, of: Double.self)
             let bits = golden.array(shape.voxelCount, of: UInt8.self)

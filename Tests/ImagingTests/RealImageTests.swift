@@ -4,7 +4,7 @@ import Numerics
 import Testing
 
 /// Reads the CTs in ../shared/data; skipped where they are missing.
-@Suite(.enabled(if: ImageSamples.hasRealData, "no real CT in ../shared/data"), .serialized)
+@Suite(.enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"), .serialized)
 struct RealImageTests {
     @Test func aRealCTIsReadAsItsOwnReaderDoes() throws {
         let image = try ImageFile.read(path: ImageSamples.realFolder + "/P002_ct.nii.gz")

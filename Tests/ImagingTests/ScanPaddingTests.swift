@@ -145,7 +145,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: ImageSamples.hasRealData, "no real CT in ../shared/data"),
+        .enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"),
         arguments: ["P002_ct.nii.gz", "normal001_fullfov256_ct.nii.gz"]
     ) func aRealScanHasTheSameLungsWhateverSurroundsIt(file: String) throws {
         let scan = try coarse(file), plain = try lungs(scan)
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: ImageSamples.hasRealData, "no real CT in ../shared/data"), arguments: constants
+        .enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"), arguments: constants
     ) func theCircleOfAScannerMayHoldAnything(constant: Float) throws {
         let scan = try coarse("normal001_fullfov256_ct.nii.gz")
         #expect(try lungs(circled(scan, constant)).voxels == lungs(scan).voxels)
@@ -173,7 +173,7 @@ import Testing
 
     /// FNV-1a of the masks, in the files' own order, that version 0.1.0 made: a scan without padding is not touched.
     @Test(
-        .enabled(if: ImageSamples.hasRealData, "no real CT in ../shared/data"),
+        .enabled(if: ImageSamples.hasRealData(), "no real CT in ../shared/data"),
         arguments: [
             ("P002_ct.nii.gz", 0xfc89_977a_c748_1ad9, 5_439_226),
             ("normal001_fullfov256_ct.nii.gz", 0x1119_e1f0_dd65_8703, 1_082_132),

@@ -1,6 +1,7 @@
 import Foundation
 import ModelCore
 import Numerics
+import TestSupport
 import Testing
 
 /// Goldens written by PyTorch and MONAI (Goldens/make_goldens.py).
@@ -33,12 +34,11 @@ func accumulate(_ trainer: UNetTrainer, _ input: [Float], _ target: [UInt8]) -> 
 /// Largest difference over the largest magnitude of the reference.
 func relativeError(_ values: [Float], _ reference: [Float]) -> Double {
     let scale = reference.reduce(0) { max($0, abs(Double($1))) }
-    let worst = zip(values, reference).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
-    return worst / max(scale, 1e-30)
+    return largestDifference(values, reference) / max(scale, 1e-30)
 }
 
 /// Kernels that this processor has, the naive ones included.
-let variants = KernelVariant.allCases.filter(\.isAvailable)
+let variants = KernelVariant.allCases.filter { isHere($0.isAvailable, "the kernels \($0) on this processor") }
 
 struct ParityWithMONAITests {
     static let all = [
@@ -57,7 +57,7 @@ struct ParityWithMONAITests {
                     model: golden.model, shape: golden.shape, pool: ThreadPool(threadCount: 2))
                 return golden.floats("input").withUnsafeBufferPointer { predictor.logits(input: $0) }
             }
-            let worst = zip(logits, golden.floats("logits")).map { abs($0 - $1) }.max()!
+            let worst = largestDifference(logits, golden.floats("logits"))
             #expect(worst < 1e-4, "\(name), \(variant): \(worst)")
         }
     }

@@ -64,6 +64,43 @@ struct SameBytesTests {
         }
     }
 
+    /// Two batches of one trainer against each of them in a trainer that has seen nothing else; and one that is
+    /// restored in the middle of a batch forgets that batch.
+    @Test func gradientsAreThoseOfTheBatchAlone() throws {
+        let pool = ThreadPool(threadCount: 2), shape = TensorShape3D(depth: 4, height: 8, width: 8)
+        let configuration = try UNetConfiguration(
+            inChannels: 1, outChannels: 2, channels: [4, 8], strides: [2], residualUnits: 1)
+        let model = UNetModel(configuration: configuration)
+        model.initialise(seed: 3, replica: 1)
+        func fresh(_ model: UNetModel) throws -> UNetTrainer {
+            try UNetTrainer(model: model, shape: shape, learningRate: 1e-2, pool: pool)
+        }
+        func add(_ sample: Int, to trainer: UNetTrainer) {
+            var stream = RandomKey(seed: 5, sample: sample, purpose: .phantomNoise).stream()
+            let input = (0..<shape.voxelCount).map { _ in stream.uniform() }
+            _ = accumulate(trainer, input, input.map { $0 > 0.7 ? 1 : 0 })
+        }
+        func gradients(_ trainer: UNetTrainer) -> [[Float]] { model.parameterNames.map(trainer.gradient) }
+        let trainer = try fresh(model)
+        for batch in 0..<2 {
+            let alone = try fresh(trainer.model())
+            trainer.zeroGradients()
+            for sample in [2 * batch, 2 * batch + 1] {
+                add(sample, to: trainer)
+                add(sample, to: alone)
+            }
+            #expect(gradients(alone).contains { $0.contains { $0 != 0 } })
+            #expect(gradients(trainer) == gradients(alone), "batch \(batch)")
+            trainer.update()
+        }
+        let checkpoint = trainer.checkpoint(), alone = try fresh(trainer.model())
+        add(7, to: trainer)
+        try trainer.restore(checkpoint)
+        add(8, to: trainer)
+        add(8, to: alone)
+        #expect(gradients(trainer) == gradients(alone))
+    }
+
     @Test func aCheckpointOfAnotherNetworkIsRefusedAndChangesNothing() throws {
         let pool = ThreadPool(threadCount: 1), shape = TensorShape3D(depth: 4, height: 4, width: 4)
         func trainer(_ channels: [Int]) throws -> UNetTrainer {

@@ -207,10 +207,11 @@ private func upload(_ bytes: [UInt8], to blobs: BlobDirectory) throws {
     }
 
     @Test func trimmingRemovesTheLongestUnused() throws {
-        let stored = try (0..<4).map { index in
-            let digest = try blobs.store(testBytes(1000, seed: UInt64(10 + index)))
-            MonotonicClock.sleep(milliseconds: 20)
-            return digest
+        let stored = try (0..<4).map { try blobs.store(testBytes(1000, seed: UInt64(10 + $0))) }
+        // The first one longest ago, then the others in their order; then it is used.
+        for (index, digest) in stored.enumerated() {
+            let time = timespec(tv_sec: 1_000_000 + index, tv_nsec: 0), path = try #require(blobs.path(of: digest))
+            #expect(utimensat(AT_FDCWD, path, [time, time], 0) == 0)
         }
         #expect(blobs.path(of: stored[0]) != nil)
         #expect(try blobs.trim(toByteCount: 2500, keeping: [stored[1]]) == 2000)

@@ -268,7 +268,11 @@ private struct FakeDisk {
             for hit in 1... {
                 try FileSystem.removeTree(place)
                 _ = try BlobDirectory(path: place + "/blobs").store(old)
-                guard try failOnce(site, action, hit) else { break }
+                guard try failOnce(site, action, hit) else {
+                    // Were the place called otherwise, nothing would have failed.
+                    #expect(hit > 1, "\(site) was never passed")
+                    break
+                }
                 precondition(hit < 1000, "\(site) is passed for ever")
             }
         }

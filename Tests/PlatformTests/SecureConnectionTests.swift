@@ -170,6 +170,8 @@ import Testing
             try harness.run { harness.connected.contains(noisy) }
             harness.loop.close(noisy)
             try harness.run { harness.rejected.count == seed + 1 }
+            // For what it said, not because it has left.
+            #expect(harness.rejected[seed].contains("token"), "seed \(seed): \(harness.rejected[seed])")
             harness.loop.stopListening()
         }
         harness.loop.send([1], on: client)

@@ -1,9 +1,11 @@
 import Glibc
 import Platform
+import TestSupport
 import Testing
 
 /// Against OpenSSL's own command, where it is installed: what another implementation of the other side gets to see.
-@Suite(.enabled(if: FileSystem.exists("/usr/bin/openssl"), "needs the openssl command"))
+@Suite(.enabled(
+    if: isHere(FileSystem.exists("/usr/bin/openssl"), "the openssl command"), "needs the openssl command"))
 struct TLSInteroperationTests {
     private let folder: TemporaryFolder
     private let token: ClusterToken

@@ -3,6 +3,7 @@ import Imaging
 import Numerics
 import Recipes
 import SynthData
+import TestSupport
 import Testing
 
 /// What is no lung, or not in HU, is refused by name with the remedy; disease never is.
@@ -41,7 +42,8 @@ import Testing
 
     /// COVID-19 with its own mask: what numpy counts in the two files.
     @Test(.enabled(
-        if: FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "no real CT in ../shared/data"))
+        if: isHere(FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "real CTs in ../shared/data"),
+        "no real CT in ../shared/data"))
     func theFiguresAreThoseOfNumpyAndAMirroredMaskIsRefusedByThem() throws {
         func read(_ name: String) throws -> LoadedImage { try ImageFile.read(path: "\(Self.realData)/\(name).nii.gz") }
         let ct = try read("P002_ct")

@@ -57,6 +57,23 @@ import Recipes
         }
     }
 
+    /// By hand: begin + floor(span * i / gaps), and min(o + 1, D - o).
+    @Test func slabsLieAndWeighAsItIsWritten() {
+        for (depth, lung, slab, firstSlices) in [
+            (40, 3..<37, 16, [3, 12, 21]), (40, 0..<40, 16, [0, 12, 24]), (10, 2..<9, 16, [0]), (16, 0..<16, 16, [0]),
+            (64, 20..<25, 16, [20]), (17, 0..<17, 16, [0, 1]), (60, 4..<57, 16, [4, 13, 22, 31, 41]),
+            (20, 18..<20, 4, [16]), (7, 0..<7, 1, [0, 1, 2, 3, 4, 5, 6]),
+        ] {
+            let plan = SlabPlan(depth: depth, lungSlices: lung, slabDepth: slab)
+            #expect(plan.firstSlices == firstSlices, "\(depth) \(lung) \(slab)")
+        }
+        let even = SlabPlan(depth: 7, lungSlices: 0..<6, slabDepth: 4)
+        #expect((0..<4).map(even.weight) == [1, 2, 2, 1])
+        #expect((0..<7).map(even.totalWeight) == [1, 2, 3, 3, 2, 1, 0])
+        let odd = SlabPlan(depth: 5, lungSlices: 0..<5, slabDepth: 5)
+        #expect((0..<5).map(odd.weight) == [1, 2, 3, 2, 1] && (0..<5).map(odd.totalWeight) == [1, 2, 3, 2, 1])
+    }
+
     @Test func samplesComeInOrderHoweverManyThreadsMakeThem() throws {
         for threads in [1, 3] {
             let pipeline = SamplePipeline(first: 2, end: 12, batch: 2, threadCount: threads) {

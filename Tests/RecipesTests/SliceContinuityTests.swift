@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import Numerics
 import Recipes
+import TestSupport
 import Testing
 
 /// Slices with another offset, blank ones and stacks in the wrong order are named; sound scans, thick slices too, are
@@ -68,7 +69,8 @@ import Testing
 
     /// Slices averaged to two and five times their thickness.
     @Test(.enabled(
-        if: FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "no real CT in ../shared/data"))
+        if: isHere(FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "real CTs in ../shared/data"),
+        "no real CT in ../shared/data"))
     func realCTsHaveNoJumpInThinSlicesNorInThickOnesAndInterleavedOnesDo() throws {
         for name in ["normal001_fullfov256_ct.nii.gz", "3DCT_lung.mha"] {
             let ct = try ImageFile.read(path: "\(Self.realData)/\(name)")

@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import Numerics
 import Recipes
+import TestSupport
 import Testing
 
 /// Soft tissue and the air around a body lie where they lie in HU, or the row says so.
@@ -50,7 +51,8 @@ import Testing
 
     /// The peaks are those of numpy's histograms, of all voxels that differ from both neighbours in their row.
     @Test(.enabled(
-        if: FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "no real CT in ../shared/data"))
+        if: isHere(FileManager.default.fileExists(atPath: realData + "/P002_ct.nii.gz"), "real CTs in ../shared/data"),
+        "no real CT in ../shared/data"))
     func realCTsAreWhereNumpyHasThemAndAnOffsetOf100IsToldByTheAir() throws {
         for (name, tissue, air): (String, Float, Float?) in [
             ("P002_ct.nii.gz", 32, nil), ("normal001_fullfov256_ct.nii.gz", -112, -998),

@@ -2,6 +2,7 @@ import ModelCore
 import Numerics
 import Recipes
 import Synchronization
+import TestSupport
 import Testing
 import VotingAggregator
 
@@ -10,7 +11,9 @@ import VotingAggregator
 @Suite struct WholeRunBytesTests {
     /// Every instruction set of this machine, and with one of them every number of threads.
     private static let machines: [(kernels: KernelVariant, threads: Int)] = {
-        let sets = KernelVariant.allCases.filter { $0 != .naive && $0.isAvailable }
+        let sets = KernelVariant.allCases.filter {
+            $0 != .naive && isHere($0.isAvailable, "the kernels \($0) on this processor")
+        }
         return sets.map { ($0, 2) } + [1, 3, 4].map { (sets.last!, $0) }
     }()
 
@@ -62,6 +65,26 @@ import VotingAggregator
         }
         for (kernels, threads) in Self.machines {
             #expect(try kernels.force { try votes(threads: threads) } == reference, "\(kernels), \(threads) threads")
+        }
+    }
+
+    /// What a step leaves behind beside weights and optimiser would be in the next one: gradients say. A session that
+    /// is made for one step alone has nothing of the kind.
+    @Test func stepsOfOneSessionAreThoseOfAFreshSessionEach() throws {
+        let data = try TrainingData(iterations: 4)
+        func session(_ resume: String?) throws -> any TrainingSession {
+            try LungNormNet().makeTrainingSession(
+                parameters: data.configuration.json(), seed: 11, replica: 0, inputs: data.inputs, resume: resume,
+                resources: RecipeResources(pool: ThreadPool(threadCount: 2), cacheDirectory: data.folder))
+        }
+        let whole = try session(nil)
+        var before: String?
+        for iteration in 1...4 {
+            let fresh = try session(before), (one, other) = (try whole.step(), try fresh.step())
+            #expect(one.iteration == iteration && one.loss == other.loss && one.dice == other.dice)
+            let checkpoint = try fresh.checkpoint()
+            #expect(try whole.checkpoint() == checkpoint, "after \(iteration) iterations")
+            before = try data.replica(checkpoint, iteration).path
         }
     }
 

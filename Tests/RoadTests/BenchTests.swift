@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What scripts read from `quintet bench`, at sizes that take no time. How fast anything is, is judged nowhere here.
@@ -112,7 +113,7 @@ import Testing
         let road = try Road()
         defer { road.remove() }
         let program = try road.start(["bench", "lesions", "--size", "16x128x128", "--samples", "10000", "--json"])
-        while !program.errorsSoFar.contains("warming up"), program.isRunning { Thread.sleep(forTimeInterval: 0.02) }
+        #expect(wait { program.errorsSoFar.contains("warming up") || !program.isRunning })
         program.signal(SIGINT)
         let outcome = program.wait()
         #expect(outcome.code == 130 && outcome.errors.contains("interrupted"), "\(outcome.errors)")

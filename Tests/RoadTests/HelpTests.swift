@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import TestSupport
 import Testing
 import quintet
 
@@ -53,7 +54,8 @@ import quintet
     }
 
     /// bash reads the completion and completes an option with it.
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/bin/bash"), "there is no /bin/bash"))
+    @Test(.enabled(
+        if: isHere(FileManager.default.isExecutableFile(atPath: "/bin/bash"), "/bin/bash"), "there is no /bin/bash"))
     func theShellCompletesCommandsAndOptions() throws {
         let road = try Road()
         defer { road.remove() }

@@ -81,6 +81,13 @@ final class RunningProgram {
             environment: environment)
     }
 
+    /// A test that throws leaves none behind.
+    deinit {
+        guard process.poll() == nil else { return }
+        process.signal(SIGKILL)
+        _ = process.wait()
+    }
+
     var isRunning: Bool { process.poll() == nil }
     var processID: Int32 { process.processID }
 

@@ -1,5 +1,7 @@
+import Coordinator
 import Foundation
 import Platform
+import TestSupport
 import Testing
 
 /// The whole road with a tiny network: phantoms, prepare, train, segment, evaluate.
@@ -68,7 +70,9 @@ import Testing
         for (threads, kernels) in [("1", ""), ("2", "avx2"), ("4", "portable"), ("2", "direct")] {
             let environment = kernels.isEmpty ? [:] : ["QUINTET_KERNELS": kernels], run = "run-\(kernels)"
             let training = try train(road, run, ["--threads", threads, "--quiet"], environment: environment).wait()
-            if training.code == 2, training.errors.contains("no such kernels") { continue }
+            // Portable ones are everywhere, and so is the best set without Winograd.
+            let isMissing = kernels == "avx2" && training.code == 2 && training.errors.contains("no such kernels")
+            guard isHere(!isMissing, "the kernels \(kernels) on this processor") else { continue }
             #expect(training.code == 0, "\(training.errors)")
             let segmenting = try road.start(
                 [
@@ -82,7 +86,7 @@ import Testing
                 ["diseased-00", "diseased-01"].map { road.bytes("masks-\(kernels)/\(member)\($0).nii.gz") }
             })
         }
-        #expect(trained[0].allSatisfy { $0 != nil } && segmented[0].allSatisfy { $0 != nil })
+        #expect(trained.count >= 3 && trained[0].allSatisfy { $0 != nil } && segmented[0].allSatisfy { $0 != nil })
         // The last are other kernels with bytes of their own: the choice is heard, and a difference would be seen.
         #expect(trained.dropLast().allSatisfy { $0 == trained[0] } && trained.last != trained[0])
         #expect(segmented.dropLast().allSatisfy { $0 == segmented[0] })
@@ -124,14 +128,14 @@ import Testing
         #expect(try train(road, "calm", iterations: 120, ["--quiet"]).wait().code == 0)
         #expect(replicas(road, "calm").allSatisfy { $0 != nil })
         // While this process stood still, the first victim may have trained it all: then once more.
-        var kills = 0
-        for round in 0..<5 where kills == 0 { kills = try storm(road, "stormy-\(round)") }
+        var kills = 0, moments = SeededRandom(printedFor: "workers are killed")
+        for round in 0..<5 where kills == 0 { kills = try storm(road, "stormy-\(round)", &moments) }
         #expect(kills > 0)
     }
 
     /// Trains what "calm" has trained while workers die, at moments that differ from run to run; the bytes must not.
     /// - Returns: how many died before the end.
-    private func storm(_ road: Road, _ run: String) throws -> Int {
+    private func storm(_ road: Road, _ run: String, _ moments: inout SeededRandom) throws -> Int {
         try? FileManager.default.removeItem(atPath: road.path("port"))
         let coordinator = try road.start([
             "coordinator", "--state", "state-\(run)", "--listen", "127.0.0.1:0", "--lease-seconds", "2",
@@ -144,7 +148,7 @@ import Testing
         var kills = 0
         for delay in [0.4, 0.9, 1.7] {
             let victim = try road.start(["worker", "--coordinator", address, "--cache", "cache-\(kills)"])
-            Thread.sleep(forTimeInterval: delay * Double.random(in: 0.5...1.5))
+            Thread.sleep(forTimeInterval: delay * Double.random(in: 0.5...1.5, using: &moments))
             if submitted.isRunning { kills += 1 }
             victim.signal(SIGKILL)
             _ = victim.wait()
@@ -160,7 +164,8 @@ import Testing
 
     /// A small `cluster/chaos.sh`: workers, coordinator and client die, stop or leave while they train and segment.
     /// Needs python3, as nothing else here does.
-    @Test(.enabled(if: Road.python != nil, "there is no python3 on PATH to run cluster/chaos.sh with"))
+    @Test(.enabled(
+        if: isHere(Road.python != nil, "python3 on PATH"), "there is no python3 on PATH to run cluster/chaos.sh with"))
     func whoeverIsKilledTheBytesAreTheSame() throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../cluster/chaos.sh").path
@@ -182,12 +187,31 @@ import Testing
         let road = try prepared()
         defer { road.remove() }
         #expect(try train(road, "calm", iterations: 120, ["--quiet"]).wait().code == 0)
-        let first = try train(road, "stopped", iterations: 120)
-        Thread.sleep(forTimeInterval: 0.6)
-        first.signal(SIGINT)
-        _ = first.wait()
-        let second = try train(road, "stopped", iterations: 120).wait()
+        // While this process stood still, the training may have come to its end: then once more.
+        var stopped: String?
+        for run in (0..<5).map({ "stopped-\($0)" }) where stopped == nil {
+            let first = try train(road, run, iterations: 120)
+            #expect(wait { hasCheckpoint(road, run) || !first.isRunning }, "\(first.errorsSoFar)")
+            first.signal(SIGINT)
+            let outcome = first.wait()
+            #expect([0, 130].contains(outcome.code), "\(outcome.errors)")
+            if outcome.code == 130 { stopped = run }
+        }
+        let run = try #require(stopped, "no training was interrupted")
+        #expect(hasCheckpoint(road, run) && road.bytes("\(run)/run.json") == nil)
+        let second = try train(road, run, iterations: 120).wait()
         #expect(second.code == 0, "\(second.errors)")
-        #expect(replicas(road, "calm") == replicas(road, "stopped"))
+        #expect(replicas(road, "calm") == replicas(road, run))
+    }
+
+    /// Whether its own coordinator has anything to go on from.
+    private func hasCheckpoint(_ road: Road, _ run: String) -> Bool {
+        let path = road.path("\(run)/.quintet/state.sqlite")
+        guard FileManager.default.fileExists(atPath: path), let store = try? Database(path: path) else { return false }
+        defer { store.close() }
+        var count = 0
+        // Its tables may not be there yet.
+        try? store.query("SELECT count(*) FROM checkpoints") { count = $0.int(0) }
+        return count > 0
     }
 }

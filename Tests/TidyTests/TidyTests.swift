@@ -5,6 +5,14 @@ import Testing
 @Suite struct TidyTests {
     let tree = SourceTree()
 
+    /// Where no file, function or import is seen, nothing below finds anything.
+    @Test func theTreeIsSeen() {
+        #expect(tree.swiftSources.count > 200 && tree.swiftTests.count > 100)
+        #expect(tree.cSources.count > 20 && tree.scripts.count > 5 && tree.allFiles.count > 500)
+        #expect(tree.swiftSources.reduce(0) { $0 + $1.functions.count } > 1_000)
+        #expect(tree.swiftSources.reduce(0) { $0 + $1.imports.count } > 300)
+    }
+
     @Test func everyTargetImportsOnlyWhatTheTableAllows() {
         for file in tree.swiftSources {
             let allowed = ImportTable.allowed[file.target]

@@ -159,6 +159,9 @@ final class DaemonBench: Sendable {
         wait { log.contains { $0.contains(text) } }
     }
 
+    /// Whether it ends in time, and as it should.
+    var hasLeft: Bool { if case .success? = waitForEnd() { true } else { false } }
+
     /// nil when it has not ended in time.
     func waitForEnd(seconds: Double = 60) -> Result<Void, any Error>? {
         guard hasEnded.wait(timeout: .now() + seconds) == .success else { return nil }
