@@ -22,6 +22,17 @@ import Testing
         #expect(player.scheduler.digestsBeingFetched == [])
     }
 
+    /// Volumes that a cancelling ended took no time: they would make the run look far faster when it begins again.
+    @Test func whatWasCancelledIsNoPace() throws {
+        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        let submission = "submit k segment voters=1 volumes=u,v,w"
+        for line in ["0 \(submission)", "5 connect a", "5 idle a", "10 cancel 1"] { _ = try player.play(line) }
+        _ = try player.play("60000 \(submission)")
+        let run = try #require(player.scheduler.runs[RunID(1)])
+        #expect(run.state == .running && run.concludedCount == 0)
+        #expect(run.begunMilliseconds == nil || run.begunMilliseconds == 60_000)
+    }
+
     /// Plays a transcript and writes it down again: events as they are, actions as the scheduler decided. Must give the
     /// file back. Each change is written to a real store, too, from which a restart recovers.
     /// `QUINTET_WRITE_TRANSCRIPTS=1` writes what came out over it; read the difference before you commit it.

@@ -136,7 +136,7 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 21, coarse: 24, stride: 1, size: (7, 14, 27), fineSplit: 5, coarseSplit: 8),
         ConvolutionCase(fine: 16, coarse: 35, stride: 1, size: (4, 20, 33)),
         // More tiles in each slot of its weight gradient than are taken at once.
-        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (9, 38, 42)),
+        ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (16, 40, 42)),
         // Winograd with few tiles: an odd number of blocks, and more tiles than fit the cache beside two blocks.
         ConvolutionCase(fine: 40, coarse: 70, stride: 1, size: (2, 15, 14), coarseSplit: 33),
         ConvolutionCase(fine: 70, coarse: 40, stride: 1, size: (3, 16, 15)),

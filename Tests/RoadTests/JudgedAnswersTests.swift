@@ -226,9 +226,16 @@ import Testing
         for name in ["oblique", "thin"] {
             try FileManager.default.removeItem(atPath: road.path("cts/\(name).nii.gz"))
         }
+        // The judge's slices, in a table of all CTs with slices that have no findings among them.
+        let slices = String(decoding: try leftOut.bytes("leave-out.csv"), as: UTF8.self)
+            .split(whereSeparator: \.isNewline).dropFirst()
+        #expect(!slices.isEmpty)
+        let rows = slices.map { "leave-out,\($0),1" } + ["leave-out,5,0", "flipped,20,no", "leave-out,36,false"]
+        try Data((["name,slice_z,lesion"] + rows).joined(separator: "\n").utf8)
+            .write(to: URL(fileURLWithPath: road.path("findings.csv")))
         try road.succeed(
             "prepare", "cts", "--masks", "lungs", "--out", "data", "--preset", "demo", "--spacing", "6,5,5", "--plane",
-            "32,48", "--leave-out", "leave-out=" + leftOut.path("leave-out.csv"), "--quiet")
+            "32,48", "--leave-out", "findings.csv", "--quiet")
         let found = try JSONDecoder().decode(DataSet.self, from: #require(road.bytes("data/dataset.json")))
         #expect(found.volumes.map(\.name) == judged.volumes.map(\.name))
         for (found, expected) in zip(found.volumes, judged.volumes) {

@@ -151,6 +151,20 @@ import Testing
             }
         }
         #expect(road.bytes("calibration/0008.lung.nii.gz") == nil)
+        try checkAblations(road)
+    }
+
+    /// The paper's Table V: without shapes lesions lie elsewhere, without the two others they look different.
+    private func checkAblations(_ road: Road) throws {
+        for word in ["shapes", "probability-maps", "salt-noise"] {
+            try road.succeed(
+                "lesions", "--data", "data", "--out", word, "--count", "1", "--seed", "3", "--slab", "8", "--batch",
+                "2", "--without", word, "--quiet")
+            func isSame(_ kind: String) -> Bool {
+                road.bytes("\(word)/0000.\(kind).nii.gz") == road.bytes("pairs/0000.\(kind).nii.gz")
+            }
+            #expect(isSame("lesion") == (word != "shapes") && !isSame("image"), "\(word)")
+        }
     }
 
     private struct Run: Decodable {

@@ -191,27 +191,30 @@ import Testing
         var stopped: String?
         for run in (0..<5).map({ "stopped-\($0)" }) where stopped == nil {
             let first = try train(road, run, iterations: 120)
-            #expect(wait { hasCheckpoint(road, run) || !first.isRunning }, "\(first.errorsSoFar)")
+            #expect(wait { hasWorkToKeep(road, run) || !first.isRunning }, "\(first.errorsSoFar)")
             first.signal(SIGINT)
             let outcome = first.wait()
             #expect([0, 130].contains(outcome.code), "\(outcome.errors)")
             if outcome.code == 130 { stopped = run }
         }
         let run = try #require(stopped, "no training was interrupted")
-        #expect(hasCheckpoint(road, run) && road.bytes("\(run)/run.json") == nil)
+        #expect(hasWorkToKeep(road, run) && road.bytes("\(run)/run.json") == nil)
         let second = try train(road, run, iterations: 120).wait()
         #expect(second.code == 0, "\(second.errors)")
         #expect(replicas(road, "calm") == replicas(road, run))
     }
 
-    /// Whether its own coordinator has anything to go on from.
-    private func hasCheckpoint(_ road: Road, _ run: String) -> Bool {
+    /// Whether its own coordinator has anything to go on from: a checkpoint, or a replica that has ended before there
+    /// was one.
+    private func hasWorkToKeep(_ road: Road, _ run: String) -> Bool {
         let path = road.path("\(run)/.quintet/state.sqlite")
         guard FileManager.default.fileExists(atPath: path), let store = try? Database(path: path) else { return false }
         defer { store.close() }
         var count = 0
         // Its tables may not be there yet.
-        try? store.query("SELECT count(*) FROM checkpoints") { count = $0.int(0) }
+        for question in ["checkpoints", "works WHERE state = 'done'"] {
+            try? store.query("SELECT count(*) FROM \(question)") { count += $0.int(0) }
+        }
         return count > 0
     }
 }

@@ -219,6 +219,16 @@ final class ComputeBench: @unchecked Sendable {
         #expect(damaged == [digest("ct")])
     }
 
+    @Test func aDamagedCheckpointIsNotGoneOnFrom() throws {
+        let bench = ComputeBench(isIntact: { blob, _ in blob != digest("state") })
+        try bench.start(.train, "", resume: (iteration: 4, bytes: [4, 4, 4]))
+        guard case .inputsDamaged(let damaged)? = bench.waitForEnd() else {
+            Issue.record("a damaged checkpoint was gone on from")
+            return
+        }
+        #expect(damaged == [digest("state")])
+    }
+
     @Test func anUnknownRecipeFailsByName() throws {
         let bench = ComputeBench()
         try bench.start(.predict, "", recipe: "liver")
