@@ -14,9 +14,16 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.abspath(os.environ.get("MUTANTS_DIR", os.path.join(ROOT, ".build-mutants")))
 CHANGE = re.compile("«(.*?)\\s*⇒\\s*(.*?)»")
+ISSUE = re.compile(r"✘ Test (?:case .* to )?(\w+)\(.*?\) recorded an issue(?: with .*)? at (\S+?:\d+):\d+: (.*)")
 # How long a suite may take before it counts as hanging: by itself, and as a multiple of what it took by itself.
 SUITE_SECONDS_MAX = 240
 SLOWNESS_MAX = 5
+
+
+def fail(text):
+    """Nothing can be found out: not the same as a fault that survives."""
+    print(text, file=sys.stderr)
+    sys.exit(2)
 
 
 class Mutant:
@@ -32,7 +39,7 @@ class Edit:
     def __init__(self, path, kind, text, after):
         match = CHANGE.search(text)
         if not match:
-            raise SystemExit(f"no «old ⇒ new» in: {text}")
+            fail(f"no «old ⇒ new» in: {text}")
         self.path, self.kind, self.after = path, kind, after
         self.old, self.new = match.group(1).strip(), match.group(2).strip()
         self.before, self.behind = text[:match.start()], text[match.end():]
@@ -66,11 +73,11 @@ def read_mutants():
             elif key in ("line", "statement", "raw"):
                 mutants[-1].edits.append(Edit(source, key, value, after))
             else:
-                raise SystemExit(f"{path}:{number}: what is '{key}'?")
+                fail(f"{path}:{number}: what is '{key}'?")
     names = [mutant.name for mutant in mutants]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise SystemExit(f"two faults are called {', '.join(sorted(twice))}")
+        fail(f"two faults are called {', '.join(sorted(twice))}")
     return mutants
 
 
@@ -206,7 +213,7 @@ def build(mutants):
             shutil.copy(os.path.join(ROOT, name), os.path.join(fresh, name))
     problems = plant(mutants, fresh)
     if problems:
-        raise SystemExit("\n".join(problems))
+        fail("\n".join(problems))
     kernels = os.path.join(fresh, "Sources/CKernels")
     open(os.path.join(kernels, "include/quintet_mutants.h"), "w").write(C_HEADER)
     open(os.path.join(kernels, "quintet_mutants.c"), "w").write(C_SOURCE)
@@ -234,7 +241,7 @@ def build(mutants):
                               stderr=subprocess.STDOUT)
     if done.returncode != 0:
         lines = [line for line in open(log, errors="replace") if "error:" in line]
-        raise SystemExit("the faults do not build:\n" + "".join(lines[:40]) + f"the whole output: {log}")
+        fail("the faults do not build:\n" + "".join(lines[:40]) + f"the whole output: {log}")
     return tree
 
 
@@ -284,7 +291,7 @@ def first_failure(output, code):
     test, what = "", ""
     output = re.sub(r"\x1b\[[0-9;]*m", "", output)
     for line in output.splitlines():
-        match = re.search(r"✘ Test (?:case .* to )?(\w+)\(.*?\) recorded an issue(?: with .*)? at (\S+?:\d+):\d+: (.*)", line)
+        match = ISSUE.search(line)
         if match:
             return f"{match.group(1)} ({match.group(2)}): {match.group(3)}"
         match = re.search(r"✘ Test (\w+)\(", line)
@@ -358,7 +365,8 @@ def row(mutant, result):
         text = text.replace("|", "\\|").replace("\n", " ")
         return text if len(text) <= most else text[:most - 3] + "..."
 
-    first = f"| {mutant.name}{'*' if mutant.isKnown else ''}: {mutant.fault} | {os.path.basename(mutant.edits[0].path)} | "
+    mark, where = "*" if mutant.isKnown else "", os.path.basename(mutant.edits[0].path)
+    first = f"| {mutant.name}{mark}: {mutant.fault} | {where} | "
     if not result["killer"]:
         return first + (mutant.survives or "NOT NAMED") + " |"
     what = result["killer"]["what"]
@@ -380,13 +388,13 @@ def numbered(mutants):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="cluster/mutants.sh")
+    parser = argparse.ArgumentParser(prog="cluster/mutants.sh", add_help=False)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--suites", default=".", help="only suites whose name has this pattern")
-    parser.add_argument("--table", metavar="FILE")
-    parser.add_argument("--resume", action="store_true", help="keep what earlier runs of this build found out")
+    parser.add_argument("--suites", default=".")
+    parser.add_argument("--table")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--no-build", action="store_true")
-    parser.add_argument("--quick", type=float, default=1e9, metavar="SECONDS", help="only suites as quick as that")
+    parser.add_argument("--quick", type=float, default=1e9)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
