@@ -34,11 +34,7 @@ import Testing
     @Test func aRoadWithADeathOnTheWayHasTheFiguresThatTheJudgeFinds() throws {
         let road = try Road(), judged = try Judged()
         defer { road.remove() }
-        try road.succeed(
-            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "2", "--spacing", "4,3.2,3.2", "--quiet")
-        try road.succeed(
-            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
-            "--spacing", "6,5,5", "--plane", "40,64", "--quiet")
+        try prepare(road)
         try checkDataSet(road, judged)
         try checkPairs(road, judged)
         try trainWithADeath(road)
@@ -57,11 +53,7 @@ import Testing
     @Test func lossesOfATrainingAreThoseThatPyTorchFindsForTheSameSamples() throws {
         let road = try Road(), judged = try Judged()
         defer { road.remove() }
-        try road.succeed(
-            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "4,3.2,3.2", "--quiet")
-        try road.succeed(
-            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
-            "--spacing", "6,5,5", "--plane", "40,64", "--quiet")
+        try prepare(road)
         for (run, rate) in [("frozen", "0"), ("stepped", "3e-3")] {
             let outcome = try road.start([
                 "train", "--data", "data", "--run", run, "--learning-rate", rate, "--replicas", "1", "--iterations",
@@ -78,6 +70,14 @@ import Testing
                 try judged.expect("\(station): hard Dice", Double(line[3]), within: 1e-3)
             }
         }
+    }
+
+    private func prepare(_ road: Road) throws {
+        try road.succeed(
+            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "2", "--spacing", "4,3.2,3.2", "--quiet")
+        try road.succeed(
+            "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
+            "--spacing", "6,5,5", "--plane", "40,64", "--quiet")
     }
 
     /// The replicas of two workers, of which the first dies with its work begun.
