@@ -55,7 +55,7 @@ import Testing
         #expect(try store.metrics(of: RunID(1), replica: 0, firstIteration: 0, countMax: 5).metrics.count == 1)
         #expect(try store.outputs(of: RunID(2), first: 0, countMax: 5).outputs.map(\.name) == ["v"])
         #expect(try store.events(of: RunID(1), countMax: 5).map(\.message) == ["run 1 added"])
-        let facts = try store.facts(of: RunID(2))
+        let facts = try #require(try store.facts(of: RunID(2)))
         #expect(facts.createdMilliseconds == 2000 && facts.endedMilliseconds == 3000)
         // What it may not give again.
         #expect(try store.lastNumbers() == LastNumbers(run: 2, work: 5))

@@ -14,15 +14,15 @@ struct Coverage {
     private(set) var workerEvents: [String: Int] = [:]
     private var states: [WorkID: WorkState] = [:]
 
-    mutating func schedulerHears(_ event: SchedulerEvent, _ scheduler: Scheduler) {
-        switch event {
-        case .checkpointSaved(let name, let lease, _, _): note("checkpoint", lease, name, scheduler)
-        case .finished(let name, let result): note("finished", result.lease, name, scheduler)
-        case .surrendered(let name, let lease, let reason, _): note("surrendered \(reason)", lease, name, scheduler)
-        case .heartbeat(let name, let progress):
+    mutating func coreHears(_ message: Message, of name: WorkerName, _ scheduler: Scheduler) {
+        switch message {
+        case .checkpointSaved(let lease, _, _): note("checkpoint", lease, name, scheduler)
+        case .finished(let result): note("finished", result.lease, name, scheduler)
+        case .surrender(let lease, let reason, _): note("surrendered \(reason)", lease, name, scheduler)
+        case .heartbeat(let progress):
             for one in progress { note("heartbeat", one.lease, name, scheduler) }
-        case .workerConnected(let name, _, let held):
-            for lease in held { note("held", lease, name, scheduler) }
+        case .hello(let hello):
+            for lease in hello.held { note("held", lease, name, scheduler) }
         default: break
         }
     }
@@ -48,14 +48,11 @@ struct Coverage {
     }
 
     /// How backups come and go.
-    mutating func committed(_ change: StoreChange, _ store: SimulatedStore) {
+    mutating func committed(_ change: StoreChange, _ before: CommittedState) {
         switch change {
         case .backupGranted: workEvents["backup: granted", default: 0] += 1
         case .leaseEnded(let lease, _, let end):
-            // The store as it was before this turn; of a run that is new in it, there is nothing to count yet.
-            guard store.works.count >= lease.work.value,
-                store[lease.work].leases.count(where: { $0.outcome == nil }) > 1
-            else { return }
+            guard before[lease.work]?.backup != nil else { return }
             workEvents["one of two: \(end.word)", default: 0] += 1
             if end.message.contains("overtaken") { workEvents["one of two: overtaken", default: 0] += 1 }
             if end.message.contains("quicker") { workEvents["one of two: beaten", default: 0] += 1 }

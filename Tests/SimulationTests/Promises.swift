@@ -22,7 +22,7 @@ struct Promises {
     private var checkpoints: [WorkID: [Checkpoint]] = [:]
     private var grantees: [Lease: WorkerName] = [:]
     private var assignees: [Lease: WorkerName] = [:]
-    private var acknowledgedResults: [WorkID: Lease] = [:]
+    private var acknowledgedResults: [WorkID: WorkResult] = [:]
     private var acknowledgedCheckpoints: [WorkID: UInt32] = [:]
     private var acknowledgedKeys: Set<String> = []
     private var cancelledRuns: Set<RunID> = []
@@ -68,7 +68,7 @@ struct Promises {
         case .checkpoint(let lease, let iteration):
             guard acceptedEpoch[lease.work] == nil else { return }
             acknowledgedCheckpoints[lease.work] = max(acknowledgedCheckpoints[lease.work] ?? 0, iteration)
-        case .result(let result): acknowledgedResults[result.lease.work] = result.lease
+        case .result(let result, _): acknowledgedResults[result.lease.work] = result
         }
     }
 
@@ -83,9 +83,10 @@ struct Promises {
 
     // MARK: - What is committed
 
-    mutating func committing(_ change: StoreChange, _ coordinator: CoordinatorMachine) {
+    /// - Parameter before: what the store remembers before this turn.
+    mutating func committing(_ change: StoreChange, _ before: CommittedState, _ blobs: SimulatedBlobs) {
         countAttempts(change)
-        noteControl(change, coordinator.store)
+        noteControl(change, before)
         switch change {
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _):
             if lease.epoch <= epochMax[lease.work] ?? 0 {
@@ -98,7 +99,7 @@ struct Promises {
             if others.count != beside || others.contains(where: { $0.worker == worker }) {
                 violate("\(lease) of \(worker) beside live \(others)")
             }
-            checkIsWanted(lease, worker, coordinator.store)
+            checkIsWanted(lease, worker, before)
             epochMax[lease.work] = lease.epoch
             grantees[lease] = worker
             live[lease.work, default: []].append(Held(epoch: lease.epoch, worker: worker))
@@ -110,7 +111,7 @@ struct Promises {
         case .leaseEnded(let lease, _, _): live[lease.work]?.removeAll { $0.epoch == lease.epoch }
         case .checkpointAccepted(let lease, let worker, let checkpoint, _): check(checkpoint, lease, worker)
         case .checkpointDropped(let work, let iteration): dropped(work, iteration)
-        case .resultAccepted(let result, let worker): check(result, worker, coordinator)
+        case .resultAccepted(let result, let worker): check(result, worker, before, blobs)
         case .workRefused(let work, let cause, let message):
             live[work] = []
             if cause == .failed, !hasHadItsAttempts(work) { violate("\(work) was refused without need: \(message)") }
@@ -121,8 +122,8 @@ struct Promises {
             if cause == .input, story.refusedVolume == nil { violate("\(work) was refused: \(message)") }
         case .runCancelled(let run):
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
-            for row in coordinator.store.works where row.record.run == run { live[row.record.id] = [] }
-        case .votesDamaged(let finish, _): votesDamaged(WorkID(finish.value - 1), coordinator.store)
+            for work in before.allWorks where work.run == run { live[work.id] = [] }
+        case .votesDamaged(let finish, _): votesDamaged(WorkID(finish.value - 1), before)
         default: break
         }
     }
@@ -161,7 +162,7 @@ struct Promises {
     }
 
     /// What people wanted, and who is there.
-    private mutating func noteControl(_ change: StoreChange, _ store: SimulatedStore) {
+    private mutating func noteControl(_ change: StoreChange, _ before: CommittedState) {
         switch change {
         case .workerConnected(let name, _): connected.insert(name)
         case .workerDisconnected(let name): connected.remove(name)
@@ -174,21 +175,20 @@ struct Promises {
             pausedRuns.remove(run)
         case .runForgotten(let run):
             if !endedRuns.contains(run) { violate("\(run) was forgotten while it went on") }
-            guard let row = store.runs.first(where: { $0.id == run }) else { return }
+            guard let row = before.runs.first(where: { $0.id == run }) else { return }
             acknowledgedKeys.remove(row.request.idempotencyKey)
             firstWorks[row.request.idempotencyKey] = nil
-            for index in store.works(of: row) {
-                let work = store.works[index].record.id
-                acknowledgedResults[work] = nil
-                acknowledgedCheckpoints[work] = nil
+            for work in row.works {
+                acknowledgedResults[work.id] = nil
+                acknowledgedCheckpoints[work.id] = nil
             }
         default: break
         }
     }
 
-    private mutating func checkIsWanted(_ lease: Lease, _ worker: WorkerName, _ store: SimulatedStore) {
+    private mutating func checkIsWanted(_ lease: Lease, _ worker: WorkerName, _ before: CommittedState) {
         if leaving.contains(worker) { violate("\(lease) was given to \(worker), which is to leave") }
-        guard store.works.count >= lease.work.value, case let run = store[lease.work].record.run else { return }
+        guard let run = before[lease.work]?.run else { return }
         if pausedRuns.contains(run) { violate("\(lease) was given while \(run) is paused") }
     }
 
@@ -236,8 +236,10 @@ struct Promises {
         if let acknowledged = acknowledgedCheckpoints[work] { acknowledgedCheckpoints[work] = min(acknowledged, left) }
     }
 
-    private mutating func check(_ result: WorkResult, _ worker: WorkerName, _ coordinator: CoordinatorMachine) {
-        let (work, store) = (result.lease.work, coordinator.store)
+    private mutating func check(
+        _ result: WorkResult, _ worker: WorkerName, _ before: CommittedState, _ blobs: SimulatedBlobs
+    ) {
+        let work = result.lease.work
         if acceptedEpoch.updateValue(result.lease.epoch, forKey: work) != nil { violate("\(work) was done twice") }
         let isLive = live[work]?.contains { $0.epoch == result.lease.epoch && $0.worker == worker } == true
         let isLatest = live[work]?.isEmpty != false && result.lease.epoch == epochMax[work]
@@ -245,18 +247,17 @@ struct Promises {
         let others = (live[work] ?? []).filter { $0.epoch != result.lease.epoch }
         if !others.isEmpty { violate("\(result.lease) is done, and \(others) goes on") }
         live[work] = []
-        if result.outputs.map(\.digest) != expectedOutputs(of: work, store) {
+        if result.outputs.map(\.digest) != expectedOutputs(of: work, before) {
             violate("\(result.lease): the result has other bytes")
         }
-        for output in result.outputs where coordinator.blobs.byteCount(of: output.digest) != output.byteCount {
+        for output in result.outputs where blobs.byteCount(of: output.digest) != output.byteCount {
             violate("\(result.lease) counts, and its output is not here")
         }
     }
 
     /// What the work must give, computed from its description alone.
-    private func expectedOutputs(of work: WorkID, _ store: SimulatedStore) -> [ContentDigest] {
-        let record = store[work].record
-        let run = store.runs.first { $0.id == record.run }!
+    private func expectedOutputs(of work: WorkID, _ before: CommittedState) -> [ContentDigest] {
+        guard let record = before[work], let run = before.runs.first(where: { $0.id == record.run }) else { return [] }
         if record.stage == .train {
             let state = SimulatedWork.state(
                 seed: run.request.seed, replica: record.index, iteration: run.request.iterationCount)
@@ -278,9 +279,9 @@ struct Promises {
         return SimulatedWork.outputs(finish, voterCount: 0).map { simulatedDigest($0.bytes) }
     }
 
-    private mutating func votesDamaged(_ predict: WorkID, _ store: SimulatedStore) {
-        let voted = store[WorkID(predict.value + 1)].record.voted.map { [$0.digest] } ?? []
-        if rotten.isDisjoint(with: store[predict].record.outputs.map(\.digest) + voted) {
+    private mutating func votesDamaged(_ predict: WorkID, _ before: CommittedState) {
+        let voted = before[WorkID(predict.value + 1)]?.voted.map { [$0.digest] } ?? []
+        if rotten.isDisjoint(with: (before[predict]?.outputs.map(\.digest) ?? []) + voted) {
             violate("the votes of \(predict) were discarded, and nothing had happened to them")
         }
         acceptedEpoch[predict] = nil
@@ -288,10 +289,10 @@ struct Promises {
     }
 
     /// Checkpoints and votes: what can be made again.
-    func blobsThatMayRot(_ store: SimulatedStore) -> [ContentDigest] {
-        store.works.flatMap { row -> [ContentDigest] in
-            let votes = row.record.stage == .predict ? row.record.outputs.map(\.digest) : []
-            return row.record.checkpoints.map(\.blob.digest) + votes + (row.record.voted.map { [$0.digest] } ?? [])
+    func blobsThatMayRot(_ before: CommittedState) -> [ContentDigest] {
+        before.allWorks.flatMap { work -> [ContentDigest] in
+            let votes = work.stage == .predict ? work.outputs.map(\.digest) : []
+            return work.checkpoints.map(\.blob.digest) + votes + (work.voted.map { [$0.digest] } ?? [])
         }
     }
 
@@ -299,26 +300,27 @@ struct Promises {
 
     /// What was acknowledged would survive a power cut at this moment.
     mutating func check(_ coordinator: CoordinatorMachine, at now: Int64) {
-        let store = coordinator.syncedStore
+        let store = coordinator.disk.committed
         guard isUnchecked || store.version != checkedVersion || coordinator.life != checkedLife else { return }
         (checkedVersion, checkedLife, isUnchecked) = (store.version, coordinator.life, false)
         checkCount += 1
         for run in store.runs where firstWorks[run.request.idempotencyKey] == nil {
             firstWorks[run.request.idempotencyKey] = run.firstWork.value
         }
-        for (work, lease) in acknowledgedResults {
-            guard store.works.count >= work.value, store.doneEpoch(of: work) == lease.epoch else {
-                violate("\(now): the acknowledged result of \(lease) is lost")
+        for (work, result) in acknowledgedResults {
+            guard let record = store[work], record.state == .done, record.doneEpoch == result.lease.epoch else {
+                violate("\(now): the acknowledged result of \(result.lease) is lost")
                 continue
             }
-            for output in store[work].record.outputs
+            // Those of a predict go when its finish is done; then it remembers none.
+            for output in record.stage == .predict ? record.outputs : result.outputs
             where coordinator.blobs.byteCount(of: output.digest) == nil && !rotten.contains(output.digest) {
-                violate("\(now): an output of \(lease) is lost")
+                violate("\(now): an output of \(result.lease) is lost")
             }
         }
         for (work, iteration) in acknowledgedCheckpoints where acceptedEpoch[work] == nil {
-            guard store.works.count >= work.value, !store[work].record.state.isFinal else { continue }
-            let checkpoint = store[work].record.checkpoint
+            guard let record = store[work], !record.state.isFinal else { continue }
+            let checkpoint = record.checkpoint
             if checkpoint?.iteration ?? 0 < iteration {
                 violate("\(now): the acknowledged checkpoint \(iteration) of \(work) is lost")
             } else if let checkpoint, coordinator.blobs.byteCount(of: checkpoint.blob.digest) == nil,
@@ -366,9 +368,12 @@ struct Promises {
     }
 
     /// What is in memory is what is on the disk, when nothing is under way between them.
-    mutating func compare(_ scheduler: Scheduler, with store: SimulatedStore) {
-        for row in store.keptWorks {
-            let (disk, memory) = (row.record, scheduler.works[row.record.id]!)
+    mutating func compare(_ scheduler: Scheduler, with store: CommittedState) {
+        for disk in store.allWorks {
+            guard let memory = scheduler.works[disk.id] else {
+                violate("memory has forgotten \(disk.id)")
+                continue
+            }
             if disk.state != memory.state || disk.epoch != memory.epoch || disk.failureCount != memory.failureCount
                 || disk.lossCount != memory.lossCount || disk.attempts != memory.attempts
                 || disk.checkpoints != memory.checkpoints
@@ -392,39 +397,6 @@ struct Promises {
             + work.attempts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
     }
 
-    mutating func compare(_ released: [ContentDigest], _ byDatabase: [ContentDigest], at now: Int64) {
-        if Set(released) != Set(byDatabase) { violate("\(now): SQLite releases other blobs than the model") }
-    }
-
-    /// A restart finds what was committed, in SQLite too.
-    mutating func checkRecovered(_ coordinator: CoordinatorMachine) {
-        guard let database = coordinator.database else { return }
-        do {
-            let (model, real) = (coordinator.store.recover(), try database.recover())
-            func text(_ runs: [RecoveredRun]) -> [String] {
-                runs.flatMap { run in
-                    let control = "\(run.isPaused) \(run.priority)"
-                    let first = "\(run.id) \(run.state) \(control) \(run.firstWork) \(run.request.idempotencyKey)"
-                    return [first] + run.works.map { work in
-                        let lease = work.lease.map { "\($0.worker) \($0.epoch) \($0.hasLapsed)" } ?? "none"
-                        let backup = work.backup.map { "\($0.worker) \($0.epoch)" } ?? "none"
-                        return "\(work.id) \(work.stage) \(Self.brief(work)) by \(work.doneBy ?? "nobody") under "
-                            + "\(work.doneEpoch ?? 0), lease \(lease), backup \(backup), outputs "
-                            + "\(work.outputs.map(\.digest))"
-                    }
-                }
-            }
-            for (one, other) in zip(text(model), text(real)) where one != other {
-                violate("SQLite remembers '\(other)', the model '\(one)'")
-            }
-            let numbers = try database.lastNumbers()
-            if numbers != coordinator.store.lastNumbers { violate("SQLite would go on from \(numbers)") }
-            if model.count != real.count { violate("SQLite remembers \(real.count) runs of \(model.count)") }
-        } catch {
-            violate("SQLite does not recover: \(error)")
-        }
-    }
-
     // MARK: - At the end
 
     func isWellEnded(_ work: WorkRecord) -> Bool {
@@ -445,25 +417,45 @@ struct Promises {
     }
 
     mutating func checkEnd(_ coordinator: CoordinatorMachine) {
-        let store = coordinator.store
-        checkRecovered(coordinator)
-        for run in store.runs {
-            let rows = store.works[store.works(of: run)]
-            let places = rows.compactMap(\.sequence).sorted()
-            if Set(places).count != places.count { violate("\(run.id) lists an output twice") }
-            for row in rows where row.record.state == .done {
-                if row.record.stage == .train, row.metrics != Set(1...run.request.iterationCount) {
-                    violate("\(row.record.id) has figures of \(row.metrics.count) iterations")
+        let (committed, store) = (coordinator.disk.committed, coordinator.disk.store)
+        do {
+            for run in committed.runs {
+                let listed = try store.outputs(of: run.id, first: 0, countMax: 1_000).outputs
+                let names = listed.map { "\($0.stage) \($0.name)" }
+                if Set(names).count != names.count { violate("\(run.id) lists an output twice: \(names)") }
+                for output in listed where output.state == .done {
+                    for blob in output.outputs where coordinator.blobs.byteCount(of: blob.digest) != blob.byteCount {
+                        violate("an output of \(output.name) of \(run.id) is not here")
+                    }
                 }
-                let isKept = row.record.stage == .train || row.record.stage == .finish
-                if isKept, row.record.outputs.map(\.digest) != expectedOutputs(of: row.record.id, store) {
-                    violate("\(row.record.id) holds other outputs")
-                }
-                for output in row.record.outputs
-                where isKept && coordinator.blobs.byteCount(of: output.digest) != output.byteCount {
-                    violate("an output of \(row.record.id) is not here")
+                for work in run.works where work.state == .done {
+                    try checkKept(work, of: run, listed, store, committed)
                 }
             }
+            let report = try store.integrityReport()
+            if report != "ok" { violate("the database: \(report)") }
+        } catch {
+            violate("the store cannot be read: \(error)")
+        }
+    }
+
+    private mutating func checkKept(
+        _ work: WorkRecord, of run: RecoveredRun, _ listed: [RunOutput], _ store: Store, _ committed: CommittedState
+    ) throws {
+        switch work.stage {
+        case .train:
+            let last = run.request.iterationCount
+            let figures = try store.metrics(of: run.id, replica: work.index, firstIteration: 0, countMax: 10_000).metrics
+            if figures.map(\.iteration) != Array(1...last) {
+                violate("\(work.id) has figures of \(figures.count) iterations")
+            }
+        case .finish: break
+        case .predict, .calibrate: return
+        }
+        let name = name(of: work) ?? "replica-\(work.index)"
+        let kept = listed.first { $0.stage == work.stage && $0.name == name }
+        if kept?.outputs.map(\.digest) != expectedOutputs(of: work.id, committed) {
+            violate("\(work.id) holds other outputs")
         }
     }
 }

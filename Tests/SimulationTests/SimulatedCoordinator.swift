@@ -1,75 +1,109 @@
 import Coordinator
+import Platform
 import Protocol
 import Worker
 
-/// The coordinator's machine: a disk that outlives its processes, and the process, by the rules of CoordinatorCore.
+/// The coordinator's machine: a disk that outlives its processes, and the process. It decides by the real
+/// `CoordinatorCore` and remembers in the real `Store`; this is the shell around them, as CoordinatorServer is.
 struct CoordinatorMachine {
-    enum Outgoing {
-        case send(Message, RequestID, wire: Int, Promise?)
-        case close(Int)
-        case blob(Message, RequestID, wire: Int)
-        case vote(WorkID, [BlobReference])
-        case verify(WorkID, [BlobReference])
-        case tellClient(Int, Message)
-    }
-
     /// What an acknowledgement promises.
     enum Promise {
         case checkpoint(Lease, UInt32)
-        case result(WorkResult)
+        case result(WorkResult, WorkerName)
     }
 
-    struct Peer {
-        var name: WorkerName?
-        var access = LeaseAccess()
-        var isReplaced = false
-        var isClosing = false
-        var heard: Int64
-        let accepted: Int64
+    private struct Request: Hashable {
+        var connection: ConnectionID
+        var requestID: RequestID
     }
 
     // The disk.
-    var store = SimulatedStore()
-    /// What a power cut would leave.
-    var syncedStore = SimulatedStore()
-    var blobs = SimulatedBlobs()
+    let disk: SimulatedDisk
+    let shelf = SimulatedShelf()
+    var blobs: SimulatedBlobs {
+        get { shelf.blobs }
+        set { shelf.blobs = newValue }
+    }
 
     // The process.
+    let settings: CoreSettings
     var isRunning = false
     var life = 0
     var clock = SimulatedClock(offset: 0, partsPerThousand: 1_000)
     var lastLocal: Int64 = 0
-    var scheduler: Scheduler
-    var peers: [Int: Peer] = [:]
-    var workerWires: [WorkerName: Int] = [:]
+    /// nil before the first start.
+    var core: CoordinatorCore?
     var inbox: [CoordinatorInput] = []
     var turnAt: Int64 = .max
     var blobThreadFreeAt: Int64 = 0
     var suspendedUntil: Int64 = 0
-    var changes: [StoreChange] = []
-    var outgoing: [Outgoing] = []
-    var discarded: [ContentDigest] = []
-    /// Blobs that nothing refers to any more and that somebody may still be fetching.
-    var retained: Set<ContentDigest> = []
-    /// SQLite, where the story has it go along.
-    var database: Store?
+    /// Turns on the store's thread, and whether it takes none because a commit has failed.
+    var committing: [Turn] = []
+    var hasFailed = false
+    /// What is promised with the answer to a request.
+    private var promises: [Request: Promise] = [:]
+    /// Which submission a client's request is.
+    var submissions: [RequestID: Int] = [:]
+    var lastClientRequest: RequestID = 0
+    /// Results that workers have stated in the turn under way.
+    var stated: [(result: WorkResult, name: WorkerName)] = []
 
     static let tickMilliseconds: Int64 = 500
+    /// People's connection; those of workers are named after their wires.
+    static let client = ConnectionID(number: 0)
+    static func connection(_ wire: Int) -> ConnectionID { ConnectionID(number: UInt64(wire) + 1) }
+    static func wire(_ connection: ConnectionID) -> Int? {
+        // "connection 7"
+        Int(connection.description.dropFirst(11)).flatMap { $0 == 0 ? nil : $0 - 1 }
+    }
 
     init(story: Story, bug: PlantedBug?) throws {
         var configuration = Scheduler.Configuration(leaseMilliseconds: Story.leaseMilliseconds)
         if !story.hasBackups { configuration.backupShare = 0 }
         configuration.failuresMax = story.failuresMax
         configuration.lossesMax = story.lossesMax
-        scheduler = Scheduler(configuration: configuration)
+        var limits = PeerLimits()
+        limits.clientSilenceMilliseconds = .max / 2
+        settings = CoreSettings(
+            build: "simulated", heartbeatMilliseconds: UInt32(Story.heartbeatMilliseconds), scheduler: configuration,
+            limits: limits)
+        disk = try SimulatedDisk()
         for request in story.requests {
             for blob in request.inputs + request.volumes.flatMap(\.inputs) {
                 _ = blobs.store(Story.input(blob.name))
             }
         }
-        store.checksEpochs = bug != .checksNoEpochs && bug != .countsBothOfTwo
-        syncedStore = store
-        if story.hasDatabase && bug == nil { database = try Store(path: ":memory:") }
+    }
+
+    mutating func expect(_ promise: Promise, in answerTo: RequestID, on connection: ConnectionID) {
+        promises[Request(connection: connection, requestID: answerTo)] = promise
+    }
+
+    mutating func promise(in answerTo: RequestID, on connection: ConnectionID) -> Promise? {
+        promises.removeValue(forKey: Request(connection: connection, requestID: answerTo))
+    }
+
+    mutating func processEnded() {
+        isRunning = false
+        inbox = []
+        committing = []
+        hasFailed = false
+        promises = [:]
+        submissions = [:]
+        stated = []
+        turnAt = .max
+        blobs.processEnded()
+    }
+}
+
+/// The coordinator's blobs, as its core sees them.
+final class SimulatedShelf: BlobShelf {
+    var blobs = SimulatedBlobs()
+
+    func byteCount(of digest: ContentDigest) -> UInt64? { blobs.byteCount(of: digest) }
+    func hasSent(_ worker: WorkerName, _ digest: ContentDigest) -> Bool { true }
+    func read(_ digest: ContentDigest, byteCount: Int) throws -> [UInt8] {
+        try blobs.read(digest, offset: 0, count: byteCount)
     }
 }
 
@@ -84,53 +118,55 @@ extension Simulation {
         coordinator.lastLocal = coordinator.clock.local(now)
         coordinator.suspendedUntil = 0
         say("coordinator starts, life \(coordinator.life)")
-        recover()
+        coordinator.core = CoordinatorCore(
+            settings: coordinator.settings, shelf: coordinator.shelf, recovery: recovery(),
+            at: UInt64(coordinator.lastLocal))
+        begun()
+        endTurn(isFirst: true)
+        coordinator.core!.accepted(CoordinatorMachine.client, address: "client:1", at: UInt64(coordinator.lastLocal))
+        let hello = Hello(
+            role: .client, versionMin: VersionNegotiation.versionMin, versionMax: VersionNegotiation.versionMax,
+            build: "simulated", name: "client", threadCount: 0, device: "none", held: [])
+        hear(FrameEncoder.magic + frame(.hello(hello), 1), CoordinatorMachine.client)
         scheduleTurn(at: now)
     }
 
-    /// The scheduler begins with what the store remembers.
-    private func recover() {
-        var runs = coordinator.store.recover()
-        promises.checkRecovered(coordinator)
-        for run in runs.indices {
-            if bug == .forgetsPausesOnRestart { runs[run].isPaused = false }
-            for work in runs[run].works.indices {
-                if bug == .losesCheckpointsOnRestart { _ = runs[run].works[work].checkpoints.popLast() }
-                if bug == .losesEpochsOnRestart, runs[run].works[work].state == .ready {
-                    runs[run].works[work].epoch = max(1, runs[run].works[work].epoch) - 1
-                    runs[run].works[work].lease = nil
+    /// What a core that starts, or starts again, is told; with what a planted bug has forgotten.
+    private func recovery() -> Recovery {
+        var recovery = coordinator.disk.recovery()
+        if bug == .givesNumbersAgain { recovery.lastNumbers = LastNumbers() }
+        for run in recovery.runs.indices {
+            if bug == .forgetsPausesOnRestart { recovery.runs[run].isPaused = false }
+            for work in recovery.runs[run].works.indices {
+                if bug == .losesCheckpointsOnRestart { _ = recovery.runs[run].works[work].checkpoints.popLast() }
+                if bug == .losesEpochsOnRestart, recovery.runs[run].works[work].state == .ready {
+                    recovery.runs[run].works[work].epoch = max(1, recovery.runs[run].works[work].epoch) - 1
+                    recovery.runs[run].works[work].lease = nil
                 }
             }
         }
-        coordinator.scheduler = Scheduler(
-            configuration: coordinator.scheduler.configuration, recovering: runs,
-            after: bug == .givesNumbersAgain ? LastNumbers() : coordinator.store.lastNumbers, at: coordinator.lastLocal)
+        return recovery
+    }
+
+    private func begun() {
         promises.coordinatorForgets()
-        coverage.schedulerRecovered(coordinator.scheduler)
-        let actions = coordinator.scheduler.resume()
-        if bug != .forgetsVotesOnRestart { follow(actions, wire: nil, 0, promise: nil, client: nil) }
+        coverage.schedulerRecovered(coordinator.core!.scheduler)
     }
 
     func endCoordinator(isPowerCut: Bool) {
         say("coordinator ends" + (isPowerCut ? " by a power cut" : ""))
-        coordinator.isRunning = false
-        coordinator.inbox = []
-        coordinator.changes = []
-        coordinator.outgoing = []
-        coordinator.discarded = []
-        coordinator.retained = []
-        coordinator.turnAt = .max
-        coordinator.blobs.processEnded()
+        coordinator.processEnded()
         if isPowerCut {
             coordinator.blobs.lostPower(&random)
-            coordinator.store = coordinator.syncedStore
+            coordinator.disk.lostPower()
+        } else {
+            coordinator.disk.processEnded()
         }
-        for wire in coordinator.peers.keys.sorted() {
+        for connection in coordinator.core?.peers.keys.sorted() ?? [] {
+            guard let wire = CoordinatorMachine.wire(connection) else { continue }
             // After a power cut nobody says goodbye.
             if isPowerCut, random.happens(perMille: 500) { wires[wire].isDead = true } else { coordinatorHangsUp(wire) }
         }
-        coordinator.peers = [:]
-        coordinator.workerWires = [:]
         queue.add(.coordinatorStarts, at: now + random.between(200, 20_000))
     }
 
@@ -165,126 +201,130 @@ extension Simulation {
         coordinator.lastLocal = local
         let inputs = coordinator.inbox
         coordinator.inbox = []
+        _ = coordinator.core!.goOn(at: UInt64(local))
         for input in inputs { take(input) }
-        if away > Story.leaseMilliseconds / 2 { applyToScheduler(.wasAway) }
-        if bug != .neverLetsLeasesExpire { applyToScheduler(.tick) }
-        for wire in coordinator.peers.keys.sorted() where !coordinator.peers[wire]!.isClosing {
-            let peer = coordinator.peers[wire]!
-            let isTooSilent = peer.name != nil && !peer.isReplaced
-                && local > peer.heard + 3 * Story.leaseMilliseconds
-            let isStranger = peer.name == nil && local > peer.accepted + Int64(Limits.handshakeMilliseconds)
-            if isTooSilent || isStranger { hangUp(wire) }
-        }
+        coordinator.core!.drained(CoordinatorMachine.client)
+        if bug != .neverLetsLeasesExpire { coordinator.core!.tick(at: UInt64(local), awayMilliseconds: away) }
+        decided()
         endTurn()
+        coordinator.stated = []
         if coordinator.isRunning { scheduleTurn(at: now + CoordinatorMachine.tickMilliseconds) }
     }
 
-    private func endTurn() {
+    private func decided() {
+        coverage.schedulerDecided(coordinator.core!.scheduler)
+        promises.checkConsistency(coordinator.core!.scheduler)
+    }
+
+    private func endTurn(isFirst: Bool = false) {
+        var (atOnce, turn) = coordinator.core!.endTurn()
+        if isFirst, bug == .forgetsVotesOnRestart {
+            atOnce.removeAll { if case .vote = $0 { true } else { false } }
+            turn?.outgoing.removeAll { if case .vote = $0 { true } else { false } }
+        }
+        carryOut(atOnce)
+        guard var turn, coordinator.isRunning, !coordinator.hasFailed else { return }
+        plant(in: &turn)
+        coordinator.committing.append(turn)
+        if bug == .acknowledgesBeforeCommit { carryOut(turn.outgoing) }
+        queue.add(.coordinatorCommits(life: coordinator.life, turn: turn.number), at: now + commitMilliseconds())
+    }
+
+    /// A sync takes its time, sometimes long.
+    private func commitMilliseconds() -> Int64 {
+        random.happens(perMille: 20) ? random.below(3_000) : random.below(12)
+    }
+
+    private func plant(in turn: inout Turn) {
         if bug == .leavesTheBeatenLease {
-            coordinator.changes.removeAll {
+            turn.changes.removeAll {
                 if case .leaseEnded(_, _, .revoked(let why)) = $0 { why.contains("was quicker") } else { false }
             }
         }
-        let (changes, outgoing) = (coordinator.changes, coordinator.outgoing)
-        coordinator.changes = []
-        coordinator.outgoing = []
-        if bug == .acknowledgesBeforeCommit { carryOut(outgoing) }
-        defer { coordinator.discarded = [] }
-        if changes.isEmpty {
-            removeBlobs(coordinator.discarded)
-        } else {
-            if fault(.coordinatorKilledBeforeCommit) {
-                return endCoordinator(isPowerCut: random.happens(perMille: 500))
+        guard bug == .countsDuplicatesTwice || bug == .checksNoEpochs || bug == .countsBothOfTwo else { return }
+        for (result, name) in coordinator.stated {
+            let scheduler = coordinator.core!.scheduler
+            let isCounted = turn.changes.contains {
+                if case .resultAccepted(let counted, _) = $0 { counted.lease == result.lease } else { false }
             }
-            let isFull = fault(.commitDiskFull)
-            if isFull || fault(.commitFails) { return startAgain(isFull: isFull, outgoing) }
-            guard commit(changes) else { return startAgain(isFull: false, outgoing) }
-            if fault(.coordinatorKilledAfterCommit) { return endCoordinator(isPowerCut: random.happens(perMille: 500)) }
+            guard !isCounted, let work = scheduler.works[result.lease.work] else { continue }
+            let isDuplicate = work.doneEpoch == result.lease.epoch && work.doneBy == name
+            let isBeaten = work.state == .done && work.doneEpoch != result.lease.epoch
+            if bug == .countsDuplicatesTwice && isDuplicate || bug == .countsBothOfTwo && isBeaten
+                || bug == .checksNoEpochs && !work.state.isFinal
+            {
+                turn.changes.append(.resultAccepted(result, name))
+            }
         }
-        if bug != .acknowledgesBeforeCommit { carryOut(outgoing) }
     }
 
-    /// - Returns: false when the store refuses the changes, which is a violation of its own.
-    private func commit(_ changes: [StoreChange]) -> Bool {
+    // MARK: - Its store's thread
+
+    /// - Parameter number: the turn, as long as it is the oldest one.
+    func coordinatorCommits(_ life: Int, _ number: UInt64) {
+        guard coordinator.isRunning, life == coordinator.life, coordinator.committing.first?.number == number else {
+            return
+        }
+        if fault(.coordinatorKilledBeforeCommit) { return endCoordinator(isPowerCut: random.happens(perMille: 500)) }
+        if fault(.commitDiskFull) {
+            queue.add(.coordinatorCommits(life: life, turn: number), at: now + 1_000)
+            return coordinatorHears(.waits, life)
+        }
+        let turn = coordinator.committing.removeFirst()
+        guard !fault(.commitFails), let unreferenced = commit(turn) else {
+            coordinator.committing = []
+            coordinator.hasFailed = true
+            return coordinatorHears(.commitFailed, life)
+        }
+        if fault(.coordinatorKilledAfterCommit) { return endCoordinator(isPowerCut: random.happens(perMille: 500)) }
+        if bug == .removesAtOnce { unreferenced.forEach { coordinator.blobs.remove($0) } }
+        coordinatorHears(.committed(turn.number, unreferenced), life)
+        guard let next = coordinator.committing.first else { return }
+        queue.add(.coordinatorCommits(life: life, turn: next.number), at: now + commitMilliseconds())
+    }
+
+    /// - Returns: the blobs that nothing refers to; nil when the store refuses the turn, which is a violation of its
+    ///   own.
+    private func commit(_ turn: Turn) -> [ContentDigest]? {
+        let before = coordinator.disk.committed
+        for change in turn.changes {
+            fold(change)
+            say("commit: \(change)")
+            promises.committing(change, before, coordinator.blobs)
+            coverage.committed(change, before)
+            guard case .runForgotten(let run) = change else { continue }
+            if bug == .forgetsSharedBlobs, let row = before.runs.first(where: { $0.id == run }) {
+                for blob in row.request.inputs + row.request.volumes.flatMap(\.inputs) {
+                    coordinator.blobs.remove(blob.digest)
+                }
+            }
+            for index in clientAcknowledged.indices where clientAcknowledged[index] == run {
+                clientAcknowledged[index] = nil
+            }
+        }
         do {
-            for change in changes {
-                fold(change)
-                say("commit: \(change)")
-                promises.committing(change, coordinator)
-                coverage.committed(change, coordinator.store)
-            }
-            let forgotten = changes.compactMap { change in
-                if case .runForgotten(let run) = change { coordinator.store.runs.first { $0.id == run } } else { nil }
-            }
-            let released = try coordinator.store.commit(changes)
-            if bug == .forgetsSharedBlobs {
-                let inputs = forgotten.flatMap { $0.request.inputs + $0.request.volumes.flatMap(\.inputs) }
-                for blob in inputs { coordinator.blobs.remove(blob.digest) }
-            }
-            for run in forgotten {
-                for index in clientAcknowledged.indices where clientAcknowledged[index] == run.id {
-                    clientAcknowledged[index] = nil
-                }
-            }
-            if bug != .forgetsToSync || random.happens(perMille: 500) { coordinator.syncedStore = coordinator.store }
-            if let database = coordinator.database {
-                let alsoReleased = try database.commit(changes, wallMilliseconds: now)
-                promises.compare(released, alsoReleased, at: now)
-            }
-            removeBlobs(released + coordinator.discarded)
-            if bug == nil { promises.compare(coordinator.scheduler, with: coordinator.store) }
-            return true
+            let isSynced = bug != .forgetsToSync || random.happens(perMille: 500)
+            let unreferenced = try coordinator.disk.commit(turn, at: now, isSynced: isSynced)
+            let isQuiet = coordinator.core!.inFlightCount == 1 && bug == nil
+            if isQuiet { promises.compare(coordinator.core!.scheduler, with: coordinator.disk.committed) }
+            return unreferenced
         } catch {
-            promises.violate("the store refuses \(changes.map(\.description)): \(error)")
-            return false
+            promises.violate("the store refuses \(turn.changes.map(\.description)): \(error)")
+            return nil
         }
     }
 
-    private func removeBlobs(_ candidates: [ContentDigest]) {
-        coordinator.retained.formUnion(candidates)
-        guard !coordinator.retained.isEmpty else { return }
-        let fetched = coordinator.scheduler.digestsBeingFetched
-        for digest in coordinator.retained where !fetched.contains(digest) {
-            coordinator.retained.remove(digest)
-            if !coordinator.store.refers(to: digest) { coordinator.blobs.remove(digest) }
-        }
-    }
-
-    /// A commit that failed is as a restart, as in CoordinatorCore.
-    private func startAgain(isFull: Bool, _ outgoing: [CoordinatorMachine.Outgoing]) {
-        let refusal = Refusal(code: isFull ? .diskFull : .internalError, message: "a simulated fault")
-        for wire in coordinator.workerWires.values.sorted() {
-            coordinator.peers[wire]!.isReplaced = true
-            hangUp(wire)
-        }
-        let closing = coordinator.outgoing
-        coordinator.outgoing = []
-        coordinator.workerWires = [:]
-        recover()
-        carryOut(outgoing.compactMap { one in
+    private func carryOut(_ outgoing: [Outgoing]) {
+        for one in outgoing where coordinator.isRunning {
             switch one {
-            case .send(_, let requestID, let wire, _):
-                return requestID == 0 ? nil : .send(.refusal(refusal), requestID, wire: wire, nil)
-            case .blob, .close: return one
-            case .vote, .verify, .tellClient: return nil
-            }
-        } + closing)
-        scheduleTurn(at: now)
-    }
-
-    private func carryOut(_ outgoing: [CoordinatorMachine.Outgoing]) {
-        for one in outgoing {
-            switch one {
-            case .send(let message, let requestID, let wire, let promise):
-                guard coordinator.peers[wire] != nil else { continue }
-                say("coordinator to \(wires[wire].box) on \(wire): \(message.brief)")
-                if case .assignment(let assignment) = message {
-                    promises.assigned(assignment, to: Box.name(wires[wire].box, life: wires[wire].life, bug))
-                }
-                if case .accepted = message, let promise { promises.acknowledged(promise) }
-                sendDown(message, requestID, wire)
-            case .close(let wire): coordinatorHangsUp(wire)
-            case .blob(let message, let requestID, let wire):
+            case .send(let message, let requestID, let connection): send(message, requestID, connection)
+            case .close(let connection, _), .abort(let connection, _):
+                guard let wire = CoordinatorMachine.wire(connection) else { continue }
+                coordinatorHangsUp(wire)
+                // The network tells the coordinator of an end that it wanted itself, too.
+                queue.add(.coordinator(life: coordinator.life, .closed(wire)), at: now + 1)
+            case .blob(let message, let requestID, let connection, _):
+                guard let wire = CoordinatorMachine.wire(connection) else { continue }
                 let input = CoordinatorInput.blobAnswer(answerAboutBlob(message), requestID, wire: wire)
                 // One thread answers, in order.
                 coordinator.blobThreadFreeAt = max(now, coordinator.blobThreadFreeAt) + random.below(10)
@@ -298,147 +338,160 @@ extension Simulation {
                     queue.add(.coordinator(life: coordinator.life, .damaged(work, blob.digest)), at: time)
                 }
                 queue.add(.coordinator(life: coordinator.life, .verified(work)), at: time + 1)
-            case .tellClient(let index, let answer):
-                // Not if somebody else forgot the run in the same turn.
-                guard case .submitted(let run) = answer, coordinator.store.runs.contains(where: { $0.id == run }) else {
-                    continue
-                }
-                if !hasFaults || random.happens(perMille: 800) {
-                    clientAcknowledged[index] = run
-                    promises.submitted(story.requests[index].idempotencyKey)
-                }
+            case .setAside(let digest): coordinator.blobs.remove(digest)
+            case .removeBlobs(let digests):
+                if bug == .forgetsWhatIsLeaving { coordinator.core!.removed(digests) }
+                // The blob thread may have other things to do first.
+                coordinator.blobThreadFreeAt = max(now, coordinator.blobThreadFreeAt) + random.below(500)
+                queue.add(.coordinator(life: coordinator.life, .remove(digests)), at: coordinator.blobThreadFreeAt)
+            case .read: promises.violate("nobody has asked a question")
             }
         }
+    }
+
+    private func send(_ message: Message, _ requestID: RequestID, _ connection: ConnectionID) {
+        guard let wire = CoordinatorMachine.wire(connection) else { return tellClient(message, requestID) }
+        guard coordinator.core!.peers[connection] != nil else { return }
+        var message = message
+        say("coordinator to \(wires[wire].box) on \(wire): \(message.brief)")
+        if case .assignment(var assignment) = message {
+            if bug == .assignsOldCheckpoint, assignment.resume != nil,
+                let oldest = coordinator.core!.scheduler.works[assignment.lease.work]?.checkpoints.first
+            {
+                assignment.resume = oldest
+                message = .assignment(assignment)
+            }
+            promises.assigned(assignment, to: Box.name(wires[wire].box, life: wires[wire].life, bug))
+        }
+        let promise = coordinator.promise(in: requestID, on: connection)
+        if case .accepted = message, let promise { promises.acknowledged(promise) }
+        sendDown(message, requestID, wire)
+    }
+
+    private func tellClient(_ message: Message, _ requestID: RequestID) {
+        guard let index = coordinator.submissions.removeValue(forKey: requestID),
+            case .submitted(let run) = message,
+            // Not if somebody else forgot the run meanwhile.
+            coordinator.disk.committed.runs.contains(where: { $0.id == run })
+        else { return }
+        guard !hasFaults || random.happens(perMille: 800) else { return }
+        clientAcknowledged[index] = run
+        promises.submitted(story.requests[index].idempotencyKey)
     }
 
     // MARK: - What it hears
 
+    private func frame(_ message: Message, _ requestID: RequestID) -> [UInt8] {
+        do {
+            return try MessageCoding.encode(message, requestID: requestID)
+        } catch {
+            promises.violate("\(message.brief) breaks a limit: \(error)")
+            return []
+        }
+    }
+
+    private func hear(_ bytes: [UInt8], _ connection: ConnectionID) {
+        coordinator.core!.received(bytes, on: connection, at: UInt64(coordinator.lastLocal))
+    }
+
     private func take(_ input: CoordinatorInput) {
-        let local = coordinator.lastLocal
+        let local = UInt64(coordinator.lastLocal)
         switch input {
         case .opened(let wire):
-            coordinator.peers[wire] = CoordinatorMachine.Peer(heard: local, accepted: local)
-        case .closed(let wire):
-            guard let peer = coordinator.peers.removeValue(forKey: wire), let name = peer.name, !peer.isReplaced else {
-                return
-            }
-            coordinator.workerWires[name] = nil
-            applyToScheduler(.workerDisconnected(name))
-        case .message(let message, let requestID, let wire):
-            guard let peer = coordinator.peers[wire], !peer.isClosing else { return }
-            coordinator.peers[wire]!.heard = local
-            if !peer.isReplaced { receive(message, requestID, wire) }
+            let connection = CoordinatorMachine.connection(wire)
+            coordinator.core!.accepted(connection, address: "box\(wires[wire].box):\(wire)", at: local)
+            hear(FrameEncoder.magic, connection)
+        case .closed(let wire): coordinator.core!.closed(CoordinatorMachine.connection(wire), at: local)
+        case .message(let message, let requestID, let wire): take(message, requestID, wire)
         case .blobAnswer(let message, let requestID, let wire):
-            if coordinator.peers[wire] != nil { sendDown(message, requestID, wire) }
-        case .voted(let work, let votes): voted(work, votes)
-        case .damaged(let work, let digest): applyToScheduler(.inputDamaged(work, digest, unsent: nil))
-        case .verified(let work): applyToScheduler(.verified(work))
-        case .submit(let index):
-            // What went with a run that was forgotten is uploaded again.
-            for blob in story.requests[index].inputs + story.requests[index].volumes.flatMap(\.inputs)
-            where coordinator.blobs.byteCount(of: blob.digest) == nil {
-                _ = coordinator.blobs.store(Story.input(blob.name))
+            coordinator.core!.answered(CoordinatorMachine.connection(wire), message)
+            if coordinator.core!.peers[CoordinatorMachine.connection(wire)] != nil {
+                sendDown(message, requestID, wire)
             }
-            applyToScheduler(.submit(story.requests[index]), client: index)
+        case .voted(let work, let votes): coordinator.core!.voted(work, votes, count(votes), at: local)
+        case .damaged(let work, let digest): coordinator.core!.inputDamaged(work, digest, at: local)
+        case .verified(let work): coordinator.core!.verified(work, at: local)
+        case .remove(let digests):
+            digests.forEach { coordinator.blobs.remove($0) }
+            coordinator.core!.removed(digests)
+        case .committed(let number, let unreferenced):
+            let outgoing = coordinator.core!.committed(number, unreferenced: unreferenced)
+            let isSaid = bug == .acknowledgesBeforeCommit
+            carryOut(outgoing.filter { if case .removeBlobs = $0 { true } else { !isSaid } })
+        case .waits: carryOut(coordinator.core!.waits("a simulated disk is full"))
+        case .commitFailed:
+            coordinator.hasFailed = false
+            carryOut(coordinator.core!.startAgain(after: "a simulated fault", recovery(), at: local))
+            begun()
+        case .submit(let index): submit(index)
         case .cancel(let run):
             promises.cancelled(run)
-            applyToScheduler(.cancel(run))
-        case .forget(let run): applyToScheduler(.forget(run))
-        case .pause(let run): applyToScheduler(.pause(run))
-        case .resume(let run): applyToScheduler(.resume(run))
-        case .prioritise(let run, let priority): applyToScheduler(.prioritise(run, priority))
-        case .drain(let worker): applyToScheduler(.drain(worker))
+            ask(.cancel(run))
+        case .forget(let run): ask(.forget(run))
+        case .pause(let run): ask(.pause(run))
+        case .resume(let run): ask(.resume(run))
+        case .prioritise(let run, let priority): ask(.prioritise(run, priority: priority))
+        case .drain(let worker): ask(.drain(worker: worker))
         }
+        decided()
     }
 
-    private func receive(_ message: Message, _ requestID: RequestID, _ wire: Int) {
-        guard let name = coordinator.peers[wire]!.name else {
-            guard case .hello(let hello) = message else { return hangUp(wire) }
-            return greet(hello, requestID, wire)
+    @discardableResult private func ask(_ message: Message) -> RequestID {
+        coordinator.lastClientRequest += 1
+        hear(frame(message, coordinator.lastClientRequest + 1), CoordinatorMachine.client)
+        return coordinator.lastClientRequest + 1
+    }
+
+    /// What went with a run that was forgotten is uploaded again.
+    private func submit(_ index: Int) {
+        let request = story.requests[index]
+        for blob in request.inputs + request.volumes.flatMap(\.inputs)
+        where coordinator.blobs.byteCount(of: blob.digest) == nil {
+            _ = coordinator.blobs.store(Story.input(blob.name))
         }
-        switch message {
-        case .blobGet, .blobOffer, .blobPut:
-            let scheduler = coordinator.scheduler
-            if let refusal = coordinator.peers[wire]!.access.refusal(of: message, from: name, by: scheduler) {
-                coordinator.outgoing.append(.send(.refusal(refusal), requestID, wire: wire, nil))
-            } else {
-                coordinator.outgoing.append(.blob(message, requestID, wire: wire))
+        var manifest: BlobReference?
+        if !request.volumes.isEmpty {
+            guard let bytes = try? VolumeManifest.encode(request.volumes) else {
+                return promises.violate("an archive cannot be listed")
             }
-        case .idle: applyToScheduler(.idle(name), wire, requestID)
-        case .heartbeat(let progress): applyToScheduler(.heartbeat(name, progress), wire, requestID)
-        case .checkpointSaved(let lease, let checkpoint, let metrics):
-            guard hasBlobs([checkpoint.blob], requestID, wire) else { return }
-            applyToScheduler(
-                .checkpointSaved(name, lease, checkpoint, metrics), wire, requestID,
-                promise: .checkpoint(lease, checkpoint.iteration))
-        case .finished(let result):
-            guard hasBlobs(result.outputs, requestID, wire) else { return }
-            let (changeCount, outgoingCount) = (coordinator.changes.count, coordinator.outgoing.count)
-            applyToScheduler(.finished(name, result), wire, requestID, promise: .result(result))
-            guard coordinator.outgoing.count > outgoingCount, bug != nil,
-                case .send(let answer, _, _, _) = coordinator.outgoing[outgoingCount]
-            else { return }
-            let isDuplicate = coordinator.changes.count == changeCount && answer == .accepted
-            var isStale = false
-            if case .refusal = answer {
-                isStale = coordinator.scheduler.works[result.lease.work]?.state.isFinal == false
-            }
-            let isBeaten = coordinator.scheduler.works[result.lease.work].map {
-                $0.state == .done && $0.doneEpoch != result.lease.epoch
-            }
-            if bug == .countsDuplicatesTwice && isDuplicate || bug == .checksNoEpochs && isStale
-                || bug == .countsBothOfTwo && isBeaten == true
-            {
-                coordinator.changes.append(.resultAccepted(result, name))
-            }
-        case .surrender(let lease, let reason, let text):
-            applyToScheduler(.surrendered(name, lease, reason, text), wire, requestID)
-        case .hello: break
-        default: promises.violate("a worker said \(message.brief)")
+            manifest = BlobReference(role: "manifest", name: "manifest", bytes: bytes)
+            _ = coordinator.blobs.store(bytes)
         }
+        coordinator.submissions[coordinator.lastClientRequest + 2] = index
+        ask(.submit(Submission(
+            kind: request.kind, recipe: request.recipe, parameters: request.parameters, seed: request.seed,
+            replicaCount: UInt16(request.replicaCount), iterationCount: request.iterationCount,
+            checkpointSeconds: request.checkpointSeconds, inputs: request.inputs, volumeManifest: manifest,
+            idempotencyKey: request.idempotencyKey)))
     }
 
-    private func greet(_ hello: Hello, _ requestID: RequestID, _ wire: Int) {
-        let welcome = Welcome(
-            version: 2, build: "simulated", heartbeatMilliseconds: UInt32(Story.heartbeatMilliseconds),
-            leaseMilliseconds: UInt32(Story.leaseMilliseconds))
-        coordinator.outgoing.append(.send(.welcome(welcome), requestID, wire: wire, nil))
-        if let old = coordinator.workerWires[hello.name], old != wire {
-            coordinator.peers[old]?.isReplaced = true
-            hangUp(old)
+    private func take(_ message: Message, _ requestID: RequestID, _ wire: Int) {
+        let connection = CoordinatorMachine.connection(wire)
+        guard let peer = coordinator.core!.peers[connection] else { return }
+        if case .worker(let name) = peer.role {
+            coverage.coreHears(message, of: name, coordinator.core!.scheduler)
+            switch message {
+            case .checkpointSaved(let lease, let checkpoint, _):
+                coordinator.expect(.checkpoint(lease, checkpoint.iteration), in: requestID, on: connection)
+            case .finished(let result):
+                coordinator.expect(.result(result, name), in: requestID, on: connection)
+                coordinator.stated.append((result, name))
+            default: break
+            }
+        } else if case .hello(let hello) = message {
+            coverage.coreHears(message, of: hello.name, coordinator.core!.scheduler)
         }
-        coordinator.peers[wire]!.name = hello.name
-        coordinator.workerWires[hello.name] = wire
-        let facts = WorkerFacts(build: hello.build, device: hello.device, threadCount: Int(hello.threadCount))
-        applyToScheduler(.workerConnected(hello.name, facts, held: hello.held), wire, requestID)
-        for lease in hello.held { coordinator.peers[wire]!.access.add(lease) }
+        hear(frame(message, requestID), connection)
     }
 
-    private func hangUp(_ wire: Int) {
-        guard coordinator.peers[wire] != nil else { return }
-        coordinator.peers[wire]!.isClosing = true
-        coordinator.outgoing.append(.close(wire))
-        // The network tells the coordinator of an end that it wanted itself, too.
-        queue.add(.coordinator(life: coordinator.life, .closed(wire)), at: now + 1)
-    }
-
-    private func hasBlobs(_ wanted: [BlobReference], _ requestID: RequestID, _ wire: Int) -> Bool {
-        for blob in wanted where coordinator.blobs.byteCount(of: blob.digest) != blob.byteCount {
-            let refusal = Refusal(code: .unknown, message: "blob \(blob.name) is not here; upload it first")
-            coordinator.outgoing.append(.send(.refusal(refusal), requestID, wire: wire, nil))
-            return false
-        }
-        return true
-    }
-
-    private func voted(_ work: WorkID, _ votes: [BlobReference]) {
+    private func count(_ votes: [BlobReference]) -> VoteCounter.Outcome {
         for vote in votes where coordinator.blobs.verify(vote.digest) != true {
-            return applyToScheduler(.voteFailed(work, "votes '\(vote.name)' are gone or damaged"))
+            return .useless("votes '\(vote.name)' are gone or damaged")
         }
-        if fault(.blobDiskFull) { return coordinator.outgoing.append(.vote(work, votes)) }
+        if fault(.blobDiskFull) { return .later("a simulated disk is full") }
         let bytes = SimulatedWork.voted(votes.map(\.digest))
         _ = coordinator.blobs.store(bytes)
-        applyToScheduler(.voted(work, BlobReference(role: "voted", name: "voted", bytes: bytes)))
+        return .voted(BlobReference(role: "voted", name: "voted", bytes: bytes))
     }
 
     private func answerAboutBlob(_ message: Message) -> Message {
@@ -470,55 +523,5 @@ extension Simulation {
             }
             return .refusal(Refusal(code: code, message: "\(error)"))
         }
-    }
-
-    // MARK: - Decisions
-
-    private func applyToScheduler(
-        _ event: SchedulerEvent, _ wire: Int? = nil, _ requestID: RequestID = 0,
-        promise: CoordinatorMachine.Promise? = nil, client: Int? = nil
-    ) {
-        coverage.schedulerHears(event, coordinator.scheduler)
-        let actions = coordinator.scheduler.apply(event, at: coordinator.lastLocal)
-        coverage.schedulerDecided(coordinator.scheduler)
-        promises.checkConsistency(coordinator.scheduler)
-        follow(actions, wire: wire, requestID, promise: promise, client: client)
-    }
-
-    private func follow(
-        _ actions: [SchedulerAction], wire: Int?, _ requestID: RequestID, promise: CoordinatorMachine.Promise?,
-        client: Int?
-    ) {
-        for action in actions {
-            switch action {
-            case .persist(let change): coordinator.changes.append(change)
-            case .answer(let message):
-                if let client { coordinator.outgoing.append(.tellClient(client, message)) }
-                if let wire { coordinator.outgoing.append(.send(message, requestID, wire: wire, promise)) }
-            case .send(let message, let name): tell(name, message)
-            case .vote(let work, let votes): coordinator.outgoing.append(.vote(work, votes))
-            case .discard(let digest): coordinator.discarded.append(digest)
-            case .verify(let work, let suspects): coordinator.outgoing.append(.verify(work, suspects))
-            }
-        }
-    }
-
-    private func tell(_ name: WorkerName, _ message: Message) {
-        var message = message
-        if case .assignment(var assignment) = message, let resume = assignment.resume {
-            if coordinator.blobs.byteCount(of: resume.blob.digest) != resume.blob.byteCount {
-                return applyToScheduler(
-                    .inputDamaged(assignment.lease.work, resume.blob.digest, unsent: assignment.lease))
-            }
-            if bug == .assignsOldCheckpoint, let oldest = coordinator.scheduler.works[assignment.lease.work]?
-                .checkpoints.first
-            {
-                assignment.resume = oldest
-                message = .assignment(assignment)
-            }
-        }
-        guard let wire = coordinator.workerWires[name] else { return }
-        if case .assignment(let assignment) = message { coordinator.peers[wire]?.access.add(assignment.lease) }
-        coordinator.outgoing.append(.send(message, 0, wire: wire, nil))
     }
 }

@@ -27,6 +27,10 @@ enum CoordinatorInput {
     case voted(WorkID, [BlobReference])
     case damaged(WorkID, ContentDigest)
     case verified(WorkID)
+    case remove([ContentDigest])
+    case committed(UInt64, [ContentDigest])
+    case waits
+    case commitFailed
     case submit(Int)
     case cancel(RunID)
     case forget(RunID)

@@ -317,11 +317,10 @@ extension Simulation {
     func clientTurn() {
         queue.add(.client, at: now + (hasFaults ? 10_000 : 1_000))
         for index in story.requests.indices {
-            let run = coordinator.store.runs.first { $0.id == clientAcknowledged[index] }
+            let run = coordinator.disk.committed.runs.first { $0.id == clientAcknowledged[index] }
             let isToTryAgain = run.map { run in
                 run.state == .cancelled && (!hasFaults || random.happens(perMille: 300))
-                    || run.state == .ended && !coordinator.store.works[coordinator.store.works(of: run)]
-                        .allSatisfy { promises.isWellEnded($0.record) }
+                    || run.state == .ended && !run.works.allSatisfy(promises.isWellEnded)
             }
             if isToTryAgain ?? true {
                 queue.add(.coordinator(life: nil, .submit(index)), at: now + random.below(200))

@@ -2,9 +2,10 @@ import Coordinator
 import Protocol
 import Worker
 
-/// A whole cluster in one thread: the real `Scheduler`, several real `WorkerState`s, and between them a simulated
-/// clock, network, disk and recipe. A seed decides everything, so that a failure can be told again. The shells here
-/// do what CoordinatorCore and WorkerShell do, in a world where everything goes wrong; `Promises` looks on.
+/// A whole cluster in one thread: the real `CoordinatorCore` over the real `Store`, several real `WorkerState`s, and
+/// between them a simulated clock, network, disk and recipe. A seed decides everything, so that a failure can be told
+/// again. The shells here do what CoordinatorServer and WorkerShell do, in a world where everything goes wrong;
+/// `Promises` looks on.
 final class Simulation {
     enum Event {
         case worker(box: Int, life: Int, connection: Int?, WorkerEvent)
@@ -13,6 +14,7 @@ final class Simulation {
         case workerStarts(box: Int)
         case coordinator(life: Int?, CoordinatorInput)
         case coordinatorTurn(life: Int)
+        case coordinatorCommits(life: Int, turn: UInt64)
         case coordinatorStarts
         case client
         case episode
@@ -127,6 +129,7 @@ final class Simulation {
         case .workerStarts(let box): startWorker(box)
         case .coordinator(let life, let input): coordinatorHears(input, life)
         case .coordinatorTurn(let life): coordinatorTurn(life)
+        case .coordinatorCommits(let life, let turn): coordinatorCommits(life, turn)
         case .coordinatorStarts: startCoordinator()
         case .client: clientTurn()
         case .episode: if hasFaults { strike() }
@@ -135,15 +138,15 @@ final class Simulation {
     }
 
     private var everythingHasEnded: Bool {
-        let runs = coordinator.store.runs
+        let runs = coordinator.disk.committed.runs
         return runs.count == story.requests.count && runs.allSatisfy { $0.state == .ended }
-            && coordinator.store.keptWorks.allSatisfy { promises.isWellEnded($0.record) }
+            && coordinator.disk.committed.allWorks.allSatisfy(promises.isWellEnded)
     }
 
     /// For a failing seed's message.
     var situation: String {
-        let works = coordinator.store.keptWorks.filter { !promises.isWellEnded($0.record) }
-            .map { "\($0.record.id) \($0.record.stage) \($0.record.state) epoch \($0.record.epoch)" }
+        let works = coordinator.disk.committed.allWorks.filter { !promises.isWellEnded($0) }
+            .map { "\($0.id) \($0.stage) \($0.state) epoch \($0.epoch)" }
         let workers = boxes.map { "\($0.worker.settings.name): \($0.worker.situation)" }
         return (works + workers).joined(separator: "; ")
     }
@@ -190,15 +193,15 @@ final class Simulation {
             guard let run = clientAcknowledged.compactMap({ $0 }).randomElement(&random) else { return false }
             queue.add(.coordinator(life: nil, .cancel(run)), at: now + random.below(100))
         case .runForgotten:
-            let ended = coordinator.store.runs.filter { $0.state != .running }
+            let ended = coordinator.disk.committed.runs.filter { $0.state != .running }
             guard let run = ended.randomElement(&random) else { return false }
             queue.add(.coordinator(life: nil, .forget(run.id)), at: now + random.below(100))
         case .runPaused:
-            guard let run = coordinator.store.runs.randomElement(&random) else { return false }
+            guard let run = coordinator.disk.committed.runs.randomElement(&random) else { return false }
             queue.add(.coordinator(life: nil, .pause(run.id)), at: now + random.below(100))
             queue.add(.coordinator(life: nil, .resume(run.id)), at: now + random.between(1_000, 40_000))
         case .runPrioritised:
-            guard let run = coordinator.store.runs.randomElement(&random) else { return false }
+            guard let run = coordinator.disk.committed.runs.randomElement(&random) else { return false }
             let priority = Int32(random.between(-1, 1))
             queue.add(.coordinator(life: nil, .prioritise(run.id, priority)), at: now + random.below(100))
         case .workerDrained:
@@ -218,7 +221,7 @@ final class Simulation {
     }
 
     private func rotOne() -> Bool {
-        let candidates = promises.blobsThatMayRot(coordinator.store).filter {
+        let candidates = promises.blobsThatMayRot(coordinator.disk.committed).filter {
             coordinator.blobs.byteCount(of: $0) != nil
         }
         guard let digest = candidates.randomElement(&random) else { return false }
@@ -236,7 +239,7 @@ final class Simulation {
         if coordinator.isRunning { queue.add(.coordinatorTurn(life: coordinator.life), at: now) }
         // People do not forget what they have paused, and say it until it is heard.
         for delay in stride(from: Int64(0), through: 60_000, by: 2_000) {
-            for run in coordinator.store.runs {
+            for run in coordinator.disk.committed.runs {
                 queue.add(.coordinator(life: nil, .resume(run.id)), at: now + 200 + delay)
             }
         }

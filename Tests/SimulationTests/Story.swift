@@ -45,8 +45,6 @@ struct Story {
     private(set) var hopelessNames: Set<String> = []
     /// Works at it end differently in no way: their input is at fault.
     let refusedVolume: String?
-    /// Whether the SQLite store goes along and must agree.
-    let hasDatabase: Bool
     /// A worker that is slower than the others, from the beginning to the end, and by how much.
     let slowBox: Int?
     let slowFactor: Int64
@@ -73,7 +71,6 @@ struct Story {
         var random = SimulationRandom(seed: seed &+ 0x51)
         workerCount = Int(random.between(2, 5))
         hasProductLimits = random.happens(perMille: 300)
-        hasDatabase = seed % 16 == 0
         faultsEnd = random.between(150_000, 400_000)
         var perMille: [Int64] = []
         var episodes: [FaultKind] = []
@@ -126,7 +123,6 @@ struct Story {
         hasProductLimits = true
         hopelessNames = Set(request.volumes.map(\.name)).intersection([Self.failingName, Self.deadlyName])
         refusedVolume = nil
-        hasDatabase = true
     }
 
     func slowness(of box: Int) -> Int64 { box == slowBox ? slowFactor : 1 }
@@ -209,7 +205,7 @@ enum PlantedBug: String, CaseIterable {
     // In the coordinator's shell.
     case acknowledgesBeforeCommit, checksNoEpochs, neverLetsLeasesExpire, countsDuplicatesTwice, assignsOldCheckpoint
     case forgetsVotesOnRestart, countsBothOfTwo, leavesTheBeatenLease, blamesAllMachines, givesNumbersAgain
-    case forgetsPausesOnRestart, forgetsSharedBlobs
+    case forgetsPausesOnRestart, forgetsSharedBlobs, removesAtOnce, forgetsWhatIsLeaving
     // In its disk.
     case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
     // In the workers' shells.

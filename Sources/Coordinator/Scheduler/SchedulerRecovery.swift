@@ -25,6 +25,18 @@ package struct RecoveredRun: Sendable {
     }
 }
 
+/// What a coordinator that starts goes on from.
+package struct Recovery: Sendable {
+    /// Oldest first.
+    package var runs: [RecoveredRun]
+    package var lastNumbers: LastNumbers
+
+    package init(runs: [RecoveredRun] = [], lastNumbers: LastNumbers = LastNumbers()) {
+        self.runs = runs
+        self.lastNumbers = lastNumbers
+    }
+}
+
 /// The highest numbers that runs and works ever had, those that are forgotten among them.
 package struct LastNumbers: Hashable, Sendable {
     package var run: UInt64

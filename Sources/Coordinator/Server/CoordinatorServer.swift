@@ -9,8 +9,8 @@ import Synchronization
 ///     print("listening at port \(server.port)")
 ///     try server.run()          // until requestStop() from another thread or a signal's watcher
 ///
-/// Three threads: the caller of `run` owns network, scheduler and store; one reads and writes blobs; one counts votes.
-/// The latter two report through `inbox`. Whatever kills the process, a new one on the same folder goes on: nothing
+/// Four threads: the caller of `run` owns network and core; one commits; one reads and writes blobs; one counts votes;
+/// all report through `inbox`. Whatever kills the process, a new one on the same folder goes on: nothing
 /// that was acknowledged is missing (`Store`), and workers reconnect and keep what they hold.
 public final class CoordinatorServer: @unchecked Sendable {
     /// Where it listens.
@@ -19,12 +19,15 @@ public final class CoordinatorServer: @unchecked Sendable {
     private let blobs: BlobDirectory
     private let blobQueue = DispatchQueue(label: "quintet.blobs")
     private let voteQueue = DispatchQueue(label: "quintet.votes")
-    private let inbox = Guarded<[Report]>([])
+    private let inbox: Inbox
     private let ending = Atomic<UInt8>(Ending.none.rawValue)
     private let waker: NetworkWaker
+    private let storeThread: StoreThread
+    private let sent = SentBlobs()
     // Only the caller of `init` and then that of `run` touch these: hence @unchecked.
     private let loop: NetworkLoop
-    private let core: CoordinatorCore
+    private var core: CoordinatorCore
+    private let questions: Questions
     private var rejections = RejectionLog()
     /// Let go of when `run` ends.
     private var lock: FolderLock?
@@ -37,7 +40,21 @@ public final class CoordinatorServer: @unchecked Sendable {
         case voted(WorkID, [BlobReference], VoteCounter.Outcome)
         case damaged(WorkID, ContentDigest)
         case verified(WorkID)
-        case external(ContentDigest, byteCount: UInt64, path: String)
+        case removed([ContentDigest])
+        case store(StoreThread.Report)
+    }
+
+    private typealias Inbox = Guarded<[Report]>
+
+    private struct Shelf: BlobShelf {
+        let blobs: BlobDirectory
+        let sent: SentBlobs
+
+        func byteCount(of digest: ContentDigest) -> UInt64? { blobs.byteCount(of: digest.bytes) }
+        func hasSent(_ worker: WorkerName, _ digest: ContentDigest) -> Bool { sent.hasSent(worker, digest) }
+        func read(_ digest: ContentDigest, byteCount: Int) throws -> [UInt8] {
+            try blobs.read(digest.bytes, offset: 0, count: byteCount)
+        }
     }
 
     private static let tickMillisecondsMax: Int64 = 500
@@ -70,15 +87,29 @@ public final class CoordinatorServer: @unchecked Sendable {
                 configuration.log("a file that a run used is not as it was: \(error)")
             }
         }
-        core = try CoordinatorCore(
-            configuration: configuration, store: store, blobs: blobs,
-            nowMilliseconds: MonotonicClock.nowMilliseconds())
+        let settings = CoreSettings(
+            build: configuration.build, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
+            scheduler: Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds),
+            limits: configuration.limits)
+        core = CoordinatorCore(
+            settings: settings, shelf: Shelf(blobs: blobs, sent: sent), recovery: try store.recovery(),
+            at: MonotonicClock.nowMilliseconds())
+        questions = Questions(
+            reader: try Store(readingFrom: configuration.stateDirectory + "/state.sqlite"),
+            build: configuration.build)
         // Connections, and the files of blobs and database beside them.
         OpenFileLimit.raise(to: configuration.limits.connectionsMax + 512)
         loop = try NetworkLoop(limits: configuration.limits.network)
-        waker = loop.waker
-        self.lock = lock
+        let (inbox, waker) = (Inbox([]), loop.waker)
+        (self.inbox, self.waker) = (inbox, waker)
         port = try loop.listen(host: configuration.host, port: configuration.port, security: configuration.security)
+        storeThread = StoreThread(
+            store: store, folder: configuration.stateDirectory, log: configuration.log
+        ) { report in
+            inbox.withLock { $0.append(.store(report)) }
+            waker.wake()
+        }
+        self.lock = lock
     }
 
     private static func checkSecurity(_ configuration: CoordinatorConfiguration) throws {
@@ -105,7 +136,14 @@ public final class CoordinatorServer: @unchecked Sendable {
     public func registerExternalBlob(path: String, digest: ContentDigest, byteCount: UInt64) throws {
         let path = try FileSystem.absolutePath(path)
         try blobs.registerExternal(path: path, digest: digest.bytes, byteCount: byteCount)
-        report(.external(digest, byteCount: byteCount, path: path))
+        do {
+            try storeThread.withStore {
+                try $0.registerExternalBlob(
+                    digest, byteCount: byteCount, path: path, wallMilliseconds: Int64(WallClock.nowSeconds() * 1000))
+            }
+        } catch {
+            configuration.log.problem("\(path) will not be known after a restart: \(error)")
+        }
     }
 
     /// Ends `run` soon: no new connections, the turn under way is committed, the rest is for the next start. From any
@@ -127,7 +165,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         defer { lock = nil }
         let tick = max(20, min(Self.tickMillisecondsMax, configuration.leaseMilliseconds / 4))
         var lastMilliseconds = MonotonicClock.nowMilliseconds()
-        carryOut(try core.endTurn(at: lastMilliseconds))
+        endTurn()
         let unusedMilliseconds = UInt64(configuration.unusedBlobSeconds * 1_000)
         let endedMilliseconds = UInt64((configuration.endedRunSeconds ?? 1e9) * 1_000)
         let cleaningMilliseconds = max(
@@ -139,22 +177,26 @@ public final class CoordinatorServer: @unchecked Sendable {
             if ending.load(ordering: .acquiring) == Ending.crash.rawValue { return vanish() }
             let away = Int64(now - lastMilliseconds) - tick
             lastMilliseconds = now
-            takeReports(at: now)
+            try takeReports(at: now)
             for connection in core.goOn(at: now) { loop.setReading(true, on: connection) }
             for event in events { take(event, at: now) }
             core.tick(at: now, awayMilliseconds: away)
-            carryOut(try core.endTurn(at: now))
+            endTurn()
             if now >= cleanAt {
                 cleanAt = now + cleaningMilliseconds
-                core.forgetOldRuns(at: now)
-                removeUnusedBlobs()
-                core.trim()
+                clean(at: now)
             }
             for connection in core.unfinished { loop.setReading(false, on: connection) }
             for line in rejections.lines(at: now) { configuration.log.problem(line) }
         }
         for line in rejections.lines(at: .max) { configuration.log.problem(line) }
-        ending.load(ordering: .acquiring) == Ending.stop.rawValue ? leave() : vanish()
+        ending.load(ordering: .acquiring) == Ending.stop.rawValue ? try leave() : vanish()
+    }
+
+    private func endTurn() {
+        let (atOnce, turn) = core.endTurn()
+        carryOut(atOnce)
+        if let turn { storeThread.commit(turn) }
     }
 
     // MARK: - In
@@ -177,7 +219,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         waker.wake()
     }
 
-    private func takeReports(at now: UInt64) {
+    private func takeReports(at now: UInt64) throws {
         let reports = inbox.withLock { reports in
             defer { reports = [] }
             return reports
@@ -193,9 +235,21 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .voted(let work, let votes, let outcome): core.voted(work, votes, outcome, at: now)
             case .damaged(let work, let digest): core.inputDamaged(work, digest, at: now)
             case .verified(let work): core.verified(work, at: now)
-            case .external(let digest, let byteCount, let path):
-                core.remember(external: digest, byteCount: byteCount, path: path)
+            case .removed(let digests): core.removed(digests)
+            case .store(let report): try take(report, at: now)
             }
+        }
+    }
+
+    private func take(_ report: StoreThread.Report, at now: UInt64) throws {
+        switch report {
+        case .committed(let turns):
+            for (number, unreferenced) in turns { carryOut(core.committed(number, unreferenced: unreferenced)) }
+        case .waits(let problem): carryOut(core.waits(problem))
+        case .failed(let problem):
+            let recovery = try storeThread.withStore { try $0.recovery() }
+            storeThread.goOn()
+            carryOut(core.startAgain(after: problem, recovery, at: now))
         }
     }
 
@@ -212,15 +266,36 @@ public final class CoordinatorServer: @unchecked Sendable {
                 note(connection, reason)
                 loop.abort(connection, reason: reason)
             case .read(let message, let requestID, let connection):
-                send(core.read(message, at: MonotonicClock.nowMilliseconds()), requestID, connection)
+                let answer = questions.answer(
+                    message, core.scheduler, problem: core.problem, at: MonotonicClock.nowMilliseconds())
+                send(answer, requestID, connection)
             case .blob(let message, let requestID, let connection, let sender):
-                let desk = BlobDesk(blobs: blobs, sent: core.sent)
+                let desk = BlobDesk(blobs: blobs, sent: sent)
                 blobQueue.async { [self] in
                     report(.blobAnswered(desk.answer(message, sender: sender), requestID: requestID, connection))
                 }
             case .vote(let work, let votes): count(work, votes)
             case .verify(let work, let suspects): verify(work, suspects)
+            case .setAside(let digest): setAside(digest)
+            case .removeBlobs(let digests): remove(digests)
             }
+        }
+    }
+
+    private func setAside(_ digest: ContentDigest) {
+        blobQueue.async { [self] in
+            do { try blobs.setAside(digest.bytes) } catch { configuration.log.problem("\(error)") }
+        }
+    }
+
+    private func remove(_ digests: [ContentDigest]) {
+        blobQueue.async { [self] in
+            for digest in digests {
+                do { try blobs.remove(digest.bytes) } catch {
+                    configuration.log.problem("a blob that nothing refers to stays: \(error)")
+                }
+            }
+            report(.removed(digests))
         }
     }
 
@@ -255,9 +330,34 @@ public final class CoordinatorServer: @unchecked Sendable {
         }
     }
 
+    private static let goneWorkerSeconds = 7.0 * 86_400
+
+    /// What grows for as long as a coordinator runs: runs that ended long ago where that is wanted, blobs that were
+    /// never used, the audit, and names of workers.
+    private func clean(at now: UInt64) {
+        do {
+            if let seconds = configuration.endedRunSeconds {
+                let before = Int64((WallClock.nowSeconds() - seconds) * 1000)
+                core.forget(try questions.reader.runs(endedBefore: before), at: now)
+            }
+            removeBlobs(outside: try questions.reader.usedDigests())
+        } catch {
+            configuration.log.problem("what is old cannot be forgotten: \(error)")
+        }
+        blobQueue.async { [self] in
+            do {
+                try storeThread.withStore {
+                    try $0.trimEvents()
+                    try $0.trimWorkers(goneBefore: Int64((WallClock.nowSeconds() - Self.goneWorkerSeconds) * 1000))
+                }
+            } catch {
+                configuration.log.problem("old events and workers cannot be removed: \(error)")
+            }
+        }
+    }
+
     /// What was uploaded and never used, and what a crash left between a commit and the removal that follows it.
-    private func removeUnusedBlobs() {
-        guard let used = try? core.store.usedDigests() else { return }
+    private func removeBlobs(outside used: Set<[UInt8]>) {
         blobQueue.async { [self] in
             do {
                 let removed = try blobs.removeUnused(keeping: used, unusedSeconds: configuration.unusedBlobSeconds)
@@ -286,11 +386,15 @@ public final class CoordinatorServer: @unchecked Sendable {
     private func vanish() {
         loop.stopListening()
         for connection in core.peers.keys { loop.abort(connection, reason: "killed") }
+        storeThread.end()
+        questions.reader.close()
     }
 
-    /// Everything is committed; says goodbye to who is there.
-    private func leave() {
+    /// Commits what is decided, says what follows from it, and goodbye to who is there.
+    private func leave() throws {
         loop.stopListening()
+        storeThread.end()
+        try takeReports(at: MonotonicClock.nowMilliseconds())
         let connections = Array(core.peers.keys)
         for connection in connections { loop.close(connection) }
         var openCount = connections.count
@@ -301,6 +405,6 @@ public final class CoordinatorServer: @unchecked Sendable {
         }
         blobQueue.sync {}
         voteQueue.sync {}
-        core.store.close()
+        questions.reader.close()
     }
 }

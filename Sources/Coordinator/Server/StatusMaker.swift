@@ -9,8 +9,8 @@ struct StatusMaker {
     let build: String
     /// What people have to do something about.
     var problem: String?
-    /// What is stored of a run and the scheduler does not need.
-    var facts: (RunID) throws -> RunFacts = { _ in RunFacts() }
+    /// What is stored of a run and the scheduler does not need; nil for one whose commit is under way.
+    var facts: (RunID) throws -> RunFacts? = { _ in RunFacts() }
 
     /// Ended runs beyond these are left out when all are asked for.
     private static let endedRunsMax = 50
@@ -42,7 +42,7 @@ struct StatusMaker {
             runs.removeAll { leftOut.contains($0.id) }
         }
         return StatusReport(
-            build: build, time: WallClock.nowText(), problem: problem, runs: try runs.map(describe),
+            build: build, time: WallClock.nowText(), problem: problem, runs: try runs.compactMap(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
                 StatusReport.Event(
@@ -53,14 +53,15 @@ struct StatusMaker {
 
     // MARK: - Runs
 
-    private func describe(_ run: RunRecord) throws -> StatusReport.Run {
+    private func describe(_ run: RunRecord) throws -> StatusReport.Run? {
+        guard let stored = try facts(run.id) else { return nil }
         let works = run.works.map { scheduler.works[$0]! }
         let replicas = works.filter { $0.stage == .train }.map { describe($0, of: run) }
         let (fraction, secondsLeft) = progress(of: run, works, replicas)
-        let isRunning = run.state == .running, stored = try facts(run.id), request = run.request
+        let isRunning = stored.state == .running, request = run.request
         let rates = replicas.compactMap(\.iterationsPerSecond)
         return StatusReport.Run(
-            id: run.id.value, kind: "\(request.kind)", recipe: request.recipe, state: run.state.rawValue,
+            id: run.id.value, kind: "\(request.kind)", recipe: request.recipe, state: stored.state.rawValue,
             label: nonEmpty(request.label), submitter: nonEmpty(request.submitter),
             submittedAt: time(ofMilliseconds: stored.createdMilliseconds),
             endedAt: stored.endedMilliseconds.map(time), isPaused: run.isPaused, priority: run.priority,

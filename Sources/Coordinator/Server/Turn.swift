@@ -1,8 +1,8 @@
 import Platform
 import Protocol
 
-/// What one turn of the loop leads to, in order. Nothing of it happens before the turn's changes are committed.
-enum Outgoing: Sendable {
+/// What a turn of the loop leads to, in order.
+package enum Outgoing: Sendable {
     /// An answer, or with request id 0 a message of the coordinator's own.
     case send(Message, requestID: UInt32, to: ConnectionID)
     /// After everything that was sent before.
@@ -17,14 +17,29 @@ enum Outgoing: Sendable {
     case verify(WorkID, [BlobReference])
     /// A question that is answered from what is committed.
     case read(Message, requestID: UInt32, from: ConnectionID)
+    /// To the blob thread: a file that is not what it was, kept beside the others.
+    case setAside(ContentDigest)
+    /// To the blob thread: nothing refers to these.
+    case removeBlobs([ContentDigest])
 }
 
 /// The changes of one turn and what follows from them.
-struct Turn: Sendable {
-    var changes: [StoreChange] = []
-    var outgoing: [Outgoing] = []
-    /// Uploads that nothing came of.
-    var discarded: [ContentDigest] = []
+package struct Turn: Sendable {
+    /// One more than that of the turn before.
+    package let number: UInt64
+    /// In one transaction.
+    package var changes: [StoreChange] = []
+    /// Uploads that nothing came of: the store says which of them it does not know.
+    package var candidates: [ContentDigest] = []
+    /// What promises nothing: said when the turn ends.
+    var atOnce: [Outgoing] = []
+    /// Said and done when this turn, and every one before it, is committed.
+    package var outgoing: [Outgoing] = []
+
+    init(number: UInt64) { self.number = number }
+
+    /// Blobs that count once it is committed.
+    var references: Set<ContentDigest> { Set(changes.flatMap(\.references)) }
 
     /// What remains of a turn whose commit failed: every answer becomes a refusal, nothing else is said, and blobs and
     /// questions, which change nothing, are served as ever.
@@ -33,8 +48,8 @@ struct Turn: Sendable {
             switch outgoing {
             case .send(_, let requestID, let connection):
                 return requestID == 0 ? nil : .send(.refusal(refusal), requestID: requestID, to: connection)
-            case .blob, .read, .close, .abort: return outgoing
-            case .vote, .verify: return nil
+            case .blob, .read, .close, .abort, .setAside: return outgoing
+            case .vote, .verify, .removeBlobs: return nil
             }
         }
     }

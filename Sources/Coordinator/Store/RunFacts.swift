@@ -2,6 +2,7 @@ import Protocol
 
 /// What the store knows of a run beyond what the scheduler decides by.
 package struct RunFacts: Sendable {
+    package var state = RunState.running
     package var createdMilliseconds: Int64 = 0
     package var endedMilliseconds: Int64?
     /// The first pieces that were refused, and why.
@@ -17,12 +18,16 @@ package struct RunFacts: Sendable {
 }
 
 extension Store {
-    package func facts(of run: RunID) throws -> RunFacts {
-        var facts = RunFacts()
-        try database.query("SELECT created_ms, ended_ms FROM runs WHERE id = ?", id(run)) {
+    /// nil for a run that the store does not know.
+    package func facts(of run: RunID) throws -> RunFacts? {
+        var facts = RunFacts(), isKnown = false
+        try database.query("SELECT created_ms, ended_ms, state FROM runs WHERE id = ?", id(run)) {
+            isKnown = true
             facts.createdMilliseconds = $0.integer(0)
             facts.endedMilliseconds = $0.optionalInteger(1)
+            facts.state = RunState(rawValue: $0.text(2)) ?? .running
         }
+        guard isKnown else { return nil }
         try database.query(
             """
             SELECT w.stage, w.position, s.name, w.report FROM works w

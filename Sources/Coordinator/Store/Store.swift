@@ -19,6 +19,13 @@ package final class Store {
         try trimEvents()
     }
 
+    /// A connection of its own to a database that another `Store` of this process has opened: for questions.
+    /// - Throws: `StoreError`.
+    init(readingFrom path: String) throws {
+        database = try Database(path: path)
+        try database.execute("PRAGMA query_only = ON")
+    }
+
     /// Forgets the oldest entries of the audit. At the start and every hour: a coordinator runs for months.
     package func trimEvents(keeping count: Int = eventsMax) throws {
         try database.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", .integer(Int64(count)))
@@ -35,23 +42,34 @@ package final class Store {
 
     package func close() { database.close() }
 
-    /// Writes the changes, all or none.
-    /// - Returns: the blobs that nothing refers to any more; their files may be removed now.
+    /// Writes the changes of several turns, all or none.
+    /// - Returns: for each turn the blobs that nothing refers to any more, its candidates among them; their files may
+    ///   be removed now.
     /// - Throws: `StoreError`; of kind staleEpoch for a change that must not be.
-    package func commit(_ changes: [StoreChange], wallMilliseconds: Int64) throws -> [ContentDigest] {
-        guard !changes.isEmpty else { return [] }
-        let unused = try database.transaction {
-            var released: [String] = []
-            for change in changes {
-                try write(change, wallMilliseconds, &released)
-                try audit(change, wallMilliseconds)
-            }
-            let unused = try forgetUnused(released)
-            for change in changes { try pass("store.\(change.site).before") }
-            return unused
+    package func commit(_ turns: [Turn], wallMilliseconds: Int64) throws -> [[ContentDigest]] {
+        let unreferenced = try database.transaction {
+            let unreferenced = try turns.map { try write($0, wallMilliseconds) }
+            for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).before") }
+            return unreferenced
         }
-        for change in changes { try pass("store.\(change.site).after") }
-        return unused
+        for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).after") }
+        return unreferenced
+    }
+
+    /// Those of one turn.
+    package func commit(_ changes: [StoreChange], wallMilliseconds: Int64) throws -> [ContentDigest] {
+        var turn = Turn(number: 0)
+        turn.changes = changes
+        return try commit([turn], wallMilliseconds: wallMilliseconds)[0]
+    }
+
+    private func write(_ turn: Turn, _ wallMilliseconds: Int64) throws -> [ContentDigest] {
+        var released: [String] = []
+        for change in turn.changes {
+            try write(change, wallMilliseconds, &released)
+            try audit(change, wallMilliseconds)
+        }
+        return try forgetUnused(released) + turn.candidates.filter { try !knows($0) }
     }
 
     /// A place where the process may be made to die: before a commit with everything written, or after it with nobody

@@ -10,7 +10,12 @@ package struct AuditEvent: Hashable, Sendable {
 }
 
 extension Store {
-    /// Everything a restarted scheduler needs, oldest run first.
+    /// Everything a restarted core needs.
+    package func recovery() throws -> Recovery {
+        Recovery(runs: try recover(), lastNumbers: try lastNumbers())
+    }
+
+    /// The runs of it, oldest first.
     package func recover() throws -> [RecoveredRun] {
         var runs: [RecoveredRun] = []
         var inputs = try references("SELECT run, 0, role, name, r.digest, byte_count FROM run_inputs r")

@@ -1,0 +1,73 @@
+import Platform
+import Protocol
+
+// What clients ask for.
+
+extension CoordinatorCore {
+    mutating func receive(
+        _ message: Message, _ requestID: UInt32, fromClient connection: ConnectionID, at now: UInt64
+    ) {
+        guard mayAsk(message, requestID, connection) else { return }
+        switch message {
+        case .submit(let submission): submit(submission, requestID, connection, at: now)
+        case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
+        case .forget(let run): apply(.forget(run), connection, requestID, at: now)
+        case .pause(let run): apply(.pause(run), connection, requestID, at: now)
+        case .resume(let run): apply(.resume(run), connection, requestID, at: now)
+        case .prioritise(let run, let priority): apply(.prioritise(run, priority), connection, requestID, at: now)
+        case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
+        case .statusRequest, .outputsRequest, .metricsRequest:
+            let question = Outgoing.read(message, requestID: requestID, from: connection)
+            // After what was decided before, so that an answer never knows half of it. A full disk keeps nobody waiting.
+            if isWaitingForRoom { turn.atOnce.append(question) } else { turn.outgoing.append(question) }
+        default: refuse(.notAllowed, "a client does not say this", requestID, connection)
+        }
+    }
+
+    private mutating func mayAsk(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) -> Bool {
+        guard message.leavesQuestionOpen else { return true }
+        peers[connection]!.openQuestionCount += 1
+        guard peers[connection]!.openQuestionCount > Limits.openQuestionsMax else { return true }
+        refuse(.limit, "more than \(Limits.openQuestionsMax) questions at a time", requestID, connection)
+        hangUp(connection, "it asks on and on without taking the answers")
+        return false
+    }
+
+    private mutating func submit(
+        _ submission: Submission, _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
+    ) {
+        // What waits for room on the disk must not grow by whole archives meanwhile.
+        if isWaitingForRoom, let problem { return refuse(.diskFull, problem, requestID, connection) }
+        var volumes: [VolumeSubmission] = []
+        guard hasBlobs(submission.inputs, requestID, connection) else { return }
+        if let manifest = submission.volumeManifest {
+            guard hasBlobs([manifest], requestID, connection) else { return }
+            do {
+                guard manifest.byteCount <= UInt64(Limits.manifestBytesMax) else {
+                    throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
+                }
+                volumes = try VolumeManifest.decode(
+                    try shelf.read(manifest.digest, byteCount: Int(manifest.byteCount)))
+            } catch {
+                return refuse(.malformed, "the list of volumes cannot be read: \(error)", requestID, connection)
+            }
+            guard hasBlobs(volumes.flatMap(\.inputs), requestID, connection) else { return }
+        }
+        let request = RunRequest(
+            kind: submission.kind, recipe: submission.recipe, parameters: submission.parameters,
+            seed: submission.seed, replicaCount: Int(submission.replicaCount),
+            iterationCount: submission.iterationCount, checkpointSeconds: submission.checkpointSeconds,
+            inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey,
+            label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount)
+        apply(.submit(request), connection, requestID, at: now)
+    }
+}
+
+extension Message {
+    fileprivate var leavesQuestionOpen: Bool {
+        switch self {
+        case .submit, .statusRequest, .outputsRequest, .metricsRequest: return true
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Platform
+import Protocol
+
+// Turns: what is committed, and what may be said when.
+
+extension CoordinatorCore {
+    /// Turns that the store has not committed yet.
+    package var inFlightCount: Int { inFlight.count }
+
+    /// Closes the turn under way.
+    /// - Returns: what may be said and done now, and the turn whose changes are to be committed; nil where nothing is.
+    package mutating func endTurn() -> (atOnce: [Outgoing], turn: Turn?) {
+        let atOnce = turn.atOnce
+        turn.atOnce = []
+        guard turn.changes.isEmpty && turn.candidates.isEmpty else {
+            let ended = turn
+            inFlight.append(ended)
+            turn = Turn(number: ended.number + 1)
+            return (atOnce, ended)
+        }
+        let outgoing = turn.outgoing
+        turn.outgoing = []
+        guard !inFlight.isEmpty else { return (atOnce + outgoing, nil) }
+        // It may be about what an earlier turn has decided: after that one.
+        inFlight[inFlight.count - 1].outgoing += outgoing
+        return (atOnce, nil)
+    }
+
+    /// The store has committed the oldest turn in flight.
+    /// - Parameter unreferenced: the blobs that nothing refers to since.
+    /// - Returns: what may be said and done now.
+    package mutating func committed(_ number: UInt64, unreferenced: [ContentDigest]) -> [Outgoing] {
+        precondition(inFlight.first?.number == number, "turns are committed in order")
+        let ended = inFlight.removeFirst()
+        if isWaitingForRoom { (isWaitingForRoom, problem) = (false, nil) }
+        doomed.subtract(ended.references)
+        doomed.formUnion(unreferenced)
+        let removable = takeRemovable()
+        return (removable.isEmpty ? [] : [.removeBlobs(removable)]) + ended.outgoing
+    }
+
+    /// The store cannot commit for now, because its disk is full, and tries on. Nobody is sent away: whoever waits for
+    /// an answer goes on waiting, heartbeats and questions are answered as ever.
+    /// - Parameter problem: what people have to do.
+    /// - Returns: the questions that have waited for a commit.
+    package mutating func waits(_ problem: String) -> [Outgoing] {
+        isWaitingForRoom = true
+        self.problem = Texts.bounded(problem)
+        var questions: [Outgoing] = []
+        for index in inFlight.indices {
+            questions += inFlight[index].outgoing.filter(\.isQuestion)
+            inFlight[index].outgoing.removeAll(where: \.isQuestion)
+        }
+        return questions
+    }
+
+    /// A commit that failed for good is as a restart: what is in the store counts. Requests are refused, workers are
+    /// sent away; they come back and say what they hold, and say again what was not acknowledged.
+    /// - Parameters:
+    ///   - problem: why, for people.
+    ///   - recovery: what the store remembers.
+    package mutating func startAgain(after problem: String, _ recovery: Recovery, at now: UInt64) -> [Outgoing] {
+        let refusal = Refusal(code: .internalError, message: Texts.bounded("coordinator: \(problem)"))
+        let failed = inFlight + [turn]
+        var outgoing = failed.flatMap { $0.atOnce + $0.failed(refusal) }
+        inFlight = []
+        doomed = []
+        isWaitingForRoom = false
+        turn = Turn(number: turn.number + 1)
+        scheduler = Scheduler(
+            configuration: settings.scheduler, recovering: recovery.runs, after: recovery.lastNumbers,
+            at: Int64(now))
+        for (name, connection) in workerConnections.sorted(by: { $0.key < $1.key }) {
+            peers[connection]?.role = .replaced
+            peers[connection]?.isClosing = true
+            outgoing.append(.close(connection, reason: "the coordinator could not keep what '\(name)' said"))
+        }
+        workerConnections = [:]
+        follow(scheduler.resume(), at: now)
+        return outgoing
+    }
+}
+
+extension Outgoing {
+    fileprivate var isQuestion: Bool { if case .read = self { true } else { false } }
+}
