@@ -66,7 +66,10 @@ let package = Package(
             resources: [.copy("Goldens"), .copy("Corpus")]),
         tests(
             "RecipesTests",
-            ["Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics", "TestSupport"]),
+            [
+                "Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics", "Platform",
+                "TestSupport",
+            ]),
         // The program beside an independent one: goldens of Tests/Judge.
         tests(
             "JudgeTests",
@@ -82,7 +85,7 @@ let package = Package(
             "CoordinatorTests",
             [
                 "quintet", "Coordinator", "Worker", "Protocol", "Platform", "VotingAggregator", "Recipes", "Imaging",
-                "TestSupport",
+                "Numerics", "TestSupport",
             ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),

@@ -86,6 +86,26 @@ int quintet_uses_winograd_gradient(const quintet_convolution *convolution) {
     return winograd_suits(convolution, quintet_winograd_has_few_tiles(convolution) ? 4 : 64);
 }
 
+quintet_algorithm quintet_algorithm_of(const quintet_convolution *convolution, int operation) {
+    int gradient = operation == QUINTET_WEIGHT_GRADIENT;
+    switch (quintet_plan_of(convolution)) {
+    case PLAN_NAIVE: return QUINTET_PLAIN;
+    case PLAN_PLANAR: return QUINTET_PLANAR;
+    case PLAN_PLANAR_TO_BLOCKED:
+        return operation == QUINTET_TRANSPOSED && quintet_uses_turned_rows(convolution) ? QUINTET_TURNED_ROWS
+                                                                                        : QUINTET_PLANAR_TO_BLOCKED;
+    case PLAN_BLOCKED: break;
+    }
+    if (!(gradient ? quintet_uses_winograd_gradient(convolution) : quintet_uses_winograd(convolution)))
+        return QUINTET_DIRECT;
+    if (convolution->stride == 2) return QUINTET_PARITY;
+    return quintet_winograd_has_few_tiles(convolution) ? QUINTET_FEW_TILES : QUINTET_WINOGRAD;
+}
+
+int quintet_result_is_summed(const quintet_convolution *convolution, int direction) {
+    return quintet_result_slots(convolution, direction) > 0;
+}
+
 int quintet_gradient_slots(const quintet_convolution *convolution) {
     int rows = convolution->coarse.depth * convolution->coarse.height, slots = 64;
     switch (quintet_plan_of(convolution)) {

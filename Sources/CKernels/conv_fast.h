@@ -29,23 +29,20 @@ static void convolve_to_coarse(quintet_pool *pool, const quintet_convolution *co
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
     planar_job planar = {convolution, x, packed, bias, y, accumulate, quintet_planar_rows(coarse), norm};
     int planar_tasks = coarse.depth * quintet_parts(coarse.height, planar.group);
-    switch (quintet_plan_of(convolution)) {
-    case PLAN_NAIVE:
-        quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate, NULL);
-        return;
-    case PLAN_PLANAR_TO_BLOCKED:
-        quintet_pool_run(pool, quintet_blocks(coarse) * planar_tasks, planar_to_blocked_task, &planar);
-        return;
-    case PLAN_PLANAR: quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar); return;
-    case PLAN_BLOCKED: break;
-    }
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
                       0, accumulate, rows_per_task(coarse.width, coarse.height), norm};
-    if (quintet_uses_winograd(convolution)) {
-        parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, {0, 0}, norm};
-        if (convolution->stride == 1) winograd(pool, convolution, &job);
-        else parity(pool, convolution, QUINTET_FORWARD, &strided);
+    parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, {0, 0}, norm};
+    switch (quintet_algorithm_of(convolution, QUINTET_FORWARD)) {
+    case QUINTET_PLAIN:
+        quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate, NULL);
         return;
+    case QUINTET_PLANAR_TO_BLOCKED: case QUINTET_TURNED_ROWS:
+        quintet_pool_run(pool, quintet_blocks(coarse) * planar_tasks, planar_to_blocked_task, &planar);
+        return;
+    case QUINTET_PLANAR: quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar); return;
+    case QUINTET_WINOGRAD: case QUINTET_FEW_TILES: winograd(pool, convolution, &job); return;
+    case QUINTET_PARITY: parity(pool, convolution, QUINTET_FORWARD, &strided); return;
+    case QUINTET_DIRECT: break;
     }
     int groups = quintet_parts(coarse.height, job.group);
     quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * groups, direct_task, &job);
@@ -56,33 +53,28 @@ static void convolve_to_fine(quintet_pool *pool, const quintet_convolution *conv
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
     planar_job planar = {convolution, y, packed, bias, x, accumulate, quintet_planar_rows(fine), norm};
     int planar_tasks = fine.depth * quintet_parts(fine.height, planar.group);
-    switch (quintet_plan_of(convolution)) {
-    case PLAN_NAIVE:
+    quintet_convolution turned = {coarse, fine, 3, 1};
+    direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
+                      rows_per_task(coarse.width, coarse.height), norm};
+    parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, {0, 0}, norm};
+    switch (quintet_algorithm_of(convolution, QUINTET_TRANSPOSED)) {
+    case QUINTET_PLAIN:
         quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate, NULL);
         return;
-    case PLAN_PLANAR_TO_BLOCKED:
-        if (quintet_uses_turned_rows(convolution)) {
-            planar.group = quintet_turned_rows(convolution);
-            quintet_pool_run(pool, quintet_turned_tasks(convolution), turned_task, &planar);
-            return;
-        }
+    case QUINTET_PLANAR_TO_BLOCKED:
         quintet_pool_run(pool, planar_tasks, blocked_to_planar_task, &planar);
         return;
-    case PLAN_PLANAR: {
-        quintet_convolution turned = {coarse, fine, 3, 1};
+    case QUINTET_TURNED_ROWS:
+        planar.group = quintet_turned_rows(convolution);
+        quintet_pool_run(pool, quintet_turned_tasks(convolution), turned_task, &planar);
+        return;
+    case QUINTET_PLANAR:
         planar.convolution = &turned;
         quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar);
         return;
-    }
-    case PLAN_BLOCKED: break;
-    }
-    direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
-                      rows_per_task(coarse.width, coarse.height), norm};
-    if (quintet_uses_winograd(convolution)) {
-        parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, {0, 0}, norm};
-        if (convolution->stride == 1) winograd(pool, convolution, &job);
-        else parity(pool, convolution, QUINTET_TRANSPOSED, &strided);
-        return;
+    case QUINTET_WINOGRAD: case QUINTET_FEW_TILES: winograd(pool, convolution, &job); return;
+    case QUINTET_PARITY: parity(pool, convolution, QUINTET_TRANSPOSED, &strided); return;
+    case QUINTET_DIRECT: break;
     }
     int tasks = quintet_blocks(fine) * fine.depth * quintet_parts(coarse.height, job.group);
     if (convolution->stride == 1) quintet_pool_run(pool, tasks, direct_task, &job);
@@ -109,31 +101,30 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
                                  const float *y_gradient, float *scratch, float *gradient) {
     gradient_job job = {convolution, x, y_gradient, scratch, gradient, quintet_gradient_slots(convolution)};
     int coarse_blocks = quintet_blocks(convolution->coarse), pairs = quintet_blocks(convolution->fine) * coarse_blocks;
-    switch (quintet_plan_of(convolution)) {
-    case PLAN_NAIVE:
+    switch (quintet_algorithm_of(convolution, QUINTET_WEIGHT_GRADIENT)) {
+    case QUINTET_PLAIN:
         quintet_kernels_naive.weight_gradient(pool, convolution, x, y_gradient, scratch, gradient);
         return;
-    case PLAN_PLANAR_TO_BLOCKED:
+    case QUINTET_PLANAR_TO_BLOCKED: case QUINTET_TURNED_ROWS:
         quintet_pool_run(pool, coarse_blocks * job.slots, planar_gradient_task, &job);
         quintet_pool_run(pool, coarse_blocks, planar_gradient_sum_task, &job);
         return;
-    case PLAN_PLANAR:
+    case QUINTET_PLANAR:
         quintet_pool_run(pool, job.slots, planar_planar_gradient_task, &job);
         planar_planar_gradient_sum(&job);
         return;
-    case PLAN_BLOCKED:
-        if (quintet_uses_winograd_gradient(convolution) && quintet_winograd_has_few_tiles(convolution)) {
-            quintet_pool_run(pool, quintet_blocks(convolution->fine) + coarse_blocks, few_tiles_points_task, &job);
-            quintet_pool_run(pool, pairs, few_tiles_gradient_task, &job);
-            return;
-        }
-        if (quintet_uses_winograd_gradient(convolution)) {
-            quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
-            quintet_pool_run(pool, job.slots, task, &job);
-            quintet_pool_run(pool, POINTS, winograd_slots_task, &job);
-            quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
-            return;
-        }
+    case QUINTET_FEW_TILES:
+        quintet_pool_run(pool, quintet_blocks(convolution->fine) + coarse_blocks, few_tiles_points_task, &job);
+        quintet_pool_run(pool, pairs, few_tiles_gradient_task, &job);
+        return;
+    case QUINTET_WINOGRAD: case QUINTET_PARITY: {
+        quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
+        quintet_pool_run(pool, job.slots, task, &job);
+        quintet_pool_run(pool, POINTS, winograd_slots_task, &job);
+        quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
+        return;
+    }
+    case QUINTET_DIRECT:
         quintet_pool_run(pool, pairs * job.slots, direct_gradient_task, &job);
         quintet_pool_run(pool, pairs, direct_gradient_sum_task, &job);
         return;

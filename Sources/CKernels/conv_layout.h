@@ -108,6 +108,4 @@ enum { PLANAR_CHANNELS_MAX = 4, PLANAR_BLOCKS_MAX = 64 };
 /// How a convolution is computed: by shape alone.
 typedef enum { PLAN_NAIVE, PLAN_BLOCKED, PLAN_PLANAR_TO_BLOCKED, PLAN_PLANAR } quintet_plan;
 quintet_plan quintet_plan_of(const quintet_convolution *convolution);
-/// Parts into which the sums of a weight gradient are cut.
-int quintet_gradient_slots(const quintet_convolution *convolution);
 #endif

@@ -129,6 +129,12 @@ public protocol Recipe: Sendable {
     /// Every replica's votes on one volume: one output of role "votes" per replica, in replica order.
     func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
 
+    /// A small fixed computation with everything that this recipe's results come from: programs that give the same
+    /// bytes here give the same results. Some hundredths of a second; a worker asks once, when it starts.
+    ///
+    /// - Throws: where this machine cannot compute it, for want of memory.
+    func proveArithmetic(pool: ThreadPool) throws -> [UInt8]
+
     /// From the voted mask to the answer on the source's grid.
     func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
 }

@@ -31,7 +31,7 @@ struct Program {
             return words.isEmpty ? .usage : .done
         }
         if name == "--version" {
-            Console.out("quintet \(Version.text)")
+            Console.out("quintet \(Version.text), arithmetic \(ArithmeticVersion.text)")
             return .done
         }
         guard let command = commands.first(where: { $0.syntax.name == name }) else {

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Numerics
 import Platform
 import Recipes
 import VotingAggregator
@@ -23,6 +24,8 @@ struct ChainRecipe: Recipe {
         for iteration in 0..<iterationCount { state = next(state, seed: seed, replica: replica, iteration: iteration) }
         return Array("\(state)".utf8)
     }
+
+    func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("chain arithmetic".utf8) }
 
     func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,

@@ -57,7 +57,8 @@ extension Simulation {
     func newborn(_ box: Int, life: Int) -> WorkerState {
         var settings = WorkerSettings(
             name: Box.name(box, life: life, bug), build: "simulated", threadCount: 1, device: "cpu",
-            versionMin: 2, versionMax: 2, recipes: [SimulatedWork.recipe], cacheBytesMax: 1 << 20)
+            versionMin: 2, versionMax: 2, recipes: [SimulatedWork.recipe],
+            arithmetic: ContentDigest(bytes: [UInt8](repeating: 7, count: 32)), cacheBytesMax: 1 << 20)
         settings.pieceBytes = 512
         return WorkerState(settings)
     }

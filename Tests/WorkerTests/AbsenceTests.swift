@@ -17,7 +17,8 @@ import Worker
         init(leaseMilliseconds: UInt32, progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds) {
             state = WorkerState(WorkerSettings(
                 name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 2, versionMax: 2,
-                recipes: ["chain"], cacheBytesMax: 1 << 30, progressMilliseconds: progressMilliseconds))
+                recipes: ["chain"], arithmetic: ContentDigest(bytes: [UInt8](repeating: 7, count: 32)),
+                cacheBytesMax: 1 << 30, progressMilliseconds: progressMilliseconds))
             apply(.started)
             welcome(leaseMilliseconds)
             let description = WorkDescription(

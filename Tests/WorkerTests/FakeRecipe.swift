@@ -1,4 +1,5 @@
 import Foundation
+import Numerics
 import Recipes
 
 /// A recipe that computes something quickly checked: every training step mixes (seed, replica, iteration, input bytes)
@@ -7,6 +8,8 @@ import Recipes
 /// it does not end while the test's own thread stands still.
 struct FakeRecipe: Recipe {
     static var name: String { "fake" }
+
+    func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("fake arithmetic".utf8) }
 
     func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,

@@ -60,6 +60,8 @@ import Worker
     @Test func aWorkerComputesEverythingAndFetchesEveryBlobOnce() throws {
         try withDaemon(try model(3, iterations: 30, stateBytes: 700_000)) { coordinator, bench in
             #expect(coordinator.wait { $0.isDone }, "\(bench.log)")
+            // Before anybody was dialled: SHA-256 of "fake 15\nfake arithmetic".
+            #expect(bench.log.first?.hasPrefix("arithmetic 1, digest 7564a1038fda, proved in ") == true, "\(bench.log)")
             #expect(coordinator.withModel { $0.servedByteCount } == Self.inputBytes)
         }
     }

@@ -17,9 +17,6 @@ double quintet_peak_compute(quintet_pool *pool, int64_t rounds);
 double quintet_peak_copy(quintet_pool *pool, const float *from, float *to, size_t count);
 double quintet_peak_triad(quintet_pool *pool, const float *first, const float *second, float *to, size_t count);
 
-/// What is computed of a convolution: its result, the gradient of its input or of its weights.
-enum { QUINTET_WEIGHT_GRADIENT = 2 };
-
 /// Multiplications that one call does by the algorithm which its shape gets: padded channels and tiles that reach over
 /// the end included, the additions of a transform not. Directions: QUINTET_FORWARD, QUINTET_TRANSPOSED,
 /// QUINTET_WEIGHT_GRADIENT.

@@ -48,7 +48,28 @@ typedef struct {
     int32_t kernel, stride;
 } quintet_convolution;
 
-enum { QUINTET_FORWARD = 0, QUINTET_TRANSPOSED = 1 };
+/// What is computed of a convolution: its result, the gradient of its input (or a transposed one's result), the
+/// gradient of its weights.
+enum { QUINTET_FORWARD = 0, QUINTET_TRANSPOSED = 1, QUINTET_WEIGHT_GRADIENT = 2 };
+
+/// How an operation of a convolution is computed: by its shapes, the same on every instruction set.
+typedef enum {
+    /// Plain loops, for shapes that no network here has.
+    QUINTET_PLAIN,
+    QUINTET_DIRECT,
+    /// Tiles at stride 1; so few of them that the weights are transformed where they are used; tiles at stride 2.
+    QUINTET_WINOGRAD, QUINTET_FEW_TILES, QUINTET_PARITY,
+    /// From or to the planar tensors of a network's input and output; the second one turns its rows round.
+    QUINTET_PLANAR_TO_BLOCKED, QUINTET_TURNED_ROWS,
+    /// Between planar tensors.
+    QUINTET_PLANAR,
+} quintet_algorithm;
+/// The algorithm that an operation (QUINTET_FORWARD, ...) of this convolution gets; the kernels ask this very function.
+quintet_algorithm quintet_algorithm_of(const quintet_convolution *convolution, int operation);
+/// 1 where a result's statistics are summed up while it is written, 0 where it is read again for them.
+int quintet_result_is_summed(const quintet_convolution *convolution, int direction);
+/// Parts in which the sums of a weight gradient are made before they are added up.
+int quintet_gradient_slots(const quintet_convolution *convolution);
 
 /// Packed weights of one direction, in floats, and the packing. Which packing a kernel wants depends on shapes (and on
 /// whether the naive kernels are forced), never on the machine. 0 floats: the weights are wanted as they are.

@@ -54,9 +54,8 @@ final class DataSetReader: @unchecked Sendable {
         let volume = try decoded(slab.volume)
         let plane = manifest.planeHeight * manifest.planeWidth
         let range = (slab.firstSlice * plane)..<((slab.firstSlice + depth) * plane)
-        let step = 1 / Float(PreparedVolume.intensitySteps)
         memory.intensity.removeAll(keepingCapacity: true)
-        memory.intensity.append(contentsOf: volume.image[range].lazy.map { Float($0) * step })
+        memory.intensity.append(contentsOf: volume.image[range].lazy.map(PreparedVolume.intensity))
         memory.lung.removeAll(keepingCapacity: true)
         memory.lung.append(contentsOf: volume.lung[range])
     }

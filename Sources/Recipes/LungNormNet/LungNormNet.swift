@@ -18,6 +18,8 @@ public struct LungNormNet: Recipe {
 
     public init() {}
 
+    public func proveArithmetic(pool: ThreadPool) throws -> [UInt8] { try ArithmeticProof.bytes(pool: pool) }
+
     public func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources

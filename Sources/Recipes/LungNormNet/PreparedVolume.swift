@@ -44,10 +44,15 @@ public struct PreparedVolume: Sendable {
 
     /// The two files of a data set: H as 16-bit NIfTI with slope 1 / 60000, M as 8-bit NIfTI.
     public func encoded() -> (image: [UInt8], lung: [UInt8]) {
-        let steps = Float(Self.intensitySteps)
-        let stored = intensity.with(intensity.voxels.map { UInt16(($0 * steps).rounded()) })
-        return (NIfTIFile.encode(stored, slope: 1 / steps), NIfTIFile.encode(lung))
+        let stored = intensity.with(intensity.voxels.map(Self.stored))
+        return (NIfTIFile.encode(stored, slope: Self.intensityStep), NIfTIFile.encode(lung))
     }
+
+    static let intensityStep = 1 / Float(intensitySteps)
+
+    /// H as it is stored, and as it is read.
+    static func stored(_ intensity: Float) -> UInt16 { UInt16((intensity * Float(intensitySteps)).rounded()) }
+    static func intensity(stored: UInt16) -> Float { Float(stored) * intensityStep }
 
     /// Reads what `encoded` wrote.
     /// - Throws: `RecipeError.inputRefused` when a file is not of this shape or holds other values.

@@ -1,4 +1,6 @@
+import Numerics
 import Platform
+import Protocol
 import Recipes
 
 /// A worker: dials the coordinator, computes what it is given, comes back after every fault.
@@ -23,12 +25,13 @@ public final class WorkerDaemon: Sendable {
     }
 
     /// Serves until drained; blocks. Once per daemon.
-    /// - Throws: `PlaintextError` for another machine without a token; `WorkerError.refused` when the coordinator will
-    ///   never take this worker; `FileError` when the cache's folder cannot be made; `NetworkError` when the system has
-    ///   no sockets or memory left.
+    /// - Throws: what a recipe throws that cannot prove its arithmetic; `PlaintextError` for another machine without a
+    ///   token; `WorkerError.refused` when the coordinator will never take this worker; `FileError` when the cache's
+    ///   folder cannot be made; `NetworkError` when the system has no sockets or memory left.
     public func run() throws {
+        let arithmetic = try provedArithmetic()
         let loop = try NetworkLoop()
-        let shell = try WorkerShell(configuration, recipes: recipes, loop: loop)
+        let shell = try WorkerShell(configuration, recipes: recipes, arithmetic: arithmetic, loop: loop)
         drain.withLock { $0.waker = loop.waker }
         defer { drain.withLock { $0.waker = nil } }
         if configuration.drainsOnStopSignal { StopSignal.wake(loop.waker) }
@@ -42,6 +45,15 @@ public final class WorkerDaemon: Sendable {
             let address = NetworkAddress(host: configuration.host, port: configuration.port)
             throw WorkerError.refused(coordinator: address.description, message)
         }
+    }
+
+    /// With as many threads as all work will have, before anybody is dialled.
+    private func provedArithmetic() throws -> ContentDigest {
+        let start = MonotonicClock.nowMilliseconds()
+        let digest = try ArithmeticDigest.digest(of: recipes, pool: ThreadPool(threadCount: configuration.threadCount))
+        configuration.log("arithmetic \(ArithmeticVersion.text), digest \("\(digest)".prefix(12)), proved in "
+            + "\(MonotonicClock.nowMilliseconds() - start) ms")
+        return digest
     }
 
     /// Hand the work back and leave, within 10 s; `run` then returns. From any thread, as often as one likes; not

@@ -21,7 +21,10 @@ final class WorkerShell {
     private static let waitMillisecondsMax: UInt64 = 1_000
 
     /// - Throws: `FileError` for the cache's folder, `NetworkError`.
-    init(_ configuration: WorkerConfiguration, recipes: [String: any Recipe], loop: NetworkLoop) throws {
+    init(
+        _ configuration: WorkerConfiguration, recipes: [String: any Recipe], arithmetic: ContentDigest,
+        loop: NetworkLoop
+    ) throws {
         self.configuration = configuration
         self.loop = loop
         let cache = try WorkerCache(
@@ -38,7 +41,7 @@ final class WorkerShell {
         var settings = WorkerSettings(
             name: configuration.name, build: configuration.build, threadCount: UInt16(configuration.threadCount),
             device: configuration.device, versionMin: VersionNegotiation.versionMin,
-            versionMax: VersionNegotiation.versionMax, recipes: Set(recipes.keys),
+            versionMax: VersionNegotiation.versionMax, recipes: Set(recipes.keys), arithmetic: arithmetic,
             cacheBytesMax: configuration.cacheBytesMax,
             progressMilliseconds: UInt64(configuration.progressSeconds * 1_000))
         settings.memoryByteCount = configuration.memoryByteCount

@@ -1,3 +1,5 @@
+import Protocol
+
 /// What a worker is and may do.
 package struct WorkerSettings: Hashable, Sendable {
     /// The worker's name for people, unique per start: "host:pid-9f2c1b04".
@@ -11,6 +13,8 @@ package struct WorkerSettings: Hashable, Sendable {
     package var versionMax: UInt16
     /// The recipes it can compute.
     package var recipes: Set<String>
+    /// Of what its recipes compute to prove their arithmetic: workers of one digest give the same results.
+    package var arithmetic: ContentDigest
     /// The cache's size: work whose inputs are larger is given back.
     package var cacheBytesMax: UInt64
     /// Computing that shows no progress for so long hangs: it is given back.
@@ -20,7 +24,7 @@ package struct WorkerSettings: Hashable, Sendable {
 
     package init(
         name: String, build: String, threadCount: UInt16, device: String, versionMin: UInt16, versionMax: UInt16,
-        recipes: Set<String>, cacheBytesMax: UInt64,
+        recipes: Set<String>, arithmetic: ContentDigest, cacheBytesMax: UInt64,
         progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds
     ) {
         self.name = name
@@ -30,6 +34,7 @@ package struct WorkerSettings: Hashable, Sendable {
         self.versionMin = versionMin
         self.versionMax = versionMax
         self.recipes = recipes
+        self.arithmetic = arithmetic
         self.cacheBytesMax = cacheBytesMax
         self.progressMilliseconds = progressMilliseconds
     }
