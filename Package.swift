@@ -52,9 +52,10 @@ let package = Package(
         // Counts the allocations of the test program.
         .target(name: "AllocationCount", path: "Tests/AllocationCount", cSettings: kernelFlags),
         // What tests wait with, where servers listen, and what a machine cannot test.
-        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Platform", "Protocol"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("NumericsTests", ["Numerics", "CKernels"]),
-        tests("ProtocolTests", ["Protocol"], resources: [.copy("Corpus")]),
+        tests("ProtocolTests", ["Protocol", "TestSupport"], resources: [.copy("Corpus")]),
         tests("PlatformTests", ["Platform", "TestSupport"]),
         tests("ImagingTests", ["Imaging", "Numerics", "TestSupport"], resources: [.copy("Goldens"), .copy("Corpus")]),
         tests(
@@ -88,7 +89,7 @@ let package = Package(
                 "Numerics", "TestSupport",
             ],
             resources: [.copy("Transcripts")]),
-        tests("SimulationTests", ["Coordinator", "Worker", "Protocol"]),
+        tests("SimulationTests", ["Coordinator", "Worker", "Platform", "Protocol", "TestSupport"]),
         tests("RoadTests", ["quintet", "Recipes", "Imaging", "Platform", "Protocol", "Coordinator", "TestSupport"]),
         tests("TidyTests", []),
     ]

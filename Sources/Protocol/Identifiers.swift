@@ -42,7 +42,7 @@ public struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public var description: String { "run \(value)" }
 }
 
-/// One piece of work: a replica to train, a volume to predict, ...
+/// One piece of work: a step of a plan for one replica or item, or once for all.
 public struct WorkID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public var value: UInt64
     public init(_ value: UInt64) { self.value = value }
@@ -66,7 +66,7 @@ public struct Lease: Hashable, Sendable, CustomStringConvertible {
 
 /// A blob and what it is for.
 public struct BlobReference: Hashable, Sendable {
-    /// "volume", "lung", "replica", "votes", "mask", ...: the recipe's word.
+    /// "volume", "replica", "votes", "mask", ...: the recipe's word.
     public var role: String
     /// The owner's name for it, for messages and output file names; never used as a path unchecked.
     public var name: String

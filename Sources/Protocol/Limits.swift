@@ -88,6 +88,8 @@ public enum Limits {
     public static let peerNameBytesMax = 128
     public static let deviceBytesMax = 64
     public static let recipeBytesMax = 64
+    /// A step's or a plan's name.
+    public static let stepLabelBytesMax = 32
     /// A blob's role: "volume", "replica".
     public static let roleBytesMax = 16
     /// A blob's or a volume's name.
@@ -114,20 +116,26 @@ public enum Limits {
     public static let leasesMax = 64
     /// Blobs that one piece of work reads.
     public static let inputsMax = 4096
-    /// Blobs that one piece of work makes: a mask before and after growing for the vote and for each replica, and the
-    /// lung. A run that can be trained can be answered with.
+    /// Blobs that one piece of work makes: a mask before and after growing for the vote and for each replica, and one
+    /// more. A run that can be trained can be answered with.
     public static let outputsMax = 2 * (1 + replicasMax) + 1
-    /// Figures in one message, one an iteration.
-    public static let metricsMax = 16_384
+    /// Iterations whose figures are in one message, and how many figures one has.
+    public static let metricsMax = 8_192
+    public static let figuresMax = 12
+    public static let figureNameBytesMax = 32
     /// Outputs in one answer to `outputsRequest`.
     public static let runOutputsMax = 1024
     /// Replicas of one run.
     public static let replicasMax = 64
 
+    /// Steps of one plan, and what one of them reads.
+    public static let stepsMax = 16
+    public static let stepInputsMax = 16
+
     // Manifests: blobs, so not bound to a frame.
 
-    public static let manifestVolumesMax = 100_000
+    public static let manifestItemsMax = 100_000
     public static let manifestBytesMax = 64 << 20
-    /// Blobs of one volume: the CT and its lung mask.
-    public static let volumeInputsMax = 8
+    /// Blobs of one item: a CT and a mask.
+    public static let itemInputsMax = 8
 }

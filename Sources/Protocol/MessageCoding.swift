@@ -67,7 +67,7 @@ extension Message {
         case .checkpointSaved(let lease, let checkpoint, let metrics):
             lease.write(to: &writer)
             try checkpoint.write(to: &writer)
-            try TrainingMetric.write(metrics, to: &writer)
+            try IterationFigures.write(metrics, to: &writer)
         case .finished(let result): try result.write(to: &writer)
         case .surrender(let lease, let reason, let message):
             lease.write(to: &writer)
@@ -119,12 +119,13 @@ extension Message {
                 (writer, output) throws(ProtocolError) in try output.write(to: &writer)
             }
             writer.write(moreFollow)
-        case .metricsRequest(let run, let replica, let firstIteration):
+        case .metricsRequest(let run, let step, let replica, let firstIteration):
             writer.write(run.value)
+            try writer.write(label: step, "metricsRequest.step", max: Limits.stepLabelBytesMax)
             writer.write(replica)
             writer.write(firstIteration)
         case .metrics(let metrics, let moreFollow):
-            try TrainingMetric.write(metrics, to: &writer)
+            try IterationFigures.write(metrics, to: &writer)
             writer.write(moreFollow)
         default: preconditionFailure("\(type) is no client's message")
         }
@@ -167,7 +168,7 @@ extension Message {
                 })
         case .checkpointSaved:
             return .checkpointSaved(
-                try Lease(from: &reader), try Checkpoint(from: &reader), try TrainingMetric.list(from: &reader))
+                try Lease(from: &reader), try Checkpoint(from: &reader), try IterationFigures.list(from: &reader))
         case .finished: return .finished(try WorkResult(from: &reader))
         case .surrender:
             return .surrender(
@@ -220,11 +221,13 @@ extension Message {
             return .outputs(outputs, moreFollow: try reader.flag("outputs.moreFollow"))
         case .metricsRequest:
             return .metricsRequest(
-                RunID(try reader.number("metricsRequest.run")), replica: try reader.number("metricsRequest.replica"),
+                RunID(try reader.number("metricsRequest.run")),
+                step: try reader.label("metricsRequest.step", max: Limits.stepLabelBytesMax),
+                replica: try reader.number("metricsRequest.replica"),
                 firstIteration: try reader.number("metricsRequest.firstIteration"))
         case .metrics:
             return .metrics(
-                try TrainingMetric.list(from: &reader), moreFollow: try reader.flag("metrics.moreFollow"))
+                try IterationFigures.list(from: &reader), moreFollow: try reader.flag("metrics.moreFollow"))
         default: preconditionFailure("\(type) is no client's message")
         }
     }

@@ -22,10 +22,13 @@ public struct Hello: Hashable, Sendable {
     public var held: [Lease]
     /// What a worker's machine or container lets it have; 0: it does not know.
     public var memoryByteCount: UInt64
+    /// What a small fixed computation gave on this worker: equal for workers that give the same bytes; nil: it has
+    /// computed none.
+    public var arithmetic: ContentDigest?
 
     public init(
         role: PeerRole, versionMin: UInt16, versionMax: UInt16, build: String, name: String, threadCount: UInt16,
-        device: String, held: [Lease], memoryByteCount: UInt64 = 0
+        device: String, held: [Lease], memoryByteCount: UInt64 = 0, arithmetic: ContentDigest? = nil
     ) {
         self.role = role
         self.versionMin = versionMin
@@ -36,6 +39,7 @@ public struct Hello: Hashable, Sendable {
         self.device = device
         self.held = held
         self.memoryByteCount = memoryByteCount
+        self.arithmetic = arithmetic
     }
 }
 
@@ -84,11 +88,7 @@ public struct Refusal: Hashable, Sendable {
     }
 }
 
-/// The steps of a run. A run of kind train goes through train (one work per replica) and then calibrate (one work);
-/// one of kind segment through predict and finish, one work of each per volume.
-public enum WorkStage: UInt8, Sendable, CaseIterable { case train = 1, calibrate = 2, predict = 3, finish = 4 }
-
-/// A replica in training at some iteration, as a blob that any worker can go on from.
+/// A session at some iteration, as a blob that any worker can go on from.
 public struct Checkpoint: Hashable, Sendable {
     /// Iterations completed.
     public var iteration: UInt32
@@ -105,8 +105,10 @@ public struct Checkpoint: Hashable, Sendable {
 public struct WorkDescription: Hashable, Sendable {
     public var run: RunID
     public var recipe: String
-    public var stage: WorkStage
-    /// The replica's index; 0 outside training.
+    /// The step's label, which the recipe knows.
+    public var step: String
+    public var kind: StepKind
+    /// The replica's index; 0 for steps that are not done for each replica.
     public var replica: UInt16
     public var seed: UInt64
     /// The run's configuration, JSON; the recipe reads it, the coordinator does not.
@@ -114,12 +116,13 @@ public struct WorkDescription: Hashable, Sendable {
     public var inputs: [BlobReference]
 
     public init(
-        run: RunID, recipe: String, stage: WorkStage, replica: UInt16, seed: UInt64, parameters: String,
+        run: RunID, recipe: String, step: String, kind: StepKind, replica: UInt16, seed: UInt64, parameters: String,
         inputs: [BlobReference]
     ) {
         self.run = run
         self.recipe = recipe
-        self.stage = stage
+        self.step = step
+        self.kind = kind
         self.replica = replica
         self.seed = seed
         self.parameters = parameters
@@ -131,7 +134,7 @@ public struct WorkDescription: Hashable, Sendable {
 public struct Assignment: Hashable, Sendable {
     public var lease: Lease
     public var description: WorkDescription
-    /// Where training goes on from; nil from the beginning.
+    /// Where a session goes on from; nil from the beginning.
     public var resume: Checkpoint?
     public var checkpointSeconds: UInt32
 
@@ -143,28 +146,12 @@ public struct Assignment: Hashable, Sendable {
     }
 }
 
-/// One iteration's figures, for metrics.csv.
-public struct TrainingMetric: Hashable, Sendable {
-    public var iteration: UInt32
-    public var loss: Double
-    public var dice: Double
-    /// Seconds this iteration took where it was computed.
-    public var seconds: Double
-
-    public init(iteration: UInt32, loss: Double, dice: Double, seconds: Double) {
-        self.iteration = iteration
-        self.loss = loss
-        self.dice = dice
-        self.seconds = seconds
-    }
-}
-
 /// How far a worker is with what it leases; part of its heartbeat.
 public struct LeaseProgress: Hashable, Sendable {
     public var lease: Lease
     /// Share done, 0 to 1.
     public var fraction: Double
-    /// Iterations completed; 0 outside training.
+    /// Iterations completed; 0 outside sessions.
     public var iteration: UInt32
     /// What people see: "loss 0.123".
     public var note: String
@@ -183,10 +170,10 @@ public struct WorkResult: Hashable, Sendable {
     public var outputs: [BlobReference]
     /// Figures, one JSON object.
     public var reportJSON: String
-    /// Metrics since the last checkpoint (training only).
-    public var metrics: [TrainingMetric]
+    /// Metrics since the last checkpoint (sessions only).
+    public var metrics: [IterationFigures]
 
-    public init(lease: Lease, outputs: [BlobReference], reportJSON: String, metrics: [TrainingMetric]) {
+    public init(lease: Lease, outputs: [BlobReference], reportJSON: String, metrics: [IterationFigures]) {
         self.lease = lease
         self.outputs = outputs
         self.reportJSON = reportJSON
@@ -204,14 +191,11 @@ public enum SurrenderReason: UInt8, Sendable {
     case failed = 3
 }
 
-/// What a run is for: to train an ensemble, or to segment an archive with one.
-public enum RunKind: UInt8, Sendable { case train = 1, segment = 2 }
-
-/// One volume of an archive to segment; a `VolumeManifest` blob lists them.
-public struct VolumeSubmission: Hashable, Sendable {
+/// One item of a run, a volume of an archive; an `ItemManifest` blob lists them.
+public struct ItemSubmission: Hashable, Sendable {
     /// Name for messages and outputs: the file's name without extension.
     public var name: String
-    /// Role "ct", and optionally role "lung".
+    /// What the recipe reads of it.
     public var inputs: [BlobReference]
 
     public init(name: String, inputs: [BlobReference]) {
@@ -222,18 +206,17 @@ public struct VolumeSubmission: Hashable, Sendable {
 
 /// Client to coordinator: a new run. All blobs are uploaded (or registered) before.
 public struct Submission: Hashable, Sendable {
-    public var kind: RunKind
+    public var plan: Plan
     public var recipe: String
     public var parameters: String
     public var seed: UInt64
-    /// train: how many replicas. segment: how many voters the ensemble has.
+    /// How often steps are done that are done for each replica, and how many ballots a vote counts.
     public var replicaCount: UInt16
-    public var iterationCount: UInt32
     public var checkpointSeconds: UInt32
-    /// train: the data set's blobs. segment: the ensemble's weights, role "replica", in replica order.
+    /// What steps read of the run: a data set, the weights of an ensemble in replica order.
     public var inputs: [BlobReference]
-    /// segment only: the archive's volumes as a blob (see `VolumeManifest`), since 20,000 of them fit in no frame.
-    public var volumeManifest: BlobReference?
+    /// The run's items as a blob (see `ItemManifest`), since 20,000 of them fit in no frame; nil without items.
+    public var itemManifest: BlobReference?
     /// Submitting the same text twice gives the same run: a client may retry. At most 128 bytes.
     public var idempotencyKey: String
     /// What people call the run: the name of its folder. Empty for none.
@@ -244,20 +227,19 @@ public struct Submission: Hashable, Sendable {
     public var memoryByteCount: UInt64
 
     public init(
-        kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
-        iterationCount: UInt32, checkpointSeconds: UInt32, inputs: [BlobReference],
-        volumeManifest: BlobReference?, idempotencyKey: String, label: String = "", submitter: String = "",
+        plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
+        checkpointSeconds: UInt32, inputs: [BlobReference], itemManifest: BlobReference?, idempotencyKey: String,
+        label: String = "", submitter: String = "",
         memoryByteCount: UInt64 = 0
     ) {
-        self.kind = kind
+        self.plan = plan
         self.recipe = recipe
         self.parameters = parameters
         self.seed = seed
         self.replicaCount = replicaCount
-        self.iterationCount = iterationCount
         self.checkpointSeconds = checkpointSeconds
         self.inputs = inputs
-        self.volumeManifest = volumeManifest
+        self.itemManifest = itemManifest
         self.idempotencyKey = idempotencyKey
         self.label = label
         self.submitter = submitter
@@ -278,7 +260,7 @@ public enum Message: Hashable, Sendable {
     /// Answered with `heartbeatAnswer`; renews the leases.
     case heartbeat([LeaseProgress])
     /// The blob has been uploaded; answered with `accepted` or `refusal(.staleLease)`.
-    case checkpointSaved(Lease, Checkpoint, [TrainingMetric])
+    case checkpointSaved(Lease, Checkpoint, [IterationFigures])
     /// Answered with `accepted` or `refusal(.staleLease)`; repeated until answered.
     case finished(WorkResult)
     /// Answered with `accepted`.
@@ -316,8 +298,8 @@ public enum Message: Hashable, Sendable {
     case outputsRequest(RunID, first: UInt32, countMax: UInt32)
     case outputs([RunOutput], moreFollow: Bool)
     /// Answered with `metrics`.
-    case metricsRequest(RunID, replica: UInt16, firstIteration: UInt32)
-    case metrics([TrainingMetric], moreFollow: Bool)
+    case metricsRequest(RunID, step: String, replica: UInt16, firstIteration: UInt32)
+    case metrics([IterationFigures], moreFollow: Bool)
     /// Answered with `accepted`: nothing of a run that has ended is kept.
     case forget(RunID)
     /// Answered with `accepted`: the run gets no new leases; a training hands its lease back with its next checkpoint.
@@ -333,10 +315,11 @@ public enum Message: Hashable, Sendable {
 /// Whether a piece of a run has a result, or was refused for good.
 public enum RunOutputState: UInt8, Sendable { case done = 1, refused = 2 }
 
-/// One finished piece of a run: a replica, the calibration, a volume's answer; or an input that was refused.
+/// One finished piece of a run, or an input that was refused. Of an item only what its last step has made.
 public struct RunOutput: Hashable, Sendable {
-    public var stage: WorkStage
-    /// "replica-0", "calibration", the volume's name.
+    /// The step's label.
+    public var step: String
+    /// "replica-0", the item's name, or the label of a step that is done once.
     public var name: String
     public var state: RunOutputState
     public var outputs: [BlobReference]
@@ -344,9 +327,9 @@ public struct RunOutput: Hashable, Sendable {
     public var report: String
 
     public init(
-        stage: WorkStage, name: String, state: RunOutputState, outputs: [BlobReference], report: String
+        step: String, name: String, state: RunOutputState, outputs: [BlobReference], report: String
     ) {
-        self.stage = stage
+        self.step = step
         self.name = name
         self.state = state
         self.outputs = outputs

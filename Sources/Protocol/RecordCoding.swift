@@ -72,6 +72,7 @@ extension Hello {
             (writer, lease) throws(ProtocolError) in lease.write(to: &writer)
         }
         writer.write(memoryByteCount)
+        try writer.write(optional: arithmetic) { (writer, digest) throws(ProtocolError) in writer.write(digest) }
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -94,7 +95,10 @@ extension Hello {
             held: try reader.list("hello.held", max: Limits.leasesMax, elementBytesMin: Lease.bytes) {
                 (reader) throws(ProtocolError) in try Lease(from: &reader)
             },
-            memoryByteCount: try reader.number("hello.memoryByteCount"))
+            memoryByteCount: try reader.number("hello.memoryByteCount"),
+            arithmetic: try reader.optional("hello.arithmetic") {
+                (reader) throws(ProtocolError) in try reader.digest("hello.arithmetic")
+            })
     }
 }
 
@@ -143,7 +147,8 @@ extension WorkDescription {
     func write(to writer: inout ByteWriter) throws(ProtocolError) {
         writer.write(run.value)
         try writer.write(label: recipe, "description.recipe", max: Limits.recipeBytesMax)
-        writer.write(stage.rawValue)
+        try writer.write(label: step, "description.step", max: Limits.stepLabelBytesMax)
+        writer.write(kind.rawValue)
         writer.write(replica)
         writer.write(seed)
         try writer.write(text: parameters, "description.parameters", max: Limits.parametersBytesMax)
@@ -154,7 +159,8 @@ extension WorkDescription {
         self.init(
             run: RunID(try reader.number("description.run")),
             recipe: try reader.label("description.recipe", max: Limits.recipeBytesMax),
-            stage: try reader.code("description.stage"), replica: try reader.number("description.replica"),
+            step: try reader.label("description.step", max: Limits.stepLabelBytesMax),
+            kind: try reader.code("description.kind"), replica: try reader.number("description.replica"),
             seed: try reader.number("description.seed"),
             parameters: try reader.text("description.parameters", max: Limits.parametersBytesMax),
             inputs: try BlobReference.list("description.inputs", max: Limits.inputsMax, from: &reader))
@@ -176,31 +182,6 @@ extension Assignment {
                 (reader) throws(ProtocolError) in try Checkpoint(from: &reader)
             },
             checkpointSeconds: try reader.number("assignment.checkpointSeconds"))
-    }
-}
-
-extension TrainingMetric {
-    static let bytes = 28
-
-    /// Any bits are a loss: a training that went wrong says so with a NaN.
-    static func write(_ metrics: [TrainingMetric], to writer: inout ByteWriter) throws(ProtocolError) {
-        writer.reserve(metrics.count * bytes)
-        try writer.write(list: metrics, "metrics", max: Limits.metricsMax) {
-            (writer, metric) throws(ProtocolError) in
-            writer.write(metric.iteration)
-            writer.write(metric.loss)
-            writer.write(metric.dice)
-            writer.write(metric.seconds)
-        }
-    }
-
-    static func list(from reader: inout ByteReader) throws(ProtocolError) -> [TrainingMetric] {
-        try reader.list("metrics", max: Limits.metricsMax, elementBytesMin: bytes) {
-            (reader) throws(ProtocolError) in
-            TrainingMetric(
-                iteration: try reader.number("metric.iteration"), loss: try reader.double("metric.loss"),
-                dice: try reader.double("metric.dice"), seconds: try reader.double("metric.seconds"))
-        }
     }
 }
 
@@ -234,7 +215,7 @@ extension WorkResult {
         lease.write(to: &writer)
         try BlobReference.write(outputs, "result.outputs", max: Limits.outputsMax, to: &writer)
         try writer.write(text: reportJSON, "result.reportJSON", max: Limits.reportBytesMax)
-        try TrainingMetric.write(metrics, to: &writer)
+        try IterationFigures.write(metrics, to: &writer)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -242,21 +223,20 @@ extension WorkResult {
             lease: try Lease(from: &reader),
             outputs: try BlobReference.list("result.outputs", max: Limits.outputsMax, from: &reader),
             reportJSON: try reader.text("result.reportJSON", max: Limits.reportBytesMax),
-            metrics: try TrainingMetric.list(from: &reader))
+            metrics: try IterationFigures.list(from: &reader))
     }
 }
 
 extension Submission {
     func write(to writer: inout ByteWriter) throws(ProtocolError) {
-        writer.write(kind.rawValue)
+        try plan.write(to: &writer)
         try writer.write(label: recipe, "submission.recipe", max: Limits.recipeBytesMax)
         try writer.write(text: parameters, "submission.parameters", max: Limits.parametersBytesMax)
         writer.write(seed)
         writer.write(try Self.checked(replicaCount))
-        writer.write(iterationCount)
         writer.write(checkpointSeconds)
         try BlobReference.write(inputs, "submission.inputs", max: Limits.inputsMax, to: &writer)
-        try writer.write(optional: volumeManifest) {
+        try writer.write(optional: itemManifest) {
             (writer, manifest) throws(ProtocolError) in try manifest.write(to: &writer)
         }
         try writer.write(label: idempotencyKey, "submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax)
@@ -267,15 +247,14 @@ extension Submission {
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
         self.init(
-            kind: try reader.code("submission.kind"),
+            plan: try Plan(from: &reader),
             recipe: try reader.label("submission.recipe", max: Limits.recipeBytesMax),
             parameters: try reader.text("submission.parameters", max: Limits.parametersBytesMax),
             seed: try reader.number("submission.seed"),
             replicaCount: try Self.checked(try reader.number("submission.replicaCount")),
-            iterationCount: try reader.number("submission.iterationCount"),
             checkpointSeconds: try reader.number("submission.checkpointSeconds"),
             inputs: try BlobReference.list("submission.inputs", max: Limits.inputsMax, from: &reader),
-            volumeManifest: try reader.optional("submission.volumeManifest") {
+            itemManifest: try reader.optional("submission.itemManifest") {
                 (reader) throws(ProtocolError) in try BlobReference(from: &reader)
             },
             idempotencyKey: try reader.label("submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax),
@@ -297,7 +276,7 @@ extension RunOutput {
     static let bytesMin = 8
 
     func write(to writer: inout ByteWriter) throws(ProtocolError) {
-        writer.write(stage.rawValue)
+        try writer.write(label: step, "output.step", max: Limits.stepLabelBytesMax)
         try writer.write(label: name, "output.name", max: Limits.nameBytesMax)
         writer.write(state.rawValue)
         try BlobReference.write(outputs, "output.outputs", max: Limits.outputsMax, to: &writer)
@@ -306,7 +285,8 @@ extension RunOutput {
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
         self.init(
-            stage: try reader.code("output.stage"), name: try reader.label("output.name", max: Limits.nameBytesMax),
+            step: try reader.label("output.step", max: Limits.stepLabelBytesMax),
+            name: try reader.label("output.name", max: Limits.nameBytesMax),
             state: try reader.code("output.state"),
             outputs: try BlobReference.list("output.outputs", max: Limits.outputsMax, from: &reader),
             report: try reader.text("output.report", max: Limits.reportBytesMax))

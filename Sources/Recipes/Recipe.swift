@@ -74,22 +74,40 @@ public enum RecipeError: Error, Sendable {
     case inputRefused(String)
     /// `RecipeResources.isCancelled` said so; nothing is wrong with the work.
     case interrupted
+    /// It has no step of this label: the run was planned for another version of it.
+    case unknownStep(String)
 }
 
-/// One iteration's figures.
+/// One step of a run's plan, as a recipe is asked to do it.
+public struct RecipeStep: Sendable {
+    /// What the recipe calls it: "train", "predict".
+    public var label: String
+    /// The run's configuration, JSON.
+    public var parameters: String
+    public var seed: UInt64
+    /// The replica's index; 0 for steps that are not done for each replica.
+    public var replica: Int
+
+    public init(label: String, parameters: String, seed: UInt64, replica: Int) {
+        self.label = label
+        self.parameters = parameters
+        self.seed = seed
+        self.replica = replica
+    }
+}
+
+/// One iteration of a session.
 public struct TrainingStep: Sendable, Equatable {
     /// Iterations completed, this one included.
     public var iteration: Int
-    public var loss: Double
-    /// Hard Dice of the healthy channel over the batch.
-    public var dice: Double
+    /// What it gave, name -> number: each recipe documents its own.
+    public var figures: [String: Double]
     /// How long the step stood still because its samples were not made yet.
     public var waitingSeconds: Double
 
-    public init(iteration: Int, loss: Double, dice: Double, waitingSeconds: Double = 0) {
+    public init(iteration: Int, figures: [String: Double], waitingSeconds: Double = 0) {
         self.iteration = iteration
-        self.loss = loss
-        self.dice = dice
+        self.figures = figures
         self.waitingSeconds = waitingSeconds
     }
 }
@@ -114,27 +132,19 @@ public protocol Recipe: Sendable {
     /// The name in a run's description: "lung-normnet".
     static var name: String { get }
 
-    /// - Parameters:
-    ///   - parameters: the run's configuration, JSON.
-    ///   - resume: a checkpoint's path, made by `TrainingSession.checkpoint()` of the same run and replica.
-    func makeTrainingSession(
-        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
-        resources: RecipeResources
-    ) throws -> any TrainingSession
+    /// Begins or goes on with a session.
+    /// - Parameter resume: a checkpoint's path, made by `TrainingSession.checkpoint()` of the same step and replica.
+    /// - Throws: `RecipeError`; any other error: it failed here.
+    func makeSession(_ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources) throws
+        -> any TrainingSession
 
-    /// After training: what the ensemble needs beside its weights (the threshold of A4), as `reportJSON`.
-    func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
-        -> RecipeResult
-
-    /// Every replica's votes on one volume: one output of role "votes" per replica, in replica order.
-    func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
+    /// Does a task. What a vote counts has an output for each replica, in replica order.
+    /// - Throws: `RecipeError`; any other error: it failed here.
+    func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
 
     /// A small fixed computation with everything that this recipe's results come from: programs that give the same
     /// bytes here give the same results. Some hundredths of a second; a worker asks once, when it starts.
     ///
     /// - Throws: where this machine cannot compute it, for want of memory.
     func proveArithmetic(pool: ThreadPool) throws -> [UInt8]
-
-    /// From the voted mask to the answer on the source's grid.
-    func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
 }

@@ -10,7 +10,7 @@ enum StatusText {
         if let replicas = run.replicas {
             for replica in replicas where replica.state == "leased" {
                 var text = "replica-\(replica.replica) \(replica.iteration)/\(run.iterationCount)"
-                if let loss = replica.loss { text += String(format: " loss %.3f", loss) }
+                if let loss = replica.figures?["loss"] { text += String(format: " loss %.3f", loss) }
                 parts.append(text)
             }
             let done = replicas.filter { $0.state == "done" }.count
@@ -103,7 +103,7 @@ enum StatusText {
         table.rows = replicas.map { replica in
             [
                 "replica-\(replica.replica)", replica.state, "\(replica.iteration)/\(run.iterationCount)",
-                "\(replica.checkpointIteration)", replica.loss.map { String(format: "%.4f", $0) } ?? "",
+                "\(replica.checkpointIteration)", replica.figures?["loss"].map { String(format: "%.4f", $0) } ?? "",
                 replica.iterationsPerSecond.map { String(format: "%.2f", $0) } ?? "",
                 replica.secondsLeft.map { Console.duration(seconds: $0) } ?? "", replica.worker ?? "",
             ]
@@ -117,7 +117,7 @@ enum StatusText {
             [
                 worker.name, worker.device, "\(worker.threadCount)", worker.isConnected ? "yes" : "no",
                 worker.work.map {
-                    "run \($0.run) \($0.stage) \($0.name) " + String(format: "%.0f%%", 100 * $0.fraction)
+                    "run \($0.run) \($0.step) \($0.name) " + String(format: "%.0f%%", 100 * $0.fraction)
                 } ?? (worker.isLeaving ? "leaves" : worker.isConnected ? "idle" : ""),
             ]
         }

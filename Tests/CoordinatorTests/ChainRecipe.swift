@@ -27,7 +27,7 @@ struct ChainRecipe: Recipe {
 
     func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("chain arithmetic".utf8) }
 
-    func makeTrainingSession(
+    private func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
     ) throws -> any TrainingSession {
@@ -39,13 +39,31 @@ struct ChainRecipe: Recipe {
         }
     }
 
-    func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
+    func makeSession(
+        _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
+    ) throws -> any TrainingSession {
+        try makeTrainingSession(
+            parameters: step.parameters, seed: step.seed, replica: step.replica, inputs: inputs, resume: resume,
+            resources: resources)
+    }
+
+    func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+        switch step.label {
+        case "calibrate":
+            return try calibrate(parameters: step.parameters, seed: step.seed, inputs: inputs, resources: resources)
+        case "predict": return try predict(parameters: step.parameters, inputs: inputs, resources: resources)
+        case "finish": return try finish(parameters: step.parameters, inputs: inputs, resources: resources)
+        default: throw RecipeError.unknownStep(step.label)
+        }
+    }
+
+    private func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
         -> RecipeResult
     {
         RecipeResult(outputs: [], reportJSON: "{\"replicas\":\(inputs.count { $0.role == "replica" })}")
     }
 
-    func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+    private func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
         let ct = inputs.first { $0.role == "ct" }!
         let bytes = try FileSystem.read(ct.path, byteCountMax: 1000)
         guard !bytes.isEmpty else { throw RecipeError.inputRefused("\(ct.name) is empty") }
@@ -58,7 +76,7 @@ struct ChainRecipe: Recipe {
             }, reportJSON: "{}")
     }
 
-    func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+    private func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
         let voted = inputs.first { $0.role == "voted" }!
         return RecipeResult(
             outputs: [
@@ -90,7 +108,7 @@ private final class ChainSession: TrainingSession {
         if iteration == iterationCount - 2 { try waitAtTheGate() }
         state = ChainRecipe.next(state, seed: seed, replica: replica, iteration: iteration)
         iteration += 1
-        return TrainingStep(iteration: iteration, loss: 1 / Double(iteration), dice: 0.5)
+        return TrainingStep(iteration: iteration, figures: ["loss": 1 / Double(iteration), "dice": 0.5])
     }
 
     func checkpoint() throws -> [UInt8] { Array("\(iteration) \(state)".utf8) }

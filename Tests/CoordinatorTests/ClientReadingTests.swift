@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Platform
+import TestSupport
 import Protocol
 import Testing
 
@@ -33,8 +34,8 @@ import Testing
         let client = try server.client(), replicas: UInt16 = 20
         let data = try client.upload(bytes: [7], role: "volume", name: "data")
         let run = try client.submit(Submission(
-            kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: replicas, iterationCount: 100,
-            checkpointSeconds: 60, inputs: [data], volumeManifest: nil, idempotencyKey: "k"))
+            plan: .training(100), recipe: "fake", parameters: "{}", seed: 1, replicaCount: replicas,
+            checkpointSeconds: 60, inputs: [data], itemManifest: nil, idempotencyKey: "k"))
         let worker = try FakeWorker(server, name: "w")
         let report = "{\"note\":\"" + String(repeating: "x", count: 60_000) + "\"}"
         for replica in 0..<replicas {

@@ -79,7 +79,7 @@ import Worker
             workers.append(coordinator.startWorker("c"))
             try check(run, seed: 42, replicas: 2)
             try check(second, seed: 7, replicas: 1)
-            try segment(try client.outputs(of: run).filter { $0.stage == .train }.map { $0.outputs[0] })
+            try segment(try client.outputs(of: run).filter { $0.step == "train" }.map { $0.outputs[0] })
             workers.forEach { $0.requestDrain() }
             if let problem = coordinator.stop() { problems.append("\(problem): \(coordinator.log)") }
             let (deaths, leaves) = (coordinator.crashCount, coordinator.leaveCount)
@@ -94,9 +94,9 @@ import Worker
 
         private func training(_ key: String, seed: UInt64, replicas: UInt16, _ data: BlobReference) -> Submission {
             Submission(
-                kind: .train, recipe: ChainRecipe.name, parameters: "{}", seed: seed, replicaCount: replicas,
-                iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [data],
-                volumeManifest: nil, idempotencyKey: key)
+                plan: .training(ChainRecipe.iterationCount), recipe: ChainRecipe.name, parameters: "{}", seed: seed,
+                replicaCount: replicas, checkpointSeconds: 1, inputs: [data],
+                itemManifest: nil, idempotencyKey: key)
         }
 
         private func wait(for what: String, until isSo: (StatusReport) throws -> Bool) throws {
@@ -122,13 +122,13 @@ import Worker
         private func check(_ run: RunID, seed: UInt64, replicas: Int) throws {
             try waitForEnd(run)
             let outputs = try client.outputs(of: run)
-            let names = (0..<replicas).map { "replica-\($0)" } + ["calibration"]
+            let names = (0..<replicas).map { "replica-\($0)" } + ["calibrate"]
             expect(outputs.map(\.name).sorted() == names.sorted(), "\(run) made \(outputs.map(\.name))")
             for replica in 0..<replicas {
                 guard let output = outputs.first(where: { $0.name == "replica-\(replica)" }) else { continue }
                 let bytes = try client.download(output.outputs[0])
                 expect(bytes == ChainRecipe.result(seed: seed, replica: replica), "\(run) \(output.name) is another")
-                let iterations = try client.metrics(of: run, replica: replica).map(\.iteration)
+                let iterations = try client.figures(of: run, step: "train", replica: replica).map(\.iteration)
                 expect(iterations == Array(1...UInt32(ChainRecipe.iterationCount)), "\(run): \(iterations)")
             }
         }
@@ -136,15 +136,15 @@ import Worker
         private func segment(_ ensemble: [BlobReference]) throws {
             let cts: [(String, [UInt8])] = [("anna", [6, 7, 8, 9]), ("broken", []), ("bert", [12, 13])]
             let volumes = try cts.map {
-                VolumeSubmission(name: $0.0, inputs: [try client.upload(bytes: $0.1, role: "ct", name: $0.0)])
+                ItemSubmission(name: $0.0, inputs: [try client.upload(bytes: $0.1, role: "ct", name: $0.0)])
             }
             let run = try client.submit(Submission(
-                kind: .segment, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 2,
-                iterationCount: 0, checkpointSeconds: 60,
+                plan: .segmenting, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 2,
+                checkpointSeconds: 60,
                 inputs: ensemble.map {
                     BlobReference(role: "replica", name: $0.name, digest: $0.digest, byteCount: $0.byteCount)
                 },
-                volumeManifest: try client.uploadManifest(volumes), idempotencyKey: "archive"))
+                itemManifest: try client.uploadManifest(volumes), idempotencyKey: "archive"))
             try waitForEnd(run)
             let outputs = try client.outputs(of: run)
             expect(outputs.map(\.name).sorted() == ["anna", "bert", "broken"], "made \(outputs.map(\.name))")
@@ -194,7 +194,7 @@ import Worker
             let blobs = "\(folder.path)/state/blobs/\("\(digest)".prefix(2))"
             try FileManager.default.createDirectory(atPath: blobs, withIntermediateDirectories: true)
             try Data(bytes).write(to: URL(fileURLWithPath: "\(blobs)/\(digest)"))
-            return VolumeSubmission(name: "ct-\(number)", inputs: [
+            return ItemSubmission(name: "ct-\(number)", inputs: [
                 BlobReference(role: "ct", name: "ct-\(number)", digest: digest, byteCount: UInt64(bytes.count))
             ])
         }
@@ -202,8 +202,8 @@ import Worker
         var client = try coordinator.client()
         let replica = try client.upload(bytes: [1], role: "replica", name: "replica-0")
         let run = try client.submit(Submission(
-            kind: .segment, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 0,
-            checkpointSeconds: 60, inputs: [replica], volumeManifest: try client.uploadManifest(volumes),
+            plan: .segmenting, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 1,
+            checkpointSeconds: 60, inputs: [replica], itemManifest: try client.uploadManifest(volumes),
             idempotencyKey: "archive"))
         var times: [UInt64] = []
         for _ in 0..<3 {
@@ -212,7 +212,7 @@ import Worker
             client = try coordinator.client()
             let works = try client.status(of: run).runs[0].works
             times.append(MonotonicClock.nowMilliseconds() - start)
-            #expect(works.total == 20_000 && works.ready == 10_000)
+            #expect(works.total == 30_000 && works.ready == 10_000)
         }
         #expect(coordinator.stop() == nil)
         let store = try Store(path: coordinator.stateFolder + "/state.sqlite")

@@ -56,9 +56,9 @@ import Worker
         let data = try client.upload(bytes: [1, 2, 3], role: "volume", name: "data"), gate = UUID().uuidString
         let run = try client.submit(
             Submission(
-                kind: .train, recipe: ChainRecipe.name, parameters: gate, seed: 42, replicaCount: 3,
-                iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [data],
-                volumeManifest: nil, idempotencyKey: "chain"))
+                plan: .training(ChainRecipe.iterationCount), recipe: ChainRecipe.name, parameters: gate, seed: 42,
+                replicaCount: 3, checkpointSeconds: 1, inputs: [data],
+                itemManifest: nil, idempotencyKey: "chain"))
         try waitUntilBusy("a", client)
         workers[0].requestDrain()
         workers.append(startWorker("c", port: port))
@@ -72,27 +72,27 @@ import Worker
         for replica in 0..<3 {
             let output = try #require(outputs.first { $0.name == "replica-\(replica)" })
             #expect(try client.download(output.outputs[0]) == ChainRecipe.result(seed: 42, replica: replica))
-            let metrics = try client.metrics(of: run, replica: replica)
+            let metrics = try client.figures(of: run, step: "train", replica: replica)
             #expect(metrics.map(\.iteration) == Array(1...UInt32(ChainRecipe.iterationCount)))
         }
         #expect(outputs.last?.report == "{\"replicas\":3}")
-        try segment(client, ensemble: outputs.filter { $0.stage == .train }.map { $0.outputs[0] })
+        try segment(client, ensemble: outputs.filter { $0.step == "train" }.map { $0.outputs[0] })
     }
 
     /// Two volumes and a broken one.
     private func segment(_ client: CoordinatorClient, ensemble: [BlobReference]) throws {
         let cts: [(String, [UInt8])] = [("anna", [6, 7, 8, 9]), ("broken", []), ("bert", [12, 13])]
         let volumes = try cts.map {
-            VolumeSubmission(name: $0.0, inputs: [try client.upload(bytes: $0.1, role: "ct", name: $0.0)])
+            ItemSubmission(name: $0.0, inputs: [try client.upload(bytes: $0.1, role: "ct", name: $0.0)])
         }
         let inputs = ensemble.map {
             BlobReference(role: "replica", name: $0.name, digest: $0.digest, byteCount: $0.byteCount)
         }
         let run = try client.submit(
             Submission(
-                kind: .segment, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 3,
-                iterationCount: 0, checkpointSeconds: 60, inputs: inputs,
-                volumeManifest: try client.uploadManifest(volumes), idempotencyKey: "archive"))
+                plan: .segmenting, recipe: ChainRecipe.name, parameters: "{}", seed: 1, replicaCount: 3,
+                checkpointSeconds: 60, inputs: inputs,
+                itemManifest: try client.uploadManifest(volumes), idempotencyKey: "archive"))
         try waitForEnd(run, client)
         let outputs = try client.outputs(of: run)
         #expect(outputs.first { $0.name == "broken" }?.state == .refused)
@@ -112,9 +112,9 @@ import Worker
             address: NetworkAddress(host: "127.0.0.1", port: server.port), security: .preSharedKeys([token]))
         let run = try client.submit(
             Submission(
-                kind: .train, recipe: ChainRecipe.name, parameters: "{}", seed: 3, replicaCount: 1,
-                iterationCount: UInt32(ChainRecipe.iterationCount), checkpointSeconds: 1, inputs: [],
-                volumeManifest: nil, idempotencyKey: "full"))
+                plan: .training(ChainRecipe.iterationCount), recipe: ChainRecipe.name, parameters: "{}", seed: 3,
+                replicaCount: 1, checkpointSeconds: 1, inputs: [],
+                itemManifest: nil, idempotencyKey: "full"))
         let worker = startWorker("a", port: server.port) { line in log.withLock { $0.append(line) } }
         defer { worker.requestDrain() }
         #expect(wait { log.withLock { $0.contains { $0.contains("free some space") && $0.contains("trying again") } } })
@@ -126,7 +126,7 @@ import Worker
         try waitForEnd(run, client)
         let output = try #require(try client.outputs(of: run).first { $0.name == "replica-0" })
         #expect(try client.download(output.outputs[0]) == ChainRecipe.result(seed: 3, replica: 0))
-        #expect(try client.metrics(of: run, replica: 0).count == ChainRecipe.iterationCount)
+        #expect(try client.figures(of: run, step: "train", replica: 0).count == ChainRecipe.iterationCount)
     }
 
     @Test func withoutTheTokenNobodyIsLetIn() throws {

@@ -76,13 +76,15 @@ import Testing
     @Test func impossibleRowsAreReadOrRefusedByName() throws {
         let good = try makeGood()
         let columns = [
-            ("runs", "id"), ("runs", "kind"), ("runs", "seed"), ("runs", "replica_count"), ("runs", "iteration_count"),
+            ("runs", "id"), ("runs", "plan"), ("runs", "seed"), ("runs", "replica_count"), ("runs", "arithmetic"),
+            ("steps", "position"), ("steps", "label"), ("steps", "kind"), ("steps", "fan"), ("steps", "inputs"),
+            ("steps", "keep"), ("steps", "affinity"), ("steps", "iteration_count"), ("steps", "is_read"),
             ("runs", "checkpoint_seconds"), ("runs", "first_work"), ("runs", "state"), ("runs", "key"),
-            ("works", "id"), ("works", "run"), ("works", "stage"), ("works", "position"), ("works", "state"),
+            ("works", "id"), ("works", "run"), ("works", "step"), ("works", "position"), ("works", "state"),
             ("works", "epoch"), ("works", "failures"), ("works", "losses"), ("works", "cause"), ("works", "done_by"),
-            ("works", "voted"), ("works", "sequence"), ("blobs", "byte_count"), ("blobs", "digest"),
+            ("works", "sequence"), ("figures", "figures"), ("blobs", "byte_count"), ("blobs", "digest"),
             ("leases", "epoch"), ("leases", "worker"), ("leases", "outcome"), ("checkpoints", "iteration"),
-            ("checkpoints", "digest"), ("shards", "position"), ("shards", "name"), ("run_inputs", "position"),
+            ("checkpoints", "digest"), ("items", "position"), ("items", "name"), ("run_inputs", "position"),
         ]
         let values = [
             "-1", "0", "1", "2", "9223372036854775807", "-9223372036854775808", "NULL", "''", "'done'", "'leased'",

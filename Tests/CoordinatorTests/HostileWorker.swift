@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import TestSupport
 
 // What tests of lying and slow peers have in common.
 
@@ -11,8 +12,8 @@ func refusal(_ message: Message) -> RefusalCode? {
 func submit(_ client: CoordinatorClient, _ key: String) throws -> BlobReference {
     let input = try client.upload(bytes: Array("patient \(key)".utf8), role: "volume", name: key)
     _ = try client.submit(Submission(
-        kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1, iterationCount: 9,
-        checkpointSeconds: 60, inputs: [input], volumeManifest: nil, idempotencyKey: key))
+        plan: .training(9), recipe: "fake", parameters: "{}", seed: 1, replicaCount: 1,
+        checkpointSeconds: 60, inputs: [input], itemManifest: nil, idempotencyKey: key))
     return input
 }
 

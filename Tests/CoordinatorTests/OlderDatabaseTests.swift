@@ -52,13 +52,14 @@ import Testing
         #expect(runs[0].works.map(\.state) == [.leased, .ready, .waiting])
         #expect(runs[0].works[0].epoch == 2 && runs[0].works[0].failureCount == 1)
         #expect(runs[0].works[0].lease?.worker == "a")
-        #expect(try store.metrics(of: RunID(1), replica: 0, firstIteration: 0, countMax: 5).metrics.count == 1)
+        #expect(try store.figures(of: RunID(1), step: "train", replica: 0, firstIteration: 0,
+            countMax: 5).figures.count == 1)
         #expect(try store.outputs(of: RunID(2), first: 0, countMax: 5).outputs.map(\.name) == ["v"])
         #expect(try store.events(of: RunID(1), countMax: 5).map(\.message) == ["run 1 added"])
         let facts = try #require(try store.facts(of: RunID(2)))
         #expect(facts.createdMilliseconds == 2000 && facts.endedMilliseconds == 3000)
         // What it may not give again.
-        #expect(try store.lastNumbers() == LastNumbers(run: 2, work: 5))
+        #expect(try store.lastNumbers() == LastNumbers(run: 2, work: 8))
         #expect(try store.integrityReport() == "ok")
         store.close()
         // It is up to date now.
@@ -82,8 +83,8 @@ import Testing
         let own = [blob("ct", "v"), blob("replica", "replica-0"), blob("mask", "mask")].map(\.digest)
         #expect(Set(released) == Set(own))
         #expect(try store.recover().map(\.id) == [RunID(1)])
-        #expect(try store.lastNumbers() == LastNumbers(run: 2, work: 5))
-        for table in ["shards", "shard_inputs", "outputs"] { #expect(try store.rowCount(of: table) == 0) }
+        #expect(try store.lastNumbers() == LastNumbers(run: 2, work: 8))
+        for table in ["items", "item_inputs", "outputs"] { #expect(try store.rowCount(of: table) == 0) }
         #expect(try store.rowCount(of: "works") == 3 && store.rowCount(of: "leases") == 2)
         #expect(try store.integrityReport() == "ok")
     }

@@ -219,14 +219,14 @@ import Testing
         let client = try server.client()
         _ = try submit(client, "a")
         let (worker, assignment) = try leased(server, "worker")
-        let beyond = [9, 10].map { TrainingMetric(iteration: $0, loss: 1, dice: 0.5, seconds: 0.1) }
+        let beyond = [9, 10].map { IterationFigures(iteration: $0, ["loss": 1, "dice": 0.5, "seconds": 0.1]) }
         let blob = try worker.upload([1], role: "replica", name: "w")
         let checkpoint = Checkpoint(iteration: 9, blob: blob)
         #expect(refusal(try worker.request(.checkpointSaved(assignment.lease, checkpoint, beyond))) == .malformed)
         #expect(refusal(try worker.finish(assignment, [blob], metrics: beyond)) == .malformed)
-        #expect(try client.metrics(of: RunID(1), replica: 0).isEmpty)
+        #expect(try client.figures(of: RunID(1), step: "train", replica: 0).isEmpty)
         #expect(try worker.finish(assignment, [blob], metrics: [beyond[0]]) == .accepted)
-        #expect(try client.metrics(of: RunID(1), replica: 0).map(\.iteration) == [9])
+        #expect(try client.figures(of: RunID(1), step: "train", replica: 0).map(\.iteration) == [9])
     }
 
     @Test func noWordOfAPeerMakesALineOfItsOwn() throws {

@@ -179,7 +179,7 @@ final class FakeWorker {
         return bytes
     }
 
-    func finish(_ assignment: Assignment, _ outputs: [BlobReference], metrics: [TrainingMetric] = []) throws
+    func finish(_ assignment: Assignment, _ outputs: [BlobReference], metrics: [IterationFigures] = []) throws
         -> Message
     {
         try request(

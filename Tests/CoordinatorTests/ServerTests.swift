@@ -21,12 +21,12 @@ import VotingAggregator
     {
         let data = try client.upload(bytes: Array("data".utf8), role: "volume", name: "data")
         return Submission(
-            kind: .train, recipe: "fake", parameters: "{}", seed: 1, replicaCount: replicas, iterationCount: 100,
-            checkpointSeconds: 60, inputs: [data], volumeManifest: nil, idempotencyKey: key)
+            plan: .training(100), recipe: "fake", parameters: "{}", seed: 1, replicaCount: replicas,
+            checkpointSeconds: 60, inputs: [data], itemManifest: nil, idempotencyKey: key)
     }
 
-    private func metric(_ iteration: UInt32) -> TrainingMetric {
-        TrainingMetric(iteration: iteration, loss: 1, dice: 0.5, seconds: 0.1)
+    private func metric(_ iteration: UInt32) -> IterationFigures {
+        IterationFigures(iteration: iteration, ["loss": 1, "dice": 0.5, "seconds": 0.1])
     }
 
     @Test func aTrainingRunGoesOnWhereALostWorkerStopped() throws {
@@ -76,7 +76,7 @@ import VotingAggregator
         #expect(try b.finish(again, [weights]) == .accepted)  // said twice
         try b.idle()
         let calibration = try b.nextAssignment()
-        #expect(calibration.description.stage == .calibrate)
+        #expect(calibration.description.step == "calibrate")
         #expect(calibration.description.inputs.filter { $0.role == "replica" }.map(\.digest)
             == [weights.digest, ContentDigest(bytes: SHA256.digest(of: [1, 1]))])
         #expect(try client.status(of: run).runs[0].state == "running")
@@ -86,9 +86,9 @@ import VotingAggregator
         #expect(status.runs[0].state == "ended" && status.runs[0].fraction == 1)
         #expect(status.events?.contains { $0.message.contains("turned down") } == true)
         let outputs = try client.outputs(of: run)
-        #expect(outputs.map(\.name) == ["replica-1", "replica-0", "calibration"])
+        #expect(outputs.map(\.name) == ["replica-1", "replica-0", "calibrate"])
         #expect(try client.download(outputs[1].outputs[0]) == [0, 0])
-        #expect(try client.metrics(of: run, replica: 0).map(\.iteration) == Array(1...100))
+        #expect(try client.figures(of: run, step: "train", replica: 0).map(\.iteration) == Array(1...100))
     }
 
     @Test func anArchiveIsVotedOnBitByBitAndItsVotesAreForgotten() throws {
@@ -97,15 +97,15 @@ import VotingAggregator
         let client = try server.client()
         let shape = VolumeShape(depth: 2, height: 3, width: 70)
         let volumes = try ["anna", "bert"].map {
-            VolumeSubmission(name: $0, inputs: [try client.upload(bytes: Array($0.utf8), role: "ct", name: $0)])
+            ItemSubmission(name: $0, inputs: [try client.upload(bytes: Array($0.utf8), role: "ct", name: $0)])
         }
         let weights = try (0..<3).map {
             try client.upload(bytes: [UInt8($0)], role: "replica", name: "replica-\($0)")
         }
         let run = try client.submit(
             Submission(
-                kind: .segment, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 3, iterationCount: 0,
-                checkpointSeconds: 60, inputs: weights, volumeManifest: try client.uploadManifest(volumes),
+                plan: .segmenting, recipe: "fake", parameters: "{}", seed: 1, replicaCount: 3,
+                checkpointSeconds: 60, inputs: weights, itemManifest: try client.uploadManifest(volumes),
                 idempotencyKey: "s"))
         let worker = try FakeWorker(server, name: "w")
         // Voters 0 and 1 say yes at x = 5, 0 and 2 at x = 69, only 2 at x = 7.
@@ -114,16 +114,16 @@ import VotingAggregator
             for x in voxels { mask[1, 2, x] = true }
             return mask.bytes()
         }
-        var stages: [WorkStage] = []
-        while stages.count < 4 {
+        var steps: [String] = []
+        while steps.count < 4 {
             try worker.idle()
             let assignment = try worker.nextAssignment()
-            stages.append(assignment.description.stage)
-            if assignment.description.stage == .predict {
+            steps.append(assignment.description.step)
+            if assignment.description.step == "predict" {
                 if assignment.description.inputs.last?.name == "bert" {
                     let refused = Message.surrender(assignment.lease, .inputRefused, "bert is broken")
                     #expect(try worker.request(refused) == .accepted)
-                    stages.append(.finish)
+                    steps.append("finish")
                     continue
                 }
                 let blobs = try votes.enumerated().map {
@@ -271,7 +271,7 @@ import VotingAggregator
         while doneCount < count {
             try heir.idle()
             let assignment = try heir.nextAssignment()
-            guard assignment.description.stage == .train else {
+            guard assignment.description.step == "train" else {
                 #expect(try heir.finish(assignment, []) == .accepted)
                 continue
             }
@@ -288,7 +288,7 @@ import VotingAggregator
         #expect(refusedCount == count)
         for zombie in lost { #expect(try isTurnedDown(zombie.name, zombie.lease, server)) }
         for run in runs {
-            let outputs = try client.outputs(of: run).filter { $0.stage == .train }
+            let outputs = try client.outputs(of: run).filter { $0.step == "train" }
             #expect(outputs.count == count / 2 && Set(outputs.map(\.name)).count == count / 2)
             for output in outputs { #expect(output.outputs[0].name == "right") }
         }
@@ -406,7 +406,7 @@ import VotingAggregator
         guard case .refusal(let refusal) = worker.greeting else { throw ClientError.violation("it was welcomed") }
         #expect(refusal.code == .version && refusal.message.contains("77") && refusal.message.contains("fake"))
         try worker.waitForEnd()
-        let words = "connection closed: its program (fake) speaks protocol 77, this coordinator 2"
+        let words = "connection closed: its program (fake) speaks protocol 77, this coordinator 3"
         #expect(wait { log.withLock { $0.contains { $0.contains("127.0.0.1:") && $0.contains(words) } } })
     }
 

@@ -18,8 +18,8 @@ import Testing
         Checkpoint(iteration: iteration, blob: blob("checkpoint", "at-\(iteration)"))
     }
 
-    private func metrics(_ iterations: ClosedRange<UInt32>) -> [TrainingMetric] {
-        iterations.map { TrainingMetric(iteration: $0, loss: 1 / Double($0), dice: 0.5, seconds: 2) }
+    private func metrics(_ iterations: ClosedRange<UInt32>) -> [IterationFigures] {
+        iterations.map { IterationFigures(iteration: $0, ["loss": 1 / Double($0), "dice": 0.5, "seconds": 2]) }
     }
 
     private func result(_ lease: Lease) -> WorkResult {
@@ -64,8 +64,8 @@ import Testing
         #expect(run.works[0].lease?.worker == "a")
         #expect(run.works[0].checkpoints == [checkpoint(40)])
         #expect(run.works[0].metric?.iteration == 40)
-        let page = try store.metrics(of: RunID(1), replica: 0, firstIteration: 31, countMax: 5)
-        #expect(page.metrics == metrics(31...35) && page.more)
+        let page = try store.figures(of: RunID(1), step: "train", replica: 0, firstIteration: 31, countMax: 5)
+        #expect(page.figures == metrics(31...35) && page.more)
         #expect(try store.integrityReport() == "ok")
     }
 
@@ -119,8 +119,8 @@ import Testing
         _ = try store.commit(
             [
                 .runAdded(RunID(1), segmentRequest(key: "s", voters: 1, volumes: names), firstWork: WorkID(1)),
-                .workRefused(WorkID(5), .input, "v2 is broken"), .workRefused(WorkID(6), .dependency, "no votes"),
-                .workRefused(WorkID(1), .input, "v0 is broken"), .workRefused(WorkID(10), .failed, "v4 failed"),
+                .workRefused(WorkID(7), .input, "v2 is broken"), .workRefused(WorkID(8), .dependency, "no votes"),
+                .workRefused(WorkID(1), .input, "v0 is broken"), .workRefused(WorkID(15), .failed, "v4 failed"),
             ], wallMilliseconds: 5)
         let first = try store.outputs(of: RunID(1), first: 0, countMax: 2)
         let second = try store.outputs(of: RunID(1), first: 2, countMax: 2)
@@ -143,10 +143,10 @@ import Testing
 
     @Test func figuresThatAreNoNumbersSurvive() throws {
         let store = try storeWithALease()
-        let bad = TrainingMetric(iteration: 1, loss: .nan, dice: .infinity, seconds: 1)
+        let bad = IterationFigures(iteration: 1, ["loss": .nan, "dice": .infinity, "seconds": 1])
         _ = try store.commit([.checkpointAccepted(lease(1, 1), "a", checkpoint(1), [bad])], wallMilliseconds: 6)
-        let found = try store.metrics(of: RunID(1), replica: 0, firstIteration: 0, countMax: 5).metrics
-        #expect(found.count == 1 && found[0].loss.isNaN && found[0].dice == .infinity)
+        let found = try store.figures(of: RunID(1), step: "train", replica: 0, firstIteration: 0, countMax: 5).figures
+        #expect(found.count == 1 && found[0].values["loss"]?.isNaN == true && found[0].values["dice"] == .infinity)
     }
 
     @Test func aDatabaseOfALaterVersionIsRefusedByName() throws {

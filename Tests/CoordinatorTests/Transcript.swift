@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Protocol
+import TestSupport
 
 /// A made-up blob, named after what it stands for.
 func blob(_ role: String, _ name: String) -> BlobReference {
@@ -13,16 +14,16 @@ func trainRequest(
     key: String, replicas: Int, iterations: UInt32 = 100, memoryByteCount: UInt64 = 0
 ) -> RunRequest {
     RunRequest(
-        kind: .train, recipe: "test", parameters: "{}", seed: 7, replicaCount: replicas, iterationCount: iterations,
-        checkpointSeconds: 60, inputs: [blob("volume", "data")], volumes: [], idempotencyKey: key,
+        plan: .training(Int(iterations)), recipe: "test", parameters: "{}", seed: 7, replicaCount: replicas,
+        checkpointSeconds: 60, inputs: [blob("volume", "data")], items: [], idempotencyKey: key,
         memoryByteCount: memoryByteCount)
 }
 
 func segmentRequest(key: String, voters: Int, volumes: [String]) -> RunRequest {
     RunRequest(
-        kind: .segment, recipe: "test", parameters: "{}", seed: 7, replicaCount: voters, iterationCount: 0,
+        plan: .segmenting, recipe: "test", parameters: "{}", seed: 7, replicaCount: voters,
         checkpointSeconds: 60, inputs: (0..<voters).map { blob("replica", "replica-\($0)") },
-        volumes: volumes.map { VolumeSubmission(name: $0, inputs: [blob("ct", $0)]) }, idempotencyKey: key)
+        items: volumes.map { ItemSubmission(name: $0, inputs: [blob("ct", $0)]) }, idempotencyKey: key)
 }
 
 let testFacts = WorkerFacts(build: "test", device: "cpu", threadCount: 2)
@@ -92,7 +93,8 @@ struct TranscriptPlayer {
         case "connect":
             var facts = testFacts
             facts.memoryByteCount = UInt64(number("memory") ?? 0)
-            let held = words.dropFirst(2).filter { !$0.hasPrefix("memory=") }
+            facts.arithmetic = words.first { $0.hasPrefix("arithmetic=") }.map { blob("proof", $0).digest }
+            let held = words.dropFirst(2).filter { !$0.contains("=") }
             return .workerConnected(words[1], facts, held: try held.map(lease))
         case "disconnect": return .workerDisconnected(words[1])
         case "idle": return .idle(words[1])
@@ -109,7 +111,7 @@ struct TranscriptPlayer {
             let parts = words[2].split(separator: "@").map(String.init)
             let iteration = UInt32(parts[1])!
             let checkpoint = Checkpoint(iteration: iteration, blob: blob("checkpoint", words[2]))
-            let metric = TrainingMetric(iteration: iteration, loss: 0.5, dice: 0.5, seconds: 1)
+            let metric = IterationFigures(iteration: iteration, ["loss": 0.5, "dice": 0.5, "seconds": 1])
             return .checkpointSaved(words[1], try lease(parts[0]), checkpoint, [metric])
         case "done":
             return .finished(words[1], result(of: try lease(words[2]), by: words[1], voteCount: number("votes")))
@@ -137,13 +139,13 @@ struct TranscriptPlayer {
     func result(of lease: Lease, by worker: WorkerName, voteCount: Int? = nil) -> WorkResult {
         let work = scheduler.works[lease.work]
         let outputs: [BlobReference]
-        switch work?.stage {
-        case .train: outputs = [blob("replica", "weights-\(lease.work.value)")]
-        case .predict:
+        switch work.map({ scheduler.step(of: $0).label }) {
+        case "train": outputs = [blob("replica", "weights-\(lease.work.value)")]
+        case "predict":
             let voters = scheduler.runs[work!.run]!.request.replicaCount
             outputs = (0..<(voteCount ?? voters)).map { blob("votes", "votes-\(lease.work.value)-\($0)") }
-        case .finish: outputs = [blob("mask", "mask-\(lease.work.value)")]
-        case .calibrate, nil: outputs = []
+        case "finish": outputs = [blob("mask", "mask-\(lease.work.value)")]
+        default: outputs = []
         }
         return WorkResult(lease: lease, outputs: outputs, reportJSON: "{\"work\":\(lease.work.value)}", metrics: [])
     }

@@ -10,12 +10,12 @@ import Testing
     private let path = String(#filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 })
         + "/docs/PROTOCOL.md"
 
-    private static let volumes = [VolumeSubmission(name: "P002", inputs: [Samples.volume])]
+    private static let volumes = [ItemSubmission(name: "P002", inputs: [Samples.volume])]
 
     /// What the code writes, by the name in the page's headings.
     private func examples() throws -> [(name: String, bytes: [UInt8])] {
         try Samples.all.map { ("\($0.message.type)", try MessageCoding.encode($0.message, requestID: $0.requestID)) }
-            + [("manifest", try VolumeManifest.encode(Self.volumes))]
+            + [("manifest", try ItemManifest.encode(Self.volumes))]
     }
 
     @Test func everyExampleOfThePageIsWhatTheCodeWrites() throws {
@@ -38,7 +38,7 @@ import Testing
             #expect(message == sample.message)
             #expect(requestID == sample.requestID)
         }
-        #expect(try VolumeManifest.decode(try #require(page.last).bytes) == Self.volumes)
+        #expect(try ItemManifest.decode(try #require(page.last).bytes) == Self.volumes)
     }
 
     @Test func everyTypeHasItsHeadingWithItsNumber() throws {
@@ -54,14 +54,16 @@ import Testing
             "| build | label ≤ \(Limits.buildBytesMax) |", "| name | label ≤ \(Limits.peerNameBytesMax) |",
             "| device | label ≤ \(Limits.deviceBytesMax) |", "| held | list ≤ \(Limits.leasesMax) of lease |",
             "| message | text ≤ \(Limits.messageBytesMax) |", "label ≤ \(Limits.noteBytesMax) note",
-            "list ≤ \(Limits.metricsMax) of metric", "| outputs | list ≤ \(Limits.outputsMax) of blob |",
+            "list ≤ \(Limits.metricsMax) of: u32 iteration", "| outputs | list ≤ \(Limits.outputsMax) of blob |",
             "| reportJSON | text ≤ \(Limits.reportBytesMax) |", "| recipe | label ≤ \(Limits.recipeBytesMax) |",
             "| parameters | text ≤ \(Limits.parametersBytesMax) |",
             "| inputs | list ≤ \(Limits.inputsMax) of blob |",
             "| bytes | bytes ≤ \(Limits.blobChunkBytesMax) |", "at most \(Limits.replicasMax) |",
             "| idempotencyKey | label ≤ \(Limits.idempotencyKeyBytesMax) |",
             "| json | text ≤ \(Limits.statusBytesMax) |", "| outputs | list ≤ \(Limits.runOutputsMax) of:",
-            "| volumes | list ≤ \(Limits.manifestVolumesMax) of:", "list ≤ \(Limits.volumeInputsMax) of blob |",
+            "| items | list ≤ \(Limits.manifestItemsMax) of:", "list ≤ \(Limits.itemInputsMax) of blob |",
+            "| steps | list ≤ \(Limits.stepsMax) of:", "list ≤ \(Limits.stepInputsMax) of:",
+            "label ≤ \(Limits.stepLabelBytesMax)", "list ≤ \(Limits.figuresMax) of name",
             "may have \(Limits.frameBytesMaxBeforeWelcome >> 10) KiB", "\(Limits.frameBytesMax >> 20) MiB.",
             "\(Limits.handshakeMilliseconds / 1000) s", "has \(Limits.frameMilliseconds / 1000) s",
             "\(Limits.queuedBytesMax >> 20) MiB queued",

@@ -65,8 +65,8 @@ enum HostileFrames {
     }
 
     private static func takeManifest(_ bytes: [UInt8]) {
-        guard let volumes = try? VolumeManifest.decode(bytes) else { return }
-        guard let again = try? VolumeManifest.encode(volumes) else {
+        guard let volumes = try? ItemManifest.decode(bytes) else { return }
+        guard let again = try? ItemManifest.encode(volumes) else {
             preconditionFailure("a manifest does not encode")
         }
         precondition(again == bytes, "a manifest encodes differently")

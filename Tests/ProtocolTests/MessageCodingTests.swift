@@ -1,3 +1,4 @@
+import TestSupport
 import Protocol
 import Testing
 
@@ -41,7 +42,7 @@ import Testing
         try roundTrip(.prioritise(RunID(.max), priority: .min))
         try roundTrip(.status(json: "Größe: 日本語\n\t\"\u{1F600}\""))
         let odd = [Double.nan, -.infinity, .leastNonzeroMagnitude, -0.0]
-        let metrics = odd.map { TrainingMetric(iteration: .max, loss: $0, dice: $0, seconds: $0) }
+        let metrics = odd.map { IterationFigures(iteration: .max, ["loss": $0, "dice": $0, "seconds": $0]) }
         try roundTrip(.metrics(metrics, moreFollow: true))
     }
 
@@ -53,12 +54,15 @@ import Testing
             byteCount: Limits.blobBytesMax)
         let inputs = [BlobReference](repeating: blob, count: Limits.inputsMax)
         let outputs = [BlobReference](repeating: blob, count: Limits.outputsMax)
-        let metrics = [TrainingMetric](repeating: Samples.metric, count: Limits.metricsMax)
+        let names = (0..<Limits.figuresMax).map { "\($0)-" + text(Limits.figureNameBytesMax - "\($0)-".utf8.count) }
+        let figures = IterationFigures(
+            iteration: .max, Dictionary(uniqueKeysWithValues: names.map { ($0, 1.0) }))
+        let metrics = [IterationFigures](repeating: figures, count: Limits.metricsMax)
         let progress = LeaseProgress(
             lease: Samples.lease, fraction: 1, iteration: .max, note: text(Limits.noteBytesMax))
         let chunk = [UInt8](repeating: 1, count: Limits.blobChunkBytesMax)
         let description = WorkDescription(
-            run: RunID(1), recipe: text(Limits.recipeBytesMax), stage: .train, replica: 1, seed: 1,
+            run: RunID(1), recipe: text(Limits.recipeBytesMax), step: "train", kind: .session, replica: 1, seed: 1,
             parameters: text(Limits.parametersBytesMax), inputs: inputs)
         let checkpoint = Checkpoint(iteration: .max, blob: blob)
         return [
@@ -74,14 +78,27 @@ import Testing
             .blobPut(Samples.digest, offset: 0, bytes: chunk),
             .submit(
                 Submission(
-                    kind: .train, recipe: text(Limits.recipeBytesMax), parameters: text(Limits.parametersBytesMax),
-                    seed: 1, replicaCount: UInt16(Limits.replicasMax), iterationCount: 1, checkpointSeconds: 1,
-                    inputs: inputs, volumeManifest: blob, idempotencyKey: text(Limits.idempotencyKeyBytesMax),
+                    plan: Self.largestPlan, recipe: text(Limits.recipeBytesMax),
+                    parameters: text(Limits.parametersBytesMax),
+                    seed: 1, replicaCount: UInt16(Limits.replicasMax), checkpointSeconds: 1,
+                    inputs: inputs, itemManifest: blob, idempotencyKey: text(Limits.idempotencyKeyBytesMax),
                     label: text(Limits.runLabelBytesMax), submitter: text(Limits.submitterBytesMax),
                     memoryByteCount: .max)),
             .status(json: text(Limits.statusBytesMax)),
             .metrics(metrics, moreFollow: true),
         ]
+    }
+
+    private static var largestPlan: Plan {
+        func text(_ count: Int, _ number: Int = 0) -> String {
+            "\(number)-" + String(repeating: "x", count: count - "\(number)-".utf8.count)
+        }
+        let input = StepInput(.run, role: text(Limits.roleBytesMax))
+        return Plan(name: text(Limits.stepLabelBytesMax), steps: (0..<Limits.stepsMax).map {
+            Step(
+                label: text(Limits.stepLabelBytesMax, $0), kind: .session, fan: .replica,
+                inputs: Array(repeating: input, count: Limits.stepInputsMax), iterationCount: .max)
+        })
     }
 
     @Test func whateverTheLimitsAllowFitsIntoAFrame() throws {
@@ -90,7 +107,7 @@ import Testing
 
     @Test func aHelloFitsIntoTheFrameBeforeTheWelcome() throws {
         let hello = Hello(
-            role: .worker, versionMin: 2, versionMax: 2, build: String(repeating: "b", count: Limits.buildBytesMax),
+            role: .worker, versionMin: 3, versionMax: 3, build: String(repeating: "b", count: Limits.buildBytesMax),
             name: String(repeating: "n", count: Limits.peerNameBytesMax), threadCount: .max,
             device: String(repeating: "d", count: Limits.deviceBytesMax),
             held: .init(repeating: Samples.lease, count: Limits.leasesMax))
@@ -126,7 +143,7 @@ import Testing
     @Test func controlCharactersReachNoTerminal() throws {
         for bad in ["a\u{1B}[2J", "a\nb", "\u{0}", "\u{7F}", "\u{9B}31m"] {
             let hello = Hello(
-                role: .worker, versionMin: 2, versionMax: 2, build: "b", name: bad, threadCount: 1, device: "cpu",
+                role: .worker, versionMin: 3, versionMax: 3, build: "b", name: bad, threadCount: 1, device: "cpu",
                 held: [])
             #expect(throws: ProtocolError.invalidText(field: "hello.name")) {
                 try MessageCoding.encode(.hello(hello), requestID: 1)
@@ -153,11 +170,11 @@ import Testing
     }
 
     @Test func aHostileCountAllocatesNothing() throws {
-        // A list of 16,384 figures announced in three bytes of payload, and 4096 inputs in an empty rest.
-        let counts = Frame(type: MessageType.metrics.rawValue, requestID: 1, payload: [0x00, 0x40, 0])
-        #expect(throws: ProtocolError.truncated(field: "metrics")) { try MessageCoding.decode(counts) }
-        let tooMany = Frame(type: MessageType.metrics.rawValue, requestID: 1, payload: [0xFF, 0xFF, 0])
-        #expect(throws: ProtocolError.overLimit(field: "metrics", count: 65535, limit: 16384)) {
+        // Figures of 8192 iterations announced in four bytes of payload, and 4096 inputs in an empty rest.
+        let counts = Frame(type: MessageType.metrics.rawValue, requestID: 1, payload: [0, 0x00, 0x20, 0])
+        #expect(throws: ProtocolError.truncated(field: "figures")) { try MessageCoding.decode(counts) }
+        let tooMany = Frame(type: MessageType.metrics.rawValue, requestID: 1, payload: [0, 0xFF, 0xFF, 0])
+        #expect(throws: ProtocolError.overLimit(field: "figures", count: 65535, limit: 8192)) {
             try MessageCoding.decode(tooMany)
         }
         let chunk = Samples.digest.bytes + [UInt8](repeating: 0, count: 8) + [0xFF, 0xFF, 0xFF, 0xFF]
@@ -213,7 +230,7 @@ import Testing
 
     @Test func outputsAreCutToWhatFits() throws {
         let large = RunOutput(
-            stage: .finish, name: "v", state: .done, outputs: [], report: String(repeating: "x", count: 60_000))
+            step: "finish", name: "v", state: .done, outputs: [], report: String(repeating: "x", count: 60_000))
         let outputs = [RunOutput](repeating: large, count: 100)
         let count = try MessageCoding.countOfOutputsThatFit(outputs)
         #expect(count == 17)

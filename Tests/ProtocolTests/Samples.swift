@@ -1,4 +1,5 @@
 import Protocol
+import TestSupport
 
 /// Reproducible numbers for tests (SplitMix64).
 struct TestRandom: RandomNumberGenerator {
@@ -19,18 +20,18 @@ enum Samples {
     static let lease = Lease(work: WorkID(7), epoch: 3)
     static let volume = BlobReference(role: "volume", name: "P002", digest: digest, byteCount: 5_000_000_000)
     static let replica = BlobReference(role: "replica", name: "replica-0", digest: digest, byteCount: 19_251_264)
-    static let metric = TrainingMetric(iteration: 500, loss: 0.25, dice: 0.875, seconds: 1.5)
+    static let metric = IterationFigures(iteration: 500, ["loss": 0.25, "dice": 0.875, "seconds": 1.5])
 
     static let all: [(message: Message, requestID: UInt32)] = [
         (
             .hello(
                 Hello(
-                    role: .worker, versionMin: 2, versionMax: 2, build: "quintet 0.1.0", name: "lab3:4711-9f2c1b04",
+                    role: .worker, versionMin: 3, versionMax: 3, build: "quintet 0.1.0", name: "lab3:4711-9f2c1b04",
                     threadCount: 8, device: "cpu", held: [lease], memoryByteCount: 64 << 30)), 1
         ),
         (
             .welcome(
-                Welcome(version: 2, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
+                Welcome(version: 3, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
         ),
         (.refusal(Refusal(code: .version, message: "no common protocol version")), 1),
         (.idle, 0),
@@ -43,7 +44,7 @@ enum Samples {
                 Assignment(
                     lease: lease,
                     description: WorkDescription(
-                        run: RunID(1), recipe: "lung-normnet", stage: .train, replica: 2, seed: 42,
+                        run: RunID(1), recipe: "lung-normnet", step: "train", kind: .session, replica: 2, seed: 42,
                         parameters: "{\"preset\":\"demo\"}", inputs: [volume]),
                     resume: Checkpoint(iteration: 500, blob: replica), checkpointSeconds: 60)), 0
         ),
@@ -59,9 +60,9 @@ enum Samples {
         (
             .submit(
                 Submission(
-                    kind: .segment, recipe: "lung-normnet", parameters: "{}", seed: 42, replicaCount: 5,
-                    iterationCount: 0, checkpointSeconds: 60, inputs: [replica],
-                    volumeManifest: BlobReference(role: "manifest", name: "archive", digest: digest, byteCount: 120),
+                    plan: .segmenting, recipe: "lung-normnet", parameters: "{}", seed: 42, replicaCount: 5,
+                    checkpointSeconds: 60, inputs: [replica],
+                    itemManifest: BlobReference(role: "manifest", name: "archive", digest: digest, byteCount: 120),
                     idempotencyKey: "a1b2c3", label: "march", submitter: "ada@lab3", memoryByteCount: 3 << 30)), 9
         ),
         (.submitted(RunID(2)), 9),
@@ -72,11 +73,11 @@ enum Samples {
         (
             .outputs(
                 [
-                    RunOutput(stage: .finish, name: "P002", state: .done, outputs: [volume], report: "{}"),
-                    RunOutput(stage: .predict, name: "P003", state: .refused, outputs: [], report: "no lung in P003"),
+                    RunOutput(step: "finish", name: "P002", state: .done, outputs: [volume], report: "{}"),
+                    RunOutput(step: "predict", name: "P003", state: .refused, outputs: [], report: "no lung in P003"),
                 ], moreFollow: false), 12
         ),
-        (.metricsRequest(RunID(2), replica: 4, firstIteration: 500), 13),
+        (.metricsRequest(RunID(2), step: "train", replica: 4, firstIteration: 500), 13),
         (.metrics([metric], moreFollow: true), 13),
         (.forget(RunID(2)), 14),
         (.pause(RunID(2)), 15),

@@ -70,9 +70,10 @@ import Testing
     private func lie(in road: Road) throws {
         let store = try Database(path: road.path("state/state.sqlite"))
         defer { store.close() }
-        let finish = "SELECT id FROM works WHERE stage = 'finish' AND position ="
+        let finish = "SELECT id FROM works WHERE step = 2 AND position ="
         for statement in [
-            "UPDATE metrics SET seconds = 1e300", "UPDATE works SET report = 'nonsense' WHERE stage = 'train'",
+            "UPDATE figures SET figures = 'dice=0.5 loss=0.5 seconds=1e300'",
+            "UPDATE works SET report = 'nonsense' WHERE step = 0 AND report <> ''",
             "UPDATE works SET report = '{\"vote\": 7}' WHERE id = (\(finish) 0)",
             "UPDATE works SET report = replace(report, '\"lungML\":', '\"lungML\":-') WHERE id = (\(finish) 1)",
             "UPDATE outputs SET name = '../../evil' WHERE role = 'mask' AND work = (\(finish) 2)",

@@ -27,8 +27,8 @@ import Testing
         func submit(_ key: String) throws -> RunID {
             let data = try client.upload(bytes: [1, 2, 3], role: "volume", name: "data")
             return try client.submit(Submission(
-                kind: .train, recipe: "lung-normnet", parameters: "{\"preset\":{\"name\":\"demo\"}}", seed: 4,
-                replicaCount: 3, iterationCount: 300, checkpointSeconds: 60, inputs: [data], volumeManifest: nil,
+                plan: .training(300), recipe: "lung-normnet", parameters: "{\"preset\":{\"name\":\"demo\"}}", seed: 4,
+                replicaCount: 3, checkpointSeconds: 60, inputs: [data], itemManifest: nil,
                 idempotencyKey: key, label: "march", submitter: "ada@lab3"))
         }
 

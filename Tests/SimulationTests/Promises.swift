@@ -123,7 +123,8 @@ struct Promises {
         case .runCancelled(let run):
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
             for work in before.allWorks where work.run == run { live[work.id] = [] }
-        case .votesDamaged(let finish, _): votesDamaged(WorkID(finish.value - 1), before)
+        case .votesDamaged(_, let sources, _): sources.forEach { madeAgain($0, before) }
+        case .outputsDamaged(let work, _, _): madeAgain(work, before)
         default: break
         }
     }
@@ -149,8 +150,9 @@ struct Promises {
             failureCounts[lease.work] = 0
             lossCounts[lease.work] = 0
             blamed[lease.work] = []
-        case .checkpointDropped(let work, _), .workVoting(let work): failureCounts[work] = 0
-        case .votesDamaged(let finish, _): failureCounts[WorkID(finish.value - 1), default: 0] += 1
+        case .checkpointDropped(let work, _): failureCounts[work] = 0
+        case .outputsDamaged(_, _, let waiting): for work in waiting { failureCounts[work] = 0 }
+        case .votesDamaged(_, let sources, _): for source in sources { failureCounts[source, default: 0] += 1 }
         case .runReopened(_, let works):
             for one in works {
                 failureCounts[one.work] = 0
@@ -203,7 +205,7 @@ struct Promises {
         if let last = checkpoints[lease.work]?.last, checkpoint.iteration <= last.iteration {
             violate("\(lease) goes back from \(last.iteration) to \(checkpoint.iteration)")
         }
-        let request = story.requests.first { $0.kind == .train }!
+        let request = story.requests.first(where: \.isTraining)!
         let state = SimulatedWork.state(
             seed: request.seed, replica: replica(of: lease.work), iteration: checkpoint.iteration)
         if checkpoint.blob.digest
@@ -218,7 +220,7 @@ struct Promises {
     private func replica(of work: WorkID) -> Int { Int(work.value - trainFirstWork) }
 
     private var trainFirstWork: UInt64 {
-        guard let train = story.requests.firstIndex(where: { $0.kind == .train }) else { return 1 }
+        guard let train = story.requests.firstIndex(where: \.isTraining) else { return 1 }
         // Runs are numbered in the order in which their submissions arrived.
         return firstWorks[story.requests[train].idempotencyKey] ?? 1
     }
@@ -258,41 +260,41 @@ struct Promises {
     /// What the work must give, computed from its description alone.
     private func expectedOutputs(of work: WorkID, _ before: CommittedState) -> [ContentDigest] {
         guard let record = before[work], let run = before.runs.first(where: { $0.id == record.run }) else { return [] }
-        if record.stage == .train {
+        if record.label == "train" {
             let state = SimulatedWork.state(
                 seed: run.request.seed, replica: record.index, iteration: run.request.iterationCount)
             return [simulatedDigest(SimulatedWork.weights(state: state))]
         }
-        if record.stage == .calibrate { return [] }
-        let volume = run.request.volumes[record.index].inputs
+        if record.label == "calibrate" || record.label == "vote" { return [] }
+        let volume = run.request.items[record.index].inputs
         let predict = WorkDescription(
-            run: run.id, recipe: run.request.recipe, stage: .predict, replica: 0, seed: 0, parameters: "",
+            run: run.id, recipe: run.request.recipe, step: "predict", kind: .task, replica: 0, seed: 0, parameters: "",
             inputs: run.request.inputs + volume)
         let votes = SimulatedWork.outputs(predict, voterCount: run.request.replicaCount).map {
             BlobReference(role: "votes", name: "votes", bytes: $0.bytes)
         }
-        if record.stage == .predict { return votes.map(\.digest) }
+        if record.label == "predict" { return votes.map(\.digest) }
         var finish = predict
-        finish.stage = .finish
+        finish.step = "finish"
         let voted = SimulatedWork.voted(votes.map(\.digest))
         finish.inputs = volume + [BlobReference(role: "voted", name: "voted", bytes: voted)] + votes
         return SimulatedWork.outputs(finish, voterCount: 0).map { simulatedDigest($0.bytes) }
     }
 
-    private mutating func votesDamaged(_ predict: WorkID, _ before: CommittedState) {
-        let voted = before[WorkID(predict.value + 1)]?.voted.map { [$0.digest] } ?? []
-        if rotten.isDisjoint(with: (before[predict]?.outputs.map(\.digest) ?? []) + voted) {
-            violate("the votes of \(predict) were discarded, and nothing had happened to them")
+    /// What was done is done again, because what it made is not what it was.
+    private mutating func madeAgain(_ work: WorkID, _ before: CommittedState) {
+        if rotten.isDisjoint(with: before[work]?.outputs.map(\.digest) ?? []) {
+            violate("what \(work) made was discarded, and nothing had happened to it")
         }
-        acceptedEpoch[predict] = nil
-        acknowledgedResults[predict] = nil
+        acceptedEpoch[work] = nil
+        acknowledgedResults[work] = nil
     }
 
-    /// Checkpoints and votes: what can be made again.
-    func blobsThatMayRot(_ before: CommittedState) -> [ContentDigest] {
-        before.allWorks.flatMap { work -> [ContentDigest] in
-            let votes = work.stage == .predict ? work.outputs.map(\.digest) : []
-            return work.checkpoints.map(\.blob.digest) + votes + (work.voted.map { [$0.digest] } ?? [])
+    /// Checkpoints, ballots and votes: what can be made again.
+    func blobsThatMayRot(_ committed: CommittedState) -> [ContentDigest] {
+        committed.allWorks.flatMap { work -> [ContentDigest] in
+            let made = work.label == "predict" || work.label == "vote" ? work.outputs.map(\.digest) : []
+            return work.checkpoints.map(\.blob.digest) + made
         }
     }
 
@@ -313,7 +315,7 @@ struct Promises {
                 continue
             }
             // Those of a predict go when its finish is done; then it remembers none.
-            for output in record.stage == .predict ? record.outputs : result.outputs
+            for output in record.label == "predict" ? record.outputs : result.outputs
             where coordinator.blobs.byteCount(of: output.digest) == nil && !rotten.contains(output.digest) {
                 violate("\(now): an output of \(result.lease) is lost")
             }
@@ -330,7 +332,7 @@ struct Promises {
             }
         }
         for run in store.runs {
-            for blob in run.request.inputs + run.request.volumes.flatMap(\.inputs)
+            for blob in run.request.inputs + run.request.items.flatMap(\.inputs)
             where coordinator.blobs.byteCount(of: blob.digest) == nil {
                 violate("\(now): \(run.id) reads '\(blob.name)', which is lost")
             }
@@ -345,9 +347,9 @@ struct Promises {
         var leasedCount = 0
         for run in scheduler.runs.values {
             var remaining = 0
-            for offset in 0..<UInt64(run.request.workCount) {
+            for offset in 0..<UInt64(run.layout.workCount) {
                 let work = scheduler.works[WorkID(run.firstWork.value + offset)]!
-                let isListed = (work.stage == .finish ? run.readyFinish : run.ready).contains(work.id)
+                let isListed = run.ready[work.step].contains(work.id)
                 if isListed != (work.state == .ready) { violate("\(work.id) is \(work.state), listed \(isListed)") }
                 if work.state == .leased {
                     leasedCount += 1
@@ -377,7 +379,7 @@ struct Promises {
             if disk.state != memory.state || disk.epoch != memory.epoch || disk.failureCount != memory.failureCount
                 || disk.lossCount != memory.lossCount || disk.attempts != memory.attempts
                 || disk.checkpoints != memory.checkpoints
-                || disk.voted?.digest != memory.voted?.digest
+                || disk.outputs != memory.outputs
             {
                 violate("memory and disk differ on \(disk.id): \(Self.brief(memory)); \(Self.brief(disk))")
             }
@@ -393,7 +395,7 @@ struct Promises {
 
     private static func brief(_ work: WorkRecord) -> String {
         "\(work.state) epoch \(work.epoch), \(work.failureCount) failures, \(work.lossCount) losses, checkpoints "
-            + "\(work.checkpoints.map(\.iteration)), voted \(work.voted != nil), by machine "
+            + "\(work.checkpoints.map(\.iteration)), outputs \(work.outputs.count), by machine "
             + work.attempts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
     }
 
@@ -412,8 +414,8 @@ struct Promises {
 
     /// Of the volume; nil for a replica's work.
     private func name(of work: WorkRecord) -> String? {
-        guard work.stage == .predict || work.stage == .finish else { return nil }
-        return story.requests.first { $0.kind == .segment }?.volumes[work.index].name
+        guard ["predict", "vote", "finish"].contains(work.label) else { return nil }
+        return story.requests.first { !$0.isTraining }?.items[work.index].name
     }
 
     mutating func checkEnd(_ coordinator: CoordinatorMachine) {
@@ -421,7 +423,7 @@ struct Promises {
         do {
             for run in committed.runs {
                 let listed = try store.outputs(of: run.id, first: 0, countMax: 1_000).outputs
-                let names = listed.map { "\($0.stage) \($0.name)" }
+                let names = listed.map { "\($0.step) \($0.name)" }
                 if Set(names).count != names.count { violate("\(run.id) lists an output twice: \(names)") }
                 for output in listed where output.state == .done {
                     for blob in output.outputs where coordinator.blobs.byteCount(of: blob.digest) != blob.byteCount {
@@ -442,18 +444,19 @@ struct Promises {
     private mutating func checkKept(
         _ work: WorkRecord, of run: RecoveredRun, _ listed: [RunOutput], _ store: Store, _ committed: CommittedState
     ) throws {
-        switch work.stage {
-        case .train:
+        switch work.label {
+        case "train":
             let last = run.request.iterationCount
-            let figures = try store.metrics(of: run.id, replica: work.index, firstIteration: 0, countMax: 10_000).metrics
+            let figures = try store.figures(
+                of: run.id, step: "train", replica: work.index, firstIteration: 0, countMax: 10_000).figures
             if figures.map(\.iteration) != Array(1...last) {
                 violate("\(work.id) has figures of \(figures.count) iterations")
             }
-        case .finish: break
-        case .predict, .calibrate: return
+        case "finish": break
+        default: return
         }
         let name = name(of: work) ?? "replica-\(work.index)"
-        let kept = listed.first { $0.stage == work.stage && $0.name == name }
+        let kept = listed.first { $0.step == work.label && $0.name == name }
         if kept?.outputs.map(\.digest) != expectedOutputs(of: work.id, committed) {
             violate("\(work.id) holds other outputs")
         }

@@ -5,7 +5,7 @@ import Worker
 
 /// The coordinator's machine: a disk that outlives its processes, and the process. It decides by the real
 /// `CoordinatorCore` and remembers in the real `Store`; this is the shell around them, as CoordinatorServer is.
-struct CoordinatorMachine {
+final class CoordinatorMachine {
     /// What an acknowledgement promises.
     enum Promise {
         case checkpoint(Lease, UInt32)
@@ -69,21 +69,21 @@ struct CoordinatorMachine {
             limits: limits)
         disk = try SimulatedDisk()
         for request in story.requests {
-            for blob in request.inputs + request.volumes.flatMap(\.inputs) {
+            for blob in request.inputs + request.items.flatMap(\.inputs) {
                 _ = blobs.store(Story.input(blob.name))
             }
         }
     }
 
-    mutating func expect(_ promise: Promise, in answerTo: RequestID, on connection: ConnectionID) {
+    func expect(_ promise: Promise, in answerTo: RequestID, on connection: ConnectionID) {
         promises[Request(connection: connection, requestID: answerTo)] = promise
     }
 
-    mutating func promise(in answerTo: RequestID, on connection: ConnectionID) -> Promise? {
+    func promise(in answerTo: RequestID, on connection: ConnectionID) -> Promise? {
         promises.removeValue(forKey: Request(connection: connection, requestID: answerTo))
     }
 
-    mutating func processEnded() {
+    func processEnded() {
         isRunning = false
         inbox = []
         committing = []
@@ -294,7 +294,7 @@ extension Simulation {
             coverage.committed(change, before)
             guard case .runForgotten(let run) = change else { continue }
             if bug == .forgetsSharedBlobs, let row = before.runs.first(where: { $0.id == run }) {
-                for blob in row.request.inputs + row.request.volumes.flatMap(\.inputs) {
+                for blob in row.request.inputs + row.request.items.flatMap(\.inputs) {
                     coordinator.blobs.remove(blob.digest)
                 }
             }
@@ -445,13 +445,13 @@ extension Simulation {
     /// What went with a run that was forgotten is uploaded again.
     private func submit(_ index: Int) {
         let request = story.requests[index]
-        for blob in request.inputs + request.volumes.flatMap(\.inputs)
+        for blob in request.inputs + request.items.flatMap(\.inputs)
         where coordinator.blobs.byteCount(of: blob.digest) == nil {
             _ = coordinator.blobs.store(Story.input(blob.name))
         }
         var manifest: BlobReference?
-        if !request.volumes.isEmpty {
-            guard let bytes = try? VolumeManifest.encode(request.volumes) else {
+        if !request.items.isEmpty {
+            guard let bytes = try? ItemManifest.encode(request.items) else {
                 return promises.violate("an archive cannot be listed")
             }
             manifest = BlobReference(role: "manifest", name: "manifest", bytes: bytes)
@@ -459,9 +459,9 @@ extension Simulation {
         }
         coordinator.submissions[coordinator.lastClientRequest + 2] = index
         ask(.submit(Submission(
-            kind: request.kind, recipe: request.recipe, parameters: request.parameters, seed: request.seed,
-            replicaCount: UInt16(request.replicaCount), iterationCount: request.iterationCount,
-            checkpointSeconds: request.checkpointSeconds, inputs: request.inputs, volumeManifest: manifest,
+            plan: request.plan, recipe: request.recipe, parameters: request.parameters, seed: request.seed,
+            replicaCount: UInt16(request.replicaCount),
+            checkpointSeconds: request.checkpointSeconds, inputs: request.inputs, itemManifest: manifest,
             idempotencyKey: request.idempotencyKey)))
     }
 

@@ -57,7 +57,8 @@ extension Simulation {
     func newborn(_ box: Int, life: Int) -> WorkerState {
         var settings = WorkerSettings(
             name: Box.name(box, life: life, bug), build: "simulated", threadCount: 1, device: "cpu",
-            versionMin: 2, versionMax: 2, recipes: [SimulatedWork.recipe],
+            versionMin: VersionNegotiation.versionMin, versionMax: VersionNegotiation.versionMax,
+            recipes: [SimulatedWork.recipe],
             arithmetic: ContentDigest(bytes: [UInt8](repeating: 7, count: 32)), cacheBytesMax: 1 << 20)
         settings.pieceBytes = 512
         return WorkerState(settings)
@@ -191,14 +192,14 @@ extension Simulation {
             bug == .trustsItsCache ? boxes[box].cache.byteCount(of: $0) == nil : !boxes[box].cache.isIntact($0)
         }
         guard damaged.isEmpty else { return events.append(.computeEnded(assignment.lease, .inputsDamaged(damaged))) }
-        let request = story.requests.first { $0.kind == (assignment.description.isTraining ? .train : .segment) }!
+        let request = story.requests.first { $0.isTraining == assignment.description.isTraining }!
         let count = SimulatedWork.stepCount(assignment.description, iterationCount: request.iterationCount)
         var read = assignment.description
         for index in read.inputs.indices {
             read.inputs[index].digest = simulatedDigest(boxes[box].cache.complete[read.inputs[index].digest]!)
         }
         var running = Box.Running(assignment: assignment, read: read, stepsLeft: count, stepCount: count)
-        if assignment.description.stage == .train {
+        if assignment.description.step == "train" {
             running.state = SimulatedWork.state(
                 seed: assignment.description.seed, replica: Int(assignment.description.replica), iteration: 0)
             if let resume = assignment.resume {
@@ -240,12 +241,12 @@ extension Simulation {
         guard let running = boxes[box].running else { return }  // what it said led to an end
         if running.isCancelled { return end(lease, .cancelled, box) }
         if running.isStopped {
-            let isWorthKeeping = description.stage == .train
+            let isWorthKeeping = description.step == "train"
                 && running.iteration > running.assignment.resume?.iteration ?? 0
             return end(lease, .stopped(isWorthKeeping ? checkpoint(running) : nil), box)
         }
         if running.stepsLeft == 0 { return end(lease, .done(outputs: outputs(running, box), reportJSON: "{}"), box) }
-        if boxes[box].isCheckpointAsked, description.stage == .train {
+        if boxes[box].isCheckpointAsked, description.step == "train" {
             boxes[box].isCheckpointAsked = false
             apply(.checkpointTaken(lease, checkpoint(running)), to: box)
         }
@@ -254,12 +255,13 @@ extension Simulation {
 
     private func advance(_ box: Int) {
         boxes[box].running!.stepsLeft -= 1
-        var metrics: [TrainingMetric] = []
-        if boxes[box].running!.assignment.description.stage == .train {
+        var metrics: [IterationFigures] = []
+        if boxes[box].running!.assignment.description.step == "train" {
             boxes[box].running!.iteration += 1
             let iteration = boxes[box].running!.iteration
             boxes[box].running!.state = SimulatedWork.stepped(boxes[box].running!.state, iteration: iteration)
-            metrics = [TrainingMetric(iteration: iteration, loss: 1 / Double(iteration), dice: 0.5, seconds: 1)]
+            metrics = [IterationFigures(iteration: iteration, ["loss": 1 / Double(iteration), "dice": 0.5,
+                "seconds": 1])]
         }
         let running = boxes[box].running!
         let progress = LeaseProgress(
@@ -287,10 +289,10 @@ extension Simulation {
             boxes[box].oldOutputs = nil
             return old
         }
-        if running.assignment.description.stage == .train {
+        if running.assignment.description.step == "train" {
             return [payload("replica", SimulatedWork.weights(state: running.state))]
         }
-        let voters = story.requests.first { $0.kind == .segment }?.replicaCount ?? 0
+        let voters = story.requests.first { !$0.isTraining }?.replicaCount ?? 0
         return SimulatedWork.outputs(running.read, voterCount: voters).map { payload($0.role, $0.bytes) }
     }
 
@@ -308,7 +310,7 @@ extension Simulation {
 }
 
 extension WorkDescription {
-    var isTraining: Bool { stage == .train || stage == .calibrate }
+    var isTraining: Bool { step == "train" || step == "calibrate" }
 }
 
 // MARK: - People

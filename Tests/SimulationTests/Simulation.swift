@@ -28,7 +28,7 @@ final class Simulation {
     var hasFaults = true
     var queue = EventQueue<Event>()
     var wires: [Wire] = []
-    var coordinator: CoordinatorMachine
+    let coordinator: CoordinatorMachine
     var boxes: [Box] = []
     var clientAcknowledged: [RunID?]
     var promises: Promises
@@ -146,7 +146,7 @@ final class Simulation {
     /// For a failing seed's message.
     var situation: String {
         let works = coordinator.disk.committed.allWorks.filter { !promises.isWellEnded($0) }
-            .map { "\($0.id) \($0.stage) \($0.state) epoch \($0.epoch)" }
+            .map { "\($0.id) \($0.label) \($0.state) epoch \($0.epoch)" }
         let workers = boxes.map { "\($0.worker.settings.name): \($0.worker.situation)" }
         return (works + workers).joined(separator: "; ")
     }

@@ -101,8 +101,9 @@ import Testing
 /// event may make two steps.
 enum LegalSteps {
     static let ofWorks = [
-        "waiting -> ready", "waiting -> voting", "voting -> ready", "voting -> leased", "voting -> waiting",
-        "ready -> leased", "ready -> voting", "leased -> voting", "leased -> ready", "leased -> done",
+        "waiting -> ready", "waiting -> voting", "waiting -> leased", "voting -> done", "voting -> waiting",
+        "ready -> leased", "ready -> waiting", "leased -> waiting", "leased -> ready", "leased -> done",
+        "done -> voting",
         "leased -> refused", "waiting -> refused", "waiting -> cancelled", "ready -> cancelled",
         "leased -> cancelled", "cancelled -> ready", "cancelled -> leased", "cancelled -> waiting",
         "refused -> leased", "refused -> waiting", "done -> leased",
@@ -113,7 +114,7 @@ enum LegalSteps {
     /// its inputs have been looked at.
     static let rareOfWorks = [
         "done -> ready", "done -> refused", "ready -> done", "ready -> refused", "voting -> cancelled",
-        "voting -> refused", "waiting -> leased", "cancelled -> voting", "refused -> ready", "refused -> voting",
+        "voting -> refused", "cancelled -> voting", "refused -> ready", "refused -> voting", "done -> waiting",
     ]
 
     static let eventsOfWorks = [

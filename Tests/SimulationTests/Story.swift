@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import TestSupport
 
 /// Everything that can go wrong.
 enum FaultKind: String, CaseIterable {
@@ -92,8 +93,8 @@ struct Story {
         if hasProductLimits {
             for name in [Self.failingName, Self.deadlyName] where random.happens(perMille: 400) {
                 hopelessNames.insert(name)
-                let archive = requests.firstIndex { $0.kind == .segment }!
-                requests[archive].volumes.append(Self.volume(name))
+                let archive = requests.firstIndex { !$0.isTraining }!
+                requests[archive].items.append(Self.volume(name))
             }
         }
         self.requests = requests
@@ -121,7 +122,7 @@ struct Story {
         episodes = []
         episodePauseMilliseconds = 1
         hasProductLimits = true
-        hopelessNames = Set(request.volumes.map(\.name)).intersection([Self.failingName, Self.deadlyName])
+        hopelessNames = Set(request.items.map(\.name)).intersection([Self.failingName, Self.deadlyName])
         refusedVolume = nil
     }
 
@@ -152,9 +153,9 @@ struct Story {
         seed: UInt64, replicaCount: Int, iterationCount: UInt32, checkpointSeconds: UInt32
     ) -> RunRequest {
         RunRequest(
-            kind: .train, recipe: SimulatedWork.recipe, parameters: "{}", seed: seed, replicaCount: replicaCount,
-            iterationCount: iterationCount, checkpointSeconds: checkpointSeconds,
-            inputs: [BlobReference(role: "volume", name: "data", bytes: input("data"))], volumes: [],
+            plan: .training(Int(iterationCount)), recipe: SimulatedWork.recipe, parameters: "{}", seed: seed,
+            replicaCount: replicaCount, checkpointSeconds: checkpointSeconds,
+            inputs: [BlobReference(role: "volume", name: "data", bytes: input("data"))], items: [],
             idempotencyKey: "train")
     }
 
@@ -166,16 +167,16 @@ struct Story {
 
     static func segment(voters: Int, names: [String]) -> RunRequest {
         RunRequest(
-            kind: .segment, recipe: SimulatedWork.recipe, parameters: "{}", seed: 1, replicaCount: voters,
-            iterationCount: 0, checkpointSeconds: 60,
+            plan: .segmenting, recipe: SimulatedWork.recipe, parameters: "{}", seed: 1, replicaCount: voters,
+            checkpointSeconds: 60,
             inputs: (0..<voters).map {
                 BlobReference(role: "replica", name: "replica-\($0)", bytes: input("replica-\($0)"))
             } + [BlobReference(role: "volume", name: "data", bytes: input("data"))],  // the training reads it, too
-            volumes: names.map(volume), idempotencyKey: "archive")
+            items: names.map(volume), idempotencyKey: "archive")
     }
 
-    private static func volume(_ name: String) -> VolumeSubmission {
-        VolumeSubmission(name: name, inputs: [BlobReference(role: "ct", name: name, bytes: input(name))])
+    private static func volume(_ name: String) -> ItemSubmission {
+        ItemSubmission(name: name, inputs: [BlobReference(role: "ct", name: name, bytes: input(name))])
     }
 
     /// The bytes of what people bring.
@@ -188,13 +189,11 @@ struct Story {
     var serialMilliseconds: Int64 {
         let step = SimulatedWork.stepMilliseconds * (slowBox == nil ? 1 : slowFactor)
         return requests.reduce(0) { sum, request in
-            switch request.kind {
-            case .train:
+            if request.isTraining {
                 let steps = Int64(request.replicaCount) * Int64(request.iterationCount) + 6
-                return sum + steps * step + 2_000 * Int64(request.workCount)
-            case .segment:
-                return sum + Int64(request.volumes.count) * (42 * step + 4_000)
+                return sum + steps * step + 2_000 * Int64(request.layout.workCount)
             }
+            return sum + Int64(request.items.count) * (42 * step + 4_000)
         }
     }
 }

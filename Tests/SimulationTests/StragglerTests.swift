@@ -31,8 +31,8 @@ import Testing
             #expect(usual.backupCount <= 4, "seed \(seed): backups where nobody is slow")
             #expect(without.backupCount == 0, "seed \(seed)")
         }
-        print("with a slow worker \(request.kind) takes \(ratios.min()!) to \(ratios.max()!) times as long, without "
-            + "backups \(ratiosWithout.min()!) to \(ratiosWithout.max()!)")
+        print("with a slow worker \(request.plan.name) takes \(ratios.min()!) to \(ratios.max()!) times as long, "
+            + "without backups \(ratiosWithout.min()!) to \(ratiosWithout.max()!)")
         #expect(ratios.max()! <= ratioMax)
         #expect(ratiosWithout.max()! > 1.3)
     }

@@ -16,13 +16,14 @@ import Worker
 
         init(leaseMilliseconds: UInt32, progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds) {
             state = WorkerState(WorkerSettings(
-                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 2, versionMax: 2,
+                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 3, versionMax: 3,
                 recipes: ["chain"], arithmetic: ContentDigest(bytes: [UInt8](repeating: 7, count: 32)),
                 cacheBytesMax: 1 << 30, progressMilliseconds: progressMilliseconds))
             apply(.started)
             welcome(leaseMilliseconds)
             let description = WorkDescription(
-                run: RunID(1), recipe: "chain", stage: .train, replica: 0, seed: 1, parameters: "", inputs: [])
+                run: RunID(1), recipe: "chain", step: "train", kind: .session, replica: 0, seed: 1, parameters: "",
+                inputs: [])
             apply(.received(
                 .assignment(Assignment(
                     lease: AbsenceTests.lease, description: description, resume: nil, checkpointSeconds: 60)),
@@ -43,7 +44,7 @@ import Worker
             }.last!
             apply(.received(
                 .welcome(Welcome(
-                    version: 2, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
+                    version: 3, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
                     leaseMilliseconds: leaseMilliseconds)), requestID: hello))
         }
 
@@ -53,7 +54,7 @@ import Worker
             iteration += 1
             let progress = LeaseProgress(
                 lease: AbsenceTests.lease, fraction: 0.1, iteration: iteration, note: "")
-            let metric = TrainingMetric(iteration: iteration, loss: 1, dice: 0.5, seconds: 1)
+            let metric = IterationFigures(iteration: iteration, ["loss": 1, "dice": 0.5, "seconds": 1])
             let known = actions.count
             apply(.progressed(progress, [metric]))
             pass()

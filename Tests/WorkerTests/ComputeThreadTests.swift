@@ -53,21 +53,22 @@ final class ComputeBench: @unchecked Sendable {
         _ = wait { if case .progressed(let progress, _) = $0, progress.iteration >= iteration { true } else { nil } }
     }
 
-    var metrics: [TrainingMetric] {
+    var metrics: [IterationFigures] {
         condition.lock()
         defer { condition.unlock() }
-        return reports.flatMap { report -> [TrainingMetric] in
+        return reports.flatMap { report -> [IterationFigures] in
             if case .progressed(_, let metrics) = report { metrics } else { [] }
         }
     }
 
     func start(
-        _ stage: WorkStage, _ parameters: String, resume: (iteration: Int, bytes: [UInt8])? = nil,
+        _ step: String, _ parameters: String, resume: (iteration: Int, bytes: [UInt8])? = nil,
         recipe: String = "fake"
     ) throws {
         let input = try file(Array("the volume".utf8))
         let description = WorkDescription(
-            run: RunID(1), recipe: recipe, stage: stage, replica: 3, seed: 11, parameters: parameters,
+            run: RunID(1), recipe: recipe, step: step, kind: step == "train" ? .session : .task, replica: 3,
+            seed: 11, parameters: parameters,
             inputs: [blob("ct", 10)])
         let resumePath = try resume.map { try file($0.bytes) }
         let checkpoint = resume.map { Checkpoint(iteration: UInt32($0.iteration), blob: blob("state", $0.bytes.count)) }
@@ -95,7 +96,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func trainingThatWasInterruptedEndsWithTheSameBytes() throws {
         let undisturbed = ComputeBench()
-        try undisturbed.start(.train, "iterations=60")
+        try undisturbed.start("train", "iterations=60")
         let expected = try #require(weights(undisturbed.waitForEnd()))
         #expect(undisturbed.metrics.map(\.iteration) == Array(1...60))
 
@@ -103,7 +104,7 @@ final class ComputeBench: @unchecked Sendable {
         for round in 0..<3 {
             let bench = ComputeBench(threadCount: 1 + round), begin = resume?.0 ?? 0, gate = UUID().uuidString
             try bench.start(
-                .train, "iterations=60 stepMilliseconds=2 gate=\(gate) gateAt=\(begin + 9)", resume: resume)
+                "train", "iterations=60 stepMilliseconds=2 gate=\(gate) gateAt=\(begin + 9)", resume: resume)
             bench.waitForIteration(UInt32(begin + 7))
             bench.thread.stop(bench.lease)
             if round == 1 { bench.thread.interruptStep(of: bench.lease) }
@@ -116,14 +117,14 @@ final class ComputeBench: @unchecked Sendable {
             resume = (iteration, bytes)
         }
         let last = ComputeBench()
-        try last.start(.train, "iterations=60", resume: resume)
+        try last.start("train", "iterations=60", resume: resume)
         #expect(weights(last.waitForEnd()) == expected)
         #expect(last.metrics.first?.iteration == UInt32(resume!.0 + 1))
     }
 
     @Test func aReplicasReportSaysHowLongItsTrainingWaitedForSamples() throws {
         let bench = ComputeBench()
-        try bench.start(.train, "iterations=4 waitingMilliseconds=250")
+        try bench.start("train", "iterations=4 waitingMilliseconds=250")
         let report = bench.wait { report -> String? in
             if case .ended(_, .done(let result)) = report { result.reportJSON } else { nil }
         }
@@ -133,7 +134,7 @@ final class ComputeBench: @unchecked Sendable {
     @Test func aCheckpointIsTakenWhileTrainingGoesOn() throws {
         let bench = ComputeBench()
         let gate = UUID().uuidString
-        try bench.start(.train, "iterations=200 stepMilliseconds=1 gate=\(gate)")
+        try bench.start("train", "iterations=200 stepMilliseconds=1 gate=\(gate)")
         bench.waitForIteration(10)
         bench.thread.takeCheckpoint(of: bench.lease)
         Gates.open(gate)
@@ -144,20 +145,20 @@ final class ComputeBench: @unchecked Sendable {
         #expect((10..<200).contains(taken.0))
 
         let resumed = ComputeBench()
-        try resumed.start(.train, "iterations=200", resume: taken)
+        try resumed.start("train", "iterations=200", resume: taken)
         #expect(weights(resumed.waitForEnd()) == expected)
     }
 
     @Test func cancelledWorkEndsSoonAndTheThreadTakesTheNext() throws {
         let bench = ComputeBench()
-        try bench.start(.train, "iterations=10 stepMilliseconds=10000")
+        try bench.start("train", "iterations=10 stepMilliseconds=10000")
         bench.thread.cancel(Lease(work: WorkID(9), epoch: 1))
         bench.thread.cancel(bench.lease)
         guard case .cancelled? = bench.waitForEnd() else {
             Issue.record("cancelled work did not say so")
             return
         }
-        try bench.start(.calibrate, "")
+        try bench.start("calibrate", "")
         let report = bench.wait { report -> String? in
             if case .ended(_, .done(let result)) = report { result.reportJSON } else { nil }
         }
@@ -166,7 +167,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func aLongStepIsUndoneWhenTheWorkerCannotWait() throws {
         let bench = ComputeBench()
-        try bench.start(.train, "iterations=10 stepMilliseconds=60000")
+        try bench.start("train", "iterations=10 stepMilliseconds=60000")
         bench.thread.stop(bench.lease)
         bench.thread.interruptStep(of: bench.lease)
         guard case .stoppedWithNothing? = bench.waitForEnd() else {
@@ -177,7 +178,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func stoppingWhileTheDataIsPreparedKeepsNothing() throws {
         let bench = ComputeBench()
-        try bench.start(.train, "iterations=10 prepareMilliseconds=60000")
+        try bench.start("train", "iterations=10 prepareMilliseconds=60000")
         bench.thread.stop(bench.lease)
         guard case .stoppedWithNothing? = bench.waitForEnd() else {
             Issue.record("preparing did not stop")
@@ -187,7 +188,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func predictGivesOneOutputPerReplica() throws {
         let bench = ComputeBench()
-        try bench.start(.predict, "outputs=3")
+        try bench.start("predict", "outputs=3")
         guard case .done(let result)? = bench.waitForEnd() else {
             Issue.record("no result")
             return
@@ -201,7 +202,7 @@ final class ComputeBench: @unchecked Sendable {
         ("outputs=132", "failed: 132 outputs; at most 131 are possible")])
     func anErrorSaysWhoseFaultItIs(_ parameters: String, _ expected: String) throws {
         let bench = ComputeBench()
-        try bench.start(.predict, parameters)
+        try bench.start("predict", parameters)
         switch bench.waitForEnd() {
         case .inputRefused(let message)?: #expect("inputRefused: " + message == expected)
         case .failed(let message)?: #expect("failed: " + message == expected)
@@ -211,7 +212,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func aDamagedInputIsNotRead() throws {
         let bench = ComputeBench(isIntact: { blob, _ in blob != digest("ct") })
-        try bench.start(.predict, "")
+        try bench.start("predict", "")
         guard case .inputsDamaged(let damaged)? = bench.waitForEnd() else {
             Issue.record("a damaged input was read")
             return
@@ -221,7 +222,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func aDamagedCheckpointIsNotGoneOnFrom() throws {
         let bench = ComputeBench(isIntact: { blob, _ in blob != digest("state") })
-        try bench.start(.train, "", resume: (iteration: 4, bytes: [4, 4, 4]))
+        try bench.start("train", "", resume: (iteration: 4, bytes: [4, 4, 4]))
         guard case .inputsDamaged(let damaged)? = bench.waitForEnd() else {
             Issue.record("a damaged checkpoint was gone on from")
             return
@@ -231,7 +232,7 @@ final class ComputeBench: @unchecked Sendable {
 
     @Test func anUnknownRecipeFailsByName() throws {
         let bench = ComputeBench()
-        try bench.start(.predict, "", recipe: "liver")
+        try bench.start("predict", "", recipe: "liver")
         guard case .failed(let message)? = bench.waitForEnd() else {
             Issue.record("an unknown recipe ran")
             return

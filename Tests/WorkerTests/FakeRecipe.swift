@@ -11,7 +11,7 @@ struct FakeRecipe: Recipe {
 
     func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("fake arithmetic".utf8) }
 
-    func makeTrainingSession(
+    private func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
     ) throws -> any TrainingSession {
@@ -20,13 +20,31 @@ struct FakeRecipe: Recipe {
             resume: resume, resources: resources)
     }
 
-    func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
+    func makeSession(
+        _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
+    ) throws -> any TrainingSession {
+        try makeTrainingSession(
+            parameters: step.parameters, seed: step.seed, replica: step.replica, inputs: inputs, resume: resume,
+            resources: resources)
+    }
+
+    func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+        switch step.label {
+        case "calibrate":
+            return try calibrate(parameters: step.parameters, seed: step.seed, inputs: inputs, resources: resources)
+        case "predict": return try predict(parameters: step.parameters, inputs: inputs, resources: resources)
+        case "finish": return try finish(parameters: step.parameters, inputs: inputs, resources: resources)
+        default: throw RecipeError.unknownStep(step.label)
+        }
+    }
+
+    private func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
         -> RecipeResult
     {
         RecipeResult(outputs: [], reportJSON: "{\"threshold\":\(seed)}")
     }
 
-    func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+    private func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
         let parameters = FakeParameters(parameters)
         if parameters.has("refuse") { throw RecipeError.inputRefused("\(inputs[0].name) has no lungs: give a mask") }
         if parameters.has("fail") { throw FakeError.broken }
@@ -42,7 +60,7 @@ struct FakeRecipe: Recipe {
         return RecipeResult(outputs: votes, reportJSON: "{}")
     }
 
-    func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+    private func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
         RecipeResult(
             outputs: [RecipeOutput(role: "mask", name: inputs[0].name, bytes: try read(inputs))], reportJSON: "{}")
     }
@@ -128,7 +146,7 @@ final class FakeSession: TrainingSession {
         }
         iteration += 1
         return TrainingStep(
-            iteration: iteration, loss: 1 / Double(iteration), dice: 0.5,
+            iteration: iteration, figures: ["loss": 1 / Double(iteration), "dice": 0.5],
             waitingSeconds: Double(parameters["waitingMilliseconds", 0]) / 1000)
     }
 

@@ -52,7 +52,7 @@ struct ModelCoordinator {
         case .hello(let hello):
             helloCount += 1
             let welcome = Welcome(
-                version: 2, build: "model", heartbeatMilliseconds: 500,
+                version: 3, build: "model", heartbeatMilliseconds: 500,
                 leaseMilliseconds: UInt32(Self.leaseMilliseconds))
             return [.welcome(welcome)] + hello.held.filter { !isCurrent($0, name) }.map { .revoke($0) }
         case .idle:
@@ -84,7 +84,8 @@ struct ModelCoordinator {
         pieces[index].leaseUntil = now + Self.leaseMilliseconds
         let lease = Lease(work: WorkID(UInt64(index)), epoch: pieces[index].epoch)
         let description = WorkDescription(
-            run: RunID(1), recipe: "fake", stage: .train, replica: UInt16(index), seed: 1, parameters: parameters,
+            run: RunID(1), recipe: "fake", step: "train", kind: .session, replica: UInt16(index), seed: 1,
+            parameters: parameters,
             inputs: [BlobReference(
                 role: "ct", name: "case-7", digest: digestOf(input), byteCount: UInt64(input.count))])
         return [.assignment(Assignment(
@@ -92,7 +93,7 @@ struct ModelCoordinator {
     }
 
     private mutating func saved(
-        _ lease: Lease, _ checkpoint: Checkpoint, _ metrics: [TrainingMetric], _ name: String
+        _ lease: Lease, _ checkpoint: Checkpoint, _ metrics: [IterationFigures], _ name: String
     ) -> Message {
         guard isCurrent(lease, name) else { return stale }
         guard blobs[checkpoint.blob.digest] != nil else {

@@ -14,7 +14,7 @@ func word(_ blob: BlobReference) -> String { "\(word(blob.digest)):\(blob.byteCo
 
 func word(_ lease: Lease) -> String { "\(lease.work.value)/\(lease.epoch)" }
 
-func word(_ metrics: [TrainingMetric]) -> String {
+func word(_ metrics: [IterationFigures]) -> String {
     guard let first = metrics.first, let last = metrics.last else { return "no metrics" }
     return "metrics \(first.iteration)..\(last.iteration)"
 }
@@ -131,7 +131,7 @@ struct EventReader {
         let fraction = Double(next().dropLast())! / 100
         let range = next().split(separator: ".").map { UInt32($0)! }
         let metrics = (range[0]...range[1]).map {
-            TrainingMetric(iteration: $0, loss: 0.5, dice: 0.5, seconds: 0.1)
+            IterationFigures(iteration: $0, ["loss": 0.5, "dice": 0.5, "seconds": 0.1])
         }
         let report = LeaseProgress(lease: lease, fraction: fraction, iteration: range[1], note: "loss 0.500")
         return .progressed(report, metrics)
@@ -180,10 +180,7 @@ struct EventReader {
     /// "1/1 train [ct:100 lung:50] from 20 state:30": checkpoints every 30 s; the last two words may be missing.
     private mutating func assignment() -> Message {
         let lease = lease()
-        let stages: [Substring: WorkStage] = [
-            "train": .train, "calibrate": .calibrate, "predict": .predict, "finish": .finish,
-        ]
-        let stage = stages[next()]!
+        let step = String(next())
         let recipe = String(next())
         var (inputs, resume): ([BlobReference], Checkpoint?) = ([], nil)
         while words.count > 1 {
@@ -197,7 +194,8 @@ struct EventReader {
         return .assignment(Assignment(
             lease: lease,
             description: WorkDescription(
-                run: RunID(1), recipe: recipe, stage: stage, replica: 0, seed: 7, parameters: "{}", inputs: inputs),
+                run: RunID(1), recipe: recipe, step: step, kind: step == "train" ? .session : .task, replica: 0,
+                seed: 7, parameters: "{}", inputs: inputs),
             resume: resume, checkpointSeconds: 30))
     }
 }

@@ -41,9 +41,10 @@ import Worker
     private func submit(_ client: CoordinatorClient, _ input: [UInt8], gate: String) throws -> RunID {
         let blob = try client.upload(bytes: input, role: "ct", name: "case-7")
         return try client.submit(Submission(
-            kind: .train, recipe: "fake", parameters: Self.parameters + " stepMilliseconds=10 gate=\(gate)", seed: 5,
-            replicaCount: UInt16(Self.replicaCount), iterationCount: 200, checkpointSeconds: 1, inputs: [blob],
-            volumeManifest: nil, idempotencyKey: "test"))
+            plan: .training(200), recipe: "fake", parameters: Self.parameters + " stepMilliseconds=10 gate=\(gate)",
+            seed: 5,
+            replicaCount: UInt16(Self.replicaCount), checkpointSeconds: 1, inputs: [blob],
+            itemManifest: nil, idempotencyKey: "test"))
     }
 
     private func expected(_ input: [UInt8], replica: Int) throws -> [UInt8] {
@@ -66,7 +67,7 @@ import Worker
         var benches = ["one", "two"].map { DaemonBench(port: port, name: $0, cache: folder + "/cache") }
 
         // The coordinator is killed in the middle and comes back; nobody stops computing.
-        #expect(try wait { try client.metrics(of: run, replica: 0).count > 20 }, "\(benches[0].log)")
+        #expect(try wait { try client.figures(of: run, step: "train", replica: 0).count > 20 }, "\(benches[0].log)")
         server.crash()
         #expect(wait { benches.contains { $0.log.contains { $0.contains("computing goes on") } } })
         server = try Server(folder: folder + "/state", port: port)
@@ -84,7 +85,7 @@ import Worker
         for replica in 0..<Self.replicaCount {
             let output = try #require(outputs.first { $0.name == "replica-\(replica)" })
             #expect(try client.download(output.outputs[0]) == expected(input, replica: replica))
-            #expect(try client.metrics(of: run, replica: replica).map(\.iteration) == Array(1...200))
+            #expect(try client.figures(of: run, step: "train", replica: replica).map(\.iteration) == Array(1...200))
         }
         for bench in benches {
             bench.daemon.requestDrain()

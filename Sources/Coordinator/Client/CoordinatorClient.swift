@@ -90,10 +90,10 @@ public final class CoordinatorClient {
         return reference
     }
 
-    /// The list of an archive's volumes as a blob, for `Submission.volumeManifest`.
+    /// The list of a run's items as a blob, for `Submission.itemManifest`.
     /// - Throws: `ProtocolError` for names or counts beyond the limits; `ClientError`.
-    public func uploadManifest(_ volumes: [VolumeSubmission]) throws -> BlobReference {
-        try upload(bytes: try VolumeManifest.encode(volumes), role: "manifest", name: "volumes")
+    public func uploadManifest(_ items: [ItemSubmission]) throws -> BlobReference {
+        try upload(bytes: try ItemManifest.encode(items), role: "manifest", name: "items")
     }
 
     private func upload(_ reference: BlobReference, read: (UInt64, Int) throws -> [UInt8]) throws {
@@ -238,13 +238,16 @@ public final class CoordinatorClient {
         }
     }
 
-    /// A replica's figures from an iteration on, as far as they have arrived.
+    /// A session's figures from an iteration on, as far as they have arrived.
+    /// - Parameter step: the session's label in the run's plan.
     /// - Throws: `ClientError`.
-    public func metrics(of run: RunID, replica: Int, firstIteration: Int = 0) throws -> [TrainingMetric] {
-        var all: [TrainingMetric] = []
+    public func figures(
+        of run: RunID, step: String, replica: Int, firstIteration: Int = 0
+    ) throws -> [IterationFigures] {
+        var all: [IterationFigures] = []
         var first = UInt32(firstIteration)
         while true {
-            let message = Message.metricsRequest(run, replica: UInt16(replica), firstIteration: first)
+            let message = Message.metricsRequest(run, step: step, replica: UInt16(replica), firstIteration: first)
             guard case .metrics(let page, let moreFollow) = try request(message) else { throw unexpected }
             all += page
             guard moreFollow, let last = page.last, last.iteration >= first, last.iteration < .max else { return all }

@@ -1,64 +1,5 @@
 import Protocol
 
-/// What a client asks for: a submission with its list of volumes read from the manifest.
-package struct RunRequest: Hashable, Sendable {
-    package var kind: RunKind
-    package var recipe: String
-    package var parameters: String
-    package var seed: UInt64
-    /// train: how many replicas. segment: how many voters the ensemble has.
-    package var replicaCount: Int
-    package var iterationCount: UInt32
-    package var checkpointSeconds: UInt32
-    package var inputs: [BlobReference]
-    /// segment only.
-    package var volumes: [VolumeSubmission]
-    package var idempotencyKey: String
-    /// What people call it, and who submitted it.
-    package var label: String
-    package var submitter: String
-    /// What a step needs; 0: not known.
-    package var memoryByteCount: UInt64
-
-    package init(
-        kind: RunKind, recipe: String, parameters: String, seed: UInt64, replicaCount: Int, iterationCount: UInt32,
-        checkpointSeconds: UInt32, inputs: [BlobReference], volumes: [VolumeSubmission], idempotencyKey: String,
-        label: String = "", submitter: String = "", memoryByteCount: UInt64 = 0
-    ) {
-        self.kind = kind
-        self.recipe = recipe
-        self.parameters = parameters
-        self.seed = seed
-        self.replicaCount = replicaCount
-        self.iterationCount = iterationCount
-        self.checkpointSeconds = checkpointSeconds
-        self.inputs = inputs
-        self.volumes = volumes
-        self.idempotencyKey = idempotencyKey
-        self.label = label
-        self.submitter = submitter
-        self.memoryByteCount = memoryByteCount
-    }
-
-    /// Whether both ask for the same result. What changes no byte of it is left out.
-    package func asksForTheSame(as other: RunRequest) -> Bool {
-        var copy = other
-        copy.checkpointSeconds = checkpointSeconds
-        copy.label = label
-        copy.submitter = submitter
-        copy.memoryByteCount = memoryByteCount
-        return self == copy
-    }
-
-    /// How many pieces of work it becomes: each replica and the calibration; or two for each volume.
-    package var workCount: Int {
-        switch kind {
-        case .train: return replicaCount + 1
-        case .segment: return 2 * volumes.count
-        }
-    }
-}
-
 /// Where a run stands.
 package enum RunState: String, Hashable, Sendable {
     /// Some of its work is neither done nor refused.
@@ -69,49 +10,67 @@ package enum RunState: String, Hashable, Sendable {
     case cancelled
 }
 
-/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on: the replicas in order and
-/// then the calibration, or predict and finish in turn for each volume.
+/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`).
 package struct RunRecord: Sendable {
     package let id: RunID
     package let request: RunRequest
     package let firstWork: WorkID
+    package let layout: WorkLayout
+    /// By step: the steps that read what it makes.
+    let readers: [[Int]]
     package var state: RunState = .running
     /// It gets no new leases.
     package var isPaused = false
     /// Higher goes first.
     package var priority: Int32 = 0
+    /// How the workers compute that do its sessions; nil before the first of them, or where nobody has said.
+    package var arithmetic: ContentDigest?
     /// Works that are neither done, refused nor cancelled.
     package var remainingCount: Int
-    /// Works that can be leased now, in order of their numbers; those of stage finish apart, because they go first.
-    package var ready: [WorkID] = []
-    package var readyFinish: [WorkID] = []
-    /// When its first lease was granted, and how many works of stage finish have ended since, for the rate.
+    /// By step: works that are done.
+    package internal(set) var doneCounts: [Int]
+    /// By step: works that can be leased now, in order of their numbers.
+    package var ready: [[WorkID]]
+    /// When its first lease was granted, and how many works of last steps have ended since, for the rate.
     package var begunMilliseconds: Int64?
     package var concludedCount = 0
-    /// Milliseconds that the latest works took, by stage; of training each iteration.
-    package var paces: [WorkStage: [Double]] = [:]
-    /// Milliseconds from the latest leases on replicas to their first steps.
-    package var starts: [Double] = []
+    /// By step: milliseconds that the latest works took; of a session each iteration.
+    var paces: [[Double]]
+    /// By step: milliseconds from the latest leases on sessions to their first iterations.
+    var starts: [[Double]]
 
     package init(id: RunID, request: RunRequest, firstWork: WorkID) {
         self.id = id
         self.request = request
         self.firstWork = firstWork
-        self.remainingCount = request.workCount
+        layout = request.layout
+        remainingCount = layout.workCount
+        let steps = request.plan.steps
+        readers = steps.indices.map(request.plan.readers)
+        doneCounts = steps.map { _ in 0 }
+        ready = steps.map { _ in [] }
+        paces = steps.map { _ in [] }
+        starts = steps.map { _ in [] }
     }
 
-    package var works: [WorkID] {
-        (0..<UInt64(request.workCount)).map { WorkID(firstWork.value + $0) }
+    package var plan: Plan { request.plan }
+
+    package var works: [WorkID] { (0..<UInt64(layout.workCount)).map { WorkID(firstWork.value + $0) } }
+
+    package func work(_ step: Int, _ index: Int) -> WorkID {
+        WorkID(firstWork.value + UInt64(layout.offset(ofStep: step, index: index)))
     }
 
-    package var calibration: WorkID { WorkID(firstWork.value + UInt64(request.replicaCount)) }
+    /// Whether nothing reads what a step makes for an item: with it the item has its answer.
+    package func isLastOfItem(_ step: Int) -> Bool { plan.steps[step].fan == .item && readers[step].isEmpty }
 
-    mutating func insertReady(_ work: WorkID, stage: WorkStage) {
-        if stage == .finish { readyFinish.insertSorted(work) } else { ready.insertSorted(work) }
-    }
-
-    mutating func removeReady(_ work: WorkID, stage: WorkStage) {
-        if stage == .finish { readyFinish.removeSorted(work) } else { ready.removeSorted(work) }
+    /// What people call a piece of it: "replica-3", an item's name, or the step's label where it is done once.
+    package func name(ofStep step: Int, index: Int) -> String {
+        switch plan.steps[step].fan {
+        case .once: return plan.steps[step].label
+        case .replica: return "replica-\(index)"
+        case .item: return request.items[index].name
+        }
     }
 }
 

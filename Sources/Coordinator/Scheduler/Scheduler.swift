@@ -3,17 +3,17 @@ import Protocol
 /// Decides who does what: events in, actions out. No clock, socket, file or random source is in here, so the whole
 /// cluster's decisions can be replayed from a text, and thousands of hours of faults fit into a second.
 ///
-/// **A run** becomes pieces of work (`RunRequest.workCount`): one per replica and the calibration, which waits for all
-/// replicas; or, per volume, predict and finish, which waits for the vote on what predict made. **A piece of work** is
+/// **A run** carries out a plan: each of its steps becomes one piece of work, or one for each replica or item, which
+/// waits for those that it reads (SchedulerPlans.swift). **A piece of work** is
 /// a pure function of its description, so it does not matter who does it, nor how often. **A lease** is the right to do
 /// it: see `LeaseRecord`. Each has a higher epoch than all before on the same work, and everything a worker says about
 /// a piece of work carries the epoch; what does not match the latest one changes nothing.
 ///
 /// **Order.** Runs of a higher priority go first, of the same priority older ones, whatever their kind: a long training
 /// is not starved by the segmentations that are submitted after it, and what it leaves free, they get. A paused run
-/// gets nothing. Within a run, finish goes before predict, so that few
-/// volumes are under way at once. Whoever made a volume's votes still holds the prepared volume and gets its finish;
-/// if it is not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest
+/// gets nothing. Within a run, later steps go before earlier ones, so that few items are under way at once. Where a
+/// step has an affinity, whoever did the earlier step for the same item still holds something and gets it; if it is
+/// not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest
 /// idle is first.
 ///
 /// **Failure.** Work that failed goes to another worker; the one on whom it failed may have it again only after
@@ -38,7 +38,7 @@ package struct Scheduler: Sendable {
         package var leaseMilliseconds: Int64
         /// A lost connection shortens the leases of its worker to this.
         package var graceMilliseconds: Int64
-        /// How long a finish waits for the worker that holds the prepared volume.
+        /// How long work waits for the worker that still holds something of it.
         package var preferenceMilliseconds: Int64 = 30_000
         /// How long a worker on whom a piece of work failed does not get it again.
         package var retryMilliseconds: Int64 = 10_000
@@ -99,7 +99,7 @@ package struct Scheduler: Sendable {
         case .voted(let work, let blob): acceptVote(work, blob, at: nowMilliseconds)
         case .voteFailed(let work, let message): retryVote(work, message, at: nowMilliseconds)
         case .inputDamaged(let work, let digest, let unsent):
-            makeAgain(digest, for: work, unsent: unsent)
+            makeAgain(digest, for: work, unsent: unsent, at: nowMilliseconds)
         case .verified(let work): endVerification(of: work)
         case .wasAway: extendLeases(at: nowMilliseconds)
         case .tick: tick(at: nowMilliseconds)
@@ -119,8 +119,10 @@ package struct Scheduler: Sendable {
         works[id]!.state = state
         works[id]!.lease = nil
         works[id]!.backup = nil
-        runs[works[id]!.run]!.remainingCount -= 1
-        if works[id]!.stage == .finish { runs[works[id]!.run]!.concludedCount += 1 }
+        let run = works[id]!.run, step = works[id]!.step
+        runs[run]!.remainingCount -= 1
+        if state == .done { runs[run]!.doneCounts[step] += 1 }
+        if runs[run]!.isLastOfItem(step) { runs[run]!.concludedCount += 1 }
     }
 
     /// Takes a piece of work out of the lists that its state put it on.
@@ -128,7 +130,7 @@ package struct Scheduler: Sendable {
         let work = works[id]!
         precondition(!work.state.isFinal, "\(id) is \(work.state.name) and cannot change")
         switch work.state {
-        case .ready: runs[work.run]!.removeReady(id, stage: work.stage)
+        case .ready: runs[work.run]!.ready[work.step].removeSorted(id)
         case .leased: leased.removeSorted(id)
         default: break
         }
@@ -138,26 +140,14 @@ package struct Scheduler: Sendable {
         leave(id)
         works[id]!.state = .ready
         works[id]!.readySinceMilliseconds = nowMilliseconds
-        runs[works[id]!.run]!.insertReady(id, stage: works[id]!.stage)
+        runs[works[id]!.run]!.ready[works[id]!.step].insertSorted(id)
     }
 
     mutating func refuse(_ id: WorkID, _ cause: RefusalCause, _ message: String) {
         conclude(id, .refused(cause))
         actions.append(.persist(.workRefused(id, cause, message)))
-        let work = works[id]!
-        switch work.stage {
-        case .train:
-            let calibration = runs[work.run]!.calibration
-            if works[calibration]!.state == .waiting {
-                refuse(calibration, .dependency, "not made, because replica \(work.index) was refused: \(message)")
-            }
-        case .predict:
-            if works[work.partner]!.state == .waiting {
-                refuse(work.partner, .dependency, "not made, because its votes were refused: \(message)")
-            }
-        case .calibrate, .finish: break
-        }
-        endRunIfComplete(work.run)
+        refuseConsumers(of: id, cause, message)
+        endRunIfComplete(works[id]!.run)
     }
 
     mutating func endRunIfComplete(_ id: RunID) {
@@ -167,14 +157,10 @@ package struct Scheduler: Sendable {
         actions.append(.persist(.runEnded(id, refusedCount: refusedCount(of: id))))
     }
 
-    /// How much of a run was refused, a volume counted once.
+    /// How much of a run was refused for a reason of its own, not with something else.
     package func refusedCount(of id: RunID) -> Int {
         runs[id]!.works.count {
-            switch works[$0]!.state {
-            case .refused(.dependency): return works[$0]!.stage != .finish
-            case .refused: return true
-            default: return false
-            }
+            if case .refused(let cause) = works[$0]!.state { cause != .dependency } else { false }
         }
     }
 

@@ -23,18 +23,19 @@ extension Scheduler {
     /// The next piece of work for an idle worker, in the order that the scheduler's comment states.
     private func choose(for name: WorkerName, in order: [RunID], at nowMilliseconds: Int64) -> WorkID? {
         for run in order {
-            let own = runs[run]!.readyFinish.first {
-                predictor(of: $0) == name && !isWithheld($0, from: name, at: nowMilliseconds)
+            for step in runs[run]!.plan.steps.indices.reversed() where runs[run]!.plan.steps[step].affinity != nil {
+                let own = runs[run]!.ready[step].first {
+                    holder(for: $0) == name && !isWithheld($0, from: name, at: nowMilliseconds)
+                }
+                if let own { return own }
             }
-            if let own { return own }
         }
         for run in order {
-            let finish = runs[run]!.readyFinish.first {
-                !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
-            }
-            if let finish { return finish }
-            if let other = runs[run]!.ready.first(where: { !isWithheld($0, from: name, at: nowMilliseconds) }) {
-                return other
+            for step in runs[run]!.plan.steps.indices.reversed() {
+                let next = runs[run]!.ready[step].first {
+                    !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
+                }
+                if let next { return next }
             }
         }
         return nil
@@ -47,19 +48,25 @@ extension Scheduler {
         }
     }
 
-    private func predictor(of finish: WorkID) -> WorkerName? { works[works[finish]!.partner]!.doneBy }
+    /// Who still holds something of the same item or replica.
+    private func holder(for work: WorkID) -> WorkerName? {
+        let record = works[work]!
+        guard let affinity = step(of: record).affinity else { return nil }
+        return works[runs[record.run]!.work(affinity, record.index)]!.doneBy
+    }
 
-    /// Whether a finish still waits for the worker that holds its prepared volume.
-    private func isReserved(_ finish: WorkID, at nowMilliseconds: Int64) -> Bool {
-        guard let predictor = predictor(of: finish), workers[predictor]?.isConnected == true else { return false }
-        if isWithheld(finish, from: predictor, at: nowMilliseconds) { return false }
-        return nowMilliseconds < works[finish]!.readySinceMilliseconds + configuration.preferenceMilliseconds
+    /// Whether a piece of work still waits for the worker that holds something of it.
+    private func isReserved(_ work: WorkID, at nowMilliseconds: Int64) -> Bool {
+        guard let holder = holder(for: work), workers[holder]?.isConnected == true else { return false }
+        if isWithheld(work, from: holder, at: nowMilliseconds) { return false }
+        return nowMilliseconds < works[work]!.readySinceMilliseconds + configuration.preferenceMilliseconds
     }
 
     func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {
         let record = works[work]!
         return record.isBeingVerified || isAvoided(work, by: name, at: nowMilliseconds)
-            || !fits(record, workers[name]!) || isLeftToOthers(record, by: name)
+            || !fits(record, workers[name]!) || computesOtherwise(record, workers[name]!)
+            || isLeftToOthers(record, by: name)
     }
 
     private func isAvoided(_ work: WorkID, by name: WorkerName, at nowMilliseconds: Int64) -> Bool {
@@ -74,6 +81,7 @@ extension Scheduler {
         leased.insertSorted(id)
         let run = works[id]!.run
         if runs[run]!.begunMilliseconds == nil { runs[run]!.begunMilliseconds = nowMilliseconds }
+        chooseArithmetic(for: id, by: name)
         let lease = Lease(work: id, epoch: works[id]!.epoch)
         actions.append(.persist(.leaseGranted(lease, name, from: works[id]!.startIteration)))
         sendAssignment(lease, to: name)
@@ -113,37 +121,26 @@ extension Scheduler {
 
     /// The description that determines a work's result; its inputs are all there.
     package func describe(_ work: WorkRecord) -> WorkDescription {
-        let run = runs[work.run]!
-        var inputs: [BlobReference]
-        switch work.stage {
-        case .train: inputs = run.request.inputs
-        case .calibrate:
-            inputs = run.request.inputs
-            for replica in run.works.prefix(run.request.replicaCount) {
-                var weights = works[replica]!.weights
-                weights.role = "replica"
-                inputs.append(weights)
-            }
-        case .predict: inputs = run.request.inputs + run.request.volumes[work.index].inputs
-        case .finish:
-            inputs = run.request.volumes[work.index].inputs
-            inputs.append(work.voted!)
-            inputs += works[work.partner]!.votes
-        }
+        let run = runs[work.run]!, step = run.plan.steps[work.step]
         return WorkDescription(
-            run: work.run, recipe: run.request.recipe, stage: work.stage,
-            replica: work.stage == .train ? UInt16(work.index) : 0, seed: run.request.seed,
-            parameters: run.request.parameters, inputs: inputs)
+            run: work.run, recipe: run.request.recipe, step: step.label, kind: step.kind,
+            replica: step.fan == .replica ? UInt16(work.index) : 0, seed: run.request.seed,
+            parameters: run.request.parameters, inputs: step.inputs.flatMap { blobs(of: work, by: $0) })
+    }
+
+    /// What a work reads by one of its inputs.
+    func blobs(of work: WorkRecord, by input: StepInput) -> [BlobReference] {
+        let request = runs[work.run]!.request
+        let all: [BlobReference] = switch input.source {
+        case .run: request.inputs
+        case .item: request.items[work.index].inputs
+        case .step: producers(of: work, by: input).flatMap { works[$0]!.outputs }
+        }
+        return input.role.isEmpty ? all : all.filter { $0.role == input.role }
     }
 }
 
 extension WorkRecord {
-    /// Where a new lease begins; nil outside training.
-    var startIteration: UInt32? { stage == .train ? checkpoint?.iteration ?? 0 : nil }
-
-    /// A trained replica's file.
-    var weights: BlobReference { outputs.first { $0.role == "replica" } ?? outputs[0] }
-
-    /// A predicted volume's votes, in replica order.
-    var votes: [BlobReference] { outputs.filter { $0.role == "votes" } }
+    /// Where a new lease begins; nil outside sessions.
+    var startIteration: UInt32? { kind == .session ? checkpoint?.iteration ?? 0 : nil }
 }

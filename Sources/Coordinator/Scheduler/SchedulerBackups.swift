@@ -8,7 +8,7 @@ import Protocol
 // ends. When the first lease is lost, the backup takes its place. A work has at most one backup.
 
 extension Scheduler {
-    /// Works of other stages than training count as one step.
+    /// Works of other kinds than sessions count as one step.
     private struct Pace {
         /// Milliseconds for a step, judged by what has been done so far.
         var stepMilliseconds: Double
@@ -16,7 +16,7 @@ extension Scheduler {
         var leftMilliseconds: Double
     }
 
-    /// Samples of how long works take, kept for each stage of a run.
+    /// Samples of how long works take, kept for each step of a run.
     private static let pacesMax = 31
     /// So many times as long as usual may the first step take: fetching and preparing take longer on some machines.
     private static let startFactor = 4.0
@@ -35,7 +35,7 @@ extension Scheduler {
                 let lease = work.lease, lease.worker != name,
                 !isWithheld(id, from: name, at: nowMilliseconds)
             else { continue }
-            let isYetToBegin = work.stage == .train && !lease.hasBegun
+            let isYetToBegin = work.kind == .session && !lease.hasBegun
             let reason = isYetToBegin
                 ? reasonOfNoBeginning(lease, on: work, name, at: nowMilliseconds)
                 : reasonOfPace(lease, on: work, name, at: nowMilliseconds)
@@ -57,7 +57,7 @@ extension Scheduler {
 
     /// How long the idle worker would need, from the last checkpoint.
     private func afresh(_ work: WorkRecord, _ stepMilliseconds: Double, _ name: WorkerName) -> Double {
-        let steps = work.stage == .train ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
+        let steps = work.kind == .session ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
         return steps * stepMilliseconds * workers[name]!.slowness
     }
 
@@ -70,7 +70,7 @@ extension Scheduler {
         let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
         guard elapsed >= Double(configuration.leaseMilliseconds) else { return nil }
         let why = "has made no step in \(Int(elapsed / 1000)) s"
-        if let usual = Self.median(runs[work.run]!.starts) {
+        if let usual = Self.median(runs[work.run]!.starts[work.step]) {
             guard elapsed > Self.startFactor * usual else { return nil }
             return ("\(why), \(Int(usual / 1000)) s are usual", elapsed * configuration.backupShare)
         }
@@ -79,9 +79,9 @@ extension Scheduler {
     }
 
     mutating func noteStart(of id: WorkID, milliseconds: Double) {
-        guard works[id]!.stage == .train else { return }
-        let starts = runs[works[id]!.run]!.starts + [milliseconds]
-        runs[works[id]!.run]!.starts = Array(starts.suffix(Self.pacesMax))
+        let (run, step) = (works[id]!.run, works[id]!.step)
+        guard works[id]!.kind == .session else { return }
+        runs[run]!.starts[step] = Array((runs[run]!.starts[step] + [milliseconds]).suffix(Self.pacesMax))
     }
 
     private static func median(_ values: [Double]) -> Double? {
@@ -89,13 +89,13 @@ extension Scheduler {
     }
 
     private func stepsLeft(from iteration: UInt32, of work: WorkRecord) -> UInt32 {
-        let count = runs[work.run]!.request.iterationCount
+        let count = step(of: work).iterationCount
         return count - min(iteration, count)
     }
 
     /// nil before there is enough to judge by.
     private func pace(of lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64) -> Pace? {
-        guard work.stage == .train else {
+        guard work.kind == .session else {
             let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
             let fraction = min(lease.progress?.fraction ?? 0, 1)
             // Of work that says nothing of itself: half may be done.
@@ -113,12 +113,12 @@ extension Scheduler {
             stepMilliseconds: step, leftMilliseconds: step * Double(stepsLeft(from: progress.iteration, of: work)))
     }
 
-    /// The median of what the same stage of the same run has taken, and takes, elsewhere.
+    /// The median of what the same step of the same run has taken, and takes, elsewhere.
     private func usualStepMilliseconds(of work: WorkRecord, at nowMilliseconds: Int64) -> Double? {
         let run = runs[work.run]!
-        var paces = run.paces[work.stage] ?? []
-        if work.stage == .train {
-            for other in run.works.prefix(run.request.replicaCount) where other != work.id {
+        var paces = run.paces[work.step]
+        if work.kind == .session {
+            for other in (0..<run.layout.counts[work.step]).map({ run.work(work.step, $0) }) where other != work.id {
                 for lease in works[other]!.liveLeases {
                     if let pace = pace(of: lease, on: works[other]!, at: nowMilliseconds) {
                         paces.append(pace.stepMilliseconds)
@@ -134,13 +134,13 @@ extension Scheduler {
         let work = works[lease.work]!
         guard let record = work.liveLeases.first(where: { $0.epoch == lease.epoch }) else { return }
         var step = Double(nowMilliseconds - record.grantedMilliseconds)
-        if work.stage == .train {
+        if work.kind == .session {
             guard let pace = pace(of: record, on: work, at: nowMilliseconds) else { return }
             step = pace.stepMilliseconds
         }
         noteSlowness(of: record, on: work, stepMilliseconds: step, at: nowMilliseconds)
-        let paces = runs[work.run]!.paces[work.stage] ?? []
-        runs[work.run]!.paces[work.stage] = Array((paces + [step]).suffix(Self.pacesMax))
+        let paces = runs[work.run]!.paces[work.step]
+        runs[work.run]!.paces[work.step] = Array((paces + [step]).suffix(Self.pacesMax))
     }
 
     private mutating func noteSlowness(

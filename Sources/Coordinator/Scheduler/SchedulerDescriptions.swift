@@ -19,8 +19,8 @@ extension StoreChange: CustomStringConvertible {
     package var description: String {
         switch self {
         case .runAdded(let run, let request, let first):
-            return "\(run) added: \(request.kind) \(request.recipe), works \(first.value) to "
-                + "\(first.value + UInt64(request.workCount) - 1)"
+            return "\(run) added: \(request.plan.name) \(request.recipe), works \(first.value) to "
+                + "\(first.value + UInt64(request.layout.workCount) - 1)"
         case .runReopened(let run, let works):
             let list = works.map { "\($0.work.value) \($0.state.name)" }
             return "\(run) reopened: works \(list.joined(separator: ", "))"
@@ -29,6 +29,7 @@ extension StoreChange: CustomStringConvertible {
         case .runForgotten(let run): return "\(run) forgotten"
         case .runPaused(let run): return "\(run) paused"
         case .runResumed(let run): return "\(run) resumed"
+        case .arithmeticChosen(let run, let digest): return "\(run) has begun with arithmetic \("\(digest)".prefix(12))"
         case .runPrioritised(let run, let priority): return "\(run) has priority \(priority)"
         case .leaseGranted(let lease, let worker, let iteration):
             return "\(lease) leased to \(worker)\(Self.from(iteration))"
@@ -49,7 +50,11 @@ extension StoreChange: CustomStringConvertible {
         case .workReady(let work): return "\(work) ready"
         case .workVoting(let work): return "\(work) voting"
         case .votesCounted(let work, let blob): return "\(work) votes counted: \(blob.name)"
-        case .votesDamaged(let work, let message): return "\(work) votes damaged: \(message)"
+        case .votesDamaged(let work, let sources, let message):
+            return "\(work) votes damaged, \(Self.list(sources)) made again: \(message)"
+        case .outputsDamaged(let work, let state, let waiting):
+            return "\(work) \(state.name) again: what it made is damaged; \(Self.list(waiting)) waits"
+        case .outputsReleased(let work): return "\(work) has been read"
         case .workRefused(let work, let cause, let message): return "\(work) refused (\(cause)): \(message)"
         case .messageRefused(let lease, let worker, let why): return "\(lease) of \(worker) turned down: \(why)"
         case .workerConnected(let worker, let facts):
@@ -61,6 +66,10 @@ extension StoreChange: CustomStringConvertible {
 }
 
 extension StoreChange {
+    private static func list(_ works: [WorkID]) -> String {
+        works.isEmpty ? "nobody" : works.map(\.description).joined(separator: ", ")
+    }
+
     private static func from(_ iteration: UInt32?) -> String { iteration.map { ", from iteration \($0)" } ?? "" }
 }
 
@@ -70,8 +79,8 @@ extension Message {
         switch self {
         case .assignment(let assignment):
             let description = assignment.description
-            var text = "assignment \(assignment.lease) \(description.stage)"
-            if description.stage == .train {
+            var text = "assignment \(assignment.lease) \(description.step)"
+            if description.kind == .session {
                 text += " replica \(description.replica) from \(assignment.resume?.iteration ?? 0)"
             }
             let inputs = description.inputs.map { "\($0.role) \($0.name)" }

@@ -18,10 +18,10 @@ package enum SchedulerEvent: Sendable {
     /// The worker is ready for one more lease. Saying so twice is saying so once.
     case idle(WorkerName)
     case heartbeat(WorkerName, [LeaseProgress])
-    case checkpointSaved(WorkerName, Lease, Checkpoint, [TrainingMetric])
+    case checkpointSaved(WorkerName, Lease, Checkpoint, [IterationFigures])
     case finished(WorkerName, WorkResult)
     case surrendered(WorkerName, Lease, SurrenderReason, String)
-    /// The votes of this work of stage finish are counted.
+    /// The ballots of this vote are counted.
     case voted(WorkID, BlobReference)
     /// They could not be: a blob is gone or damaged, or their sizes differ.
     case voteFailed(WorkID, String)
@@ -118,22 +118,28 @@ package enum StoreChange: Hashable, Sendable {
     case runPaused(RunID)
     case runResumed(RunID)
     case runPrioritised(RunID, Int32)
-    /// With the iteration that training goes on from; nil for other stages.
+    /// How the workers compute that do its sessions.
+    case arithmeticChosen(RunID, ContentDigest)
+    /// With the iteration that a session goes on from; nil for other kinds.
     case leaseGranted(Lease, WorkerName, from: UInt32?)
     /// A second lease beside one that runs; why, for people.
     case backupGranted(Lease, WorkerName, from: UInt32?, why: String)
     case leaseEnded(Lease, WorkerName, LeaseEnd)
     case leaseRevived(Lease, WorkerName)
-    case checkpointAccepted(Lease, WorkerName, Checkpoint, [TrainingMetric])
+    case checkpointAccepted(Lease, WorkerName, Checkpoint, [IterationFigures])
     case checkpointDropped(WorkID, iteration: UInt32)
     /// More figures up to a checkpoint that was accepted before.
-    case metricsAccepted(Lease, WorkerName, [TrainingMetric])
+    case metricsAccepted(Lease, WorkerName, [IterationFigures])
     case resultAccepted(WorkResult, WorkerName)
     case workReady(WorkID)
     case workVoting(WorkID)
     case votesCounted(WorkID, BlobReference)
-    /// The finish waits again and its predict is ready again.
-    case votesDamaged(WorkID, String)
+    /// The vote waits again, and the works that made its ballots are undone.
+    case votesDamaged(WorkID, [WorkID], String)
+    /// A work that was done is made again, because its outputs are damaged: it is ready or voting, and those wait.
+    case outputsDamaged(WorkID, WorkState, waiting: [WorkID])
+    /// What a work has made has been read by all who read it.
+    case outputsReleased(WorkID)
     case workRefused(WorkID, RefusalCause, String)
     /// Nothing changes; the audit says that somebody tried.
     case messageRefused(Lease, WorkerName, String)

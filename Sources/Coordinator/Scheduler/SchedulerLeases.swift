@@ -160,7 +160,7 @@ extension Scheduler {
     }
 
     mutating func saveCheckpoint(
-        _ name: WorkerName, _ lease: Lease, _ checkpoint: Checkpoint, _ metrics: [TrainingMetric],
+        _ name: WorkerName, _ lease: Lease, _ checkpoint: Checkpoint, _ metrics: [IterationFigures],
         at nowMilliseconds: Int64
     ) {
         switch standing(of: lease, of: name) {
@@ -171,10 +171,10 @@ extension Scheduler {
         case .running, .lapsed: break
         }
         let work = works[lease.work]!
-        let iterationCount = runs[work.run]!.request.iterationCount
-        guard work.stage == .train, checkpoint.iteration <= iterationCount else {
+        let iterationCount = step(of: work).iterationCount
+        guard work.kind == .session, checkpoint.iteration <= iterationCount else {
             return answerRefusal(
-                .malformed, "a checkpoint at iteration \(checkpoint.iteration) of \(lease) (\(work.stage), "
+                .malformed, "a checkpoint at iteration \(checkpoint.iteration) of \(lease) (\(step(of: work).label), "
                     + "\(iterationCount) iterations)")
         }
         renew(lease, at: nowMilliseconds)
@@ -231,10 +231,10 @@ extension Scheduler {
         conclude(lease.work, .done)
         works[lease.work]!.doneBy = name
         works[lease.work]!.doneEpoch = lease.epoch
-        works[lease.work]!.outputs = result.outputs
+        works[lease.work]!.outputs = runs[works[lease.work]!.run]!.readers[works[lease.work]!.step].isEmpty
+            ? [] : result.outputs
         // As in the store: what led to a result is needed no more.
         works[lease.work]!.checkpoints = []
-        works[lease.work]!.voted = nil
         if let last = result.metrics.last { works[lease.work]!.metric = last }
         actions.append(.persist(.resultAccepted(result, name)))
         actions.append(.answer(.accepted))
@@ -243,35 +243,10 @@ extension Scheduler {
 
     private func problem(of result: WorkResult) -> String? {
         let work = works[result.lease.work]!
-        switch work.stage {
-        case .train: return result.outputs.isEmpty ? "the result of \(work.id) holds no replica" : nil
-        case .predict:
-            let count = result.outputs.count { $0.role == "votes" }
-            let asked = runs[work.run]!.request.replicaCount
-            return count == asked ? nil : "the result of \(work.id) holds \(count) votes; \(asked) were asked for"
-        case .calibrate, .finish: return nil
-        }
-    }
-
-    /// What a result makes possible.
-    private mutating func goOn(after id: WorkID, at nowMilliseconds: Int64) {
-        let work = works[id]!
-        switch work.stage {
-        case .train:
-            let calibration = runs[work.run]!.calibration
-            if replicasAreDone(of: work.run) && works[calibration]!.state == .waiting {
-                makeReady(calibration, at: nowMilliseconds)
-                actions.append(.persist(.workReady(calibration)))
-            }
-        case .predict:
-            works[work.partner]!.state = .voting
-            works[work.partner]!.forgetFailures()
-            actions.append(.persist(.workVoting(work.partner)))
-            requestVote(work.partner)
-        case .finish: works[work.partner]!.outputs = []
-        case .calibrate: break
-        }
-        endRunIfComplete(work.run)
+        if work.kind == .session { return result.outputs.isEmpty ? "the result of \(work.id) holds nothing" : nil }
+        guard let (role, wanted) = ballotsWanted(of: work) else { return nil }
+        let count = role.isEmpty ? result.outputs.count : result.outputs.count { $0.role == role }
+        return count == wanted ? nil : "the result of \(work.id) holds \(count) votes; \(wanted) were asked for"
     }
 
     private mutating func refuseStale(

@@ -8,12 +8,13 @@ package struct RecoveredRun: Sendable {
     package var state: RunState
     package var isPaused: Bool
     package var priority: Int32
+    package var arithmetic: ContentDigest?
     /// All its works, in order of their numbers. A lease that was running has `expiresMilliseconds` 0.
     package var works: [WorkRecord]
 
     package init(
         id: RunID, request: RunRequest, firstWork: WorkID, state: RunState, isPaused: Bool = false,
-        priority: Int32 = 0, works: [WorkRecord]
+        priority: Int32 = 0, arithmetic: ContentDigest? = nil, works: [WorkRecord]
     ) {
         self.id = id
         self.request = request
@@ -21,6 +22,7 @@ package struct RecoveredRun: Sendable {
         self.state = state
         self.isPaused = isPaused
         self.priority = priority
+        self.arithmetic = arithmetic
         self.works = works
     }
 }
@@ -79,6 +81,7 @@ extension Scheduler {
             run.state = recovered.state
             run.isPaused = recovered.isPaused
             run.priority = recovered.priority
+            run.arithmetic = recovered.arithmetic
             run.remainingCount = recovered.works.count { !$0.state.isFinal }
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
@@ -88,14 +91,15 @@ extension Scheduler {
                 work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 works[work.id] = work
-                if work.state == .ready { run.insertReady(work.id, stage: work.stage) }
+                if work.state == .ready { run.ready[work.step].insertSorted(work.id) }
+                if work.state == .done { run.doneCounts[work.step] += 1 }
                 if work.state == .leased { leased.insertSorted(work.id) }
             }
             self.runs[run.id] = run
             runsByKey[run.request.idempotencyKey] = run.id
             if run.state == .running { activeRuns.insertSorted(run.id) }
             nextRun = max(nextRun, run.id.value + 1)
-            nextWork = max(nextWork, run.firstWork.value + UInt64(run.request.workCount))
+            nextWork = max(nextWork, run.firstWork.value + UInt64(run.layout.workCount))
         }
     }
 

@@ -4,7 +4,7 @@ import Protocol
 
 extension Scheduler {
     mutating func submit(_ request: RunRequest, at nowMilliseconds: Int64) {
-        if let problem = Self.problem(of: request) {
+        if let problem = request.problem {
             return answerRefusal(.malformed, problem)
         }
         guard let known = runsByKey[request.idempotencyKey] else { return add(request, at: nowMilliseconds) }
@@ -18,65 +18,21 @@ extension Scheduler {
         actions.append(.answer(.submitted(known)))
     }
 
-    /// What is wrong with a request, for its sender.
-    static func problem(of request: RunRequest) -> String? {
-        let keyByteCount = request.idempotencyKey.utf8.count
-        if keyByteCount == 0 || keyByteCount > Limits.idempotencyKeyBytesMax {
-            return "the idempotency key has \(keyByteCount) bytes; it needs 1 to \(Limits.idempotencyKeyBytesMax)"
-        }
-        if request.replicaCount < 1 || request.replicaCount > Limits.replicasMax {
-            return "a run of \(request.replicaCount) replicas; 1 to \(Limits.replicasMax) are possible"
-        }
-        let ownInputsMax = max(request.replicaCount, Limits.volumeInputsMax)
-        if request.inputs.count + ownInputsMax > Limits.inputsMax {
-            return "\(request.inputs.count) inputs; at most \(Limits.inputsMax - ownInputsMax) fit into one run"
-        }
-        switch request.kind {
-        case .train:
-            if request.iterationCount == 0 { return "a training of no iterations" }
-            if !request.volumes.isEmpty { return "a training run has no volumes; segment has" }
-        case .segment:
-            if request.volumes.isEmpty { return "there is no volume to segment" }
-            if request.volumes.count > Limits.manifestVolumesMax {
-                return "\(request.volumes.count) volumes; at most \(Limits.manifestVolumesMax) fit into one run: "
-                    + "split them"
-            }
-        }
-        return nil
-    }
-
     private mutating func add(_ request: RunRequest, at nowMilliseconds: Int64) {
         let id = RunID(nextRun)
         let first = WorkID(nextWork)
         nextRun += 1
-        nextWork += UInt64(request.workCount)
         runs[id] = RunRecord(id: id, request: request, firstWork: first)
+        nextWork += UInt64(runs[id]!.layout.workCount)
         runsByKey[request.idempotencyKey] = id
         activeRuns.insertSorted(id)
         for var work in Self.makeWorks(run: id, request: request, firstWork: first) {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
-            if work.state == .ready { runs[id]!.insertReady(work.id, stage: work.stage) }
+            if work.state == .ready { runs[id]!.ready[work.step].insertSorted(work.id) }
         }
         actions.append(.persist(.runAdded(id, request, firstWork: first)))
         actions.append(.answer(.submitted(id)))
-    }
-
-    /// The works that a new run starts with; the store makes its rows from the same list.
-    package static func makeWorks(run: RunID, request: RunRequest, firstWork: WorkID) -> [WorkRecord] {
-        (0..<request.workCount).map { offset in
-            let id = WorkID(firstWork.value + UInt64(offset))
-            switch request.kind {
-            case .train where offset < request.replicaCount:
-                return WorkRecord(id: id, run: run, stage: .train, index: offset, state: .ready)
-            case .train:
-                return WorkRecord(id: id, run: run, stage: .calibrate, index: 0, state: .waiting)
-            case .segment where offset % 2 == 0:
-                return WorkRecord(id: id, run: run, stage: .predict, index: offset / 2, state: .ready)
-            case .segment:
-                return WorkRecord(id: id, run: run, stage: .finish, index: offset / 2, state: .waiting)
-            }
-        }
     }
 
     /// Tries again what was refused or cancelled.
@@ -113,18 +69,8 @@ extension Scheduler {
     /// What a work's inputs allow.
     private func stateWithoutLease(of id: WorkID) -> WorkState {
         let work = works[id]!
-        switch work.stage {
-        case .train, .predict: return .ready
-        case .calibrate: return replicasAreDone(of: work.run) ? .ready : .waiting
-        case .finish:
-            guard works[work.partner]!.state == .done else { return .waiting }
-            return work.voted == nil ? .voting : .ready
-        }
-    }
-
-    func replicasAreDone(of id: RunID) -> Bool {
-        let run = runs[id]!
-        return run.works.prefix(run.request.replicaCount).allSatisfy { works[$0]!.state == .done }
+        guard isSupplied(work) else { return .waiting }
+        return work.kind == .vote ? .voting : .ready
     }
 
     mutating func cancel(_ id: RunID) {

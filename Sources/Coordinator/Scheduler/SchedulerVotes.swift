@@ -1,17 +1,22 @@
 import Protocol
 
-// The vote: the coordinator's own piece of work, between predict and finish.
+// The vote: the coordinator's own piece of work. And what is found damaged on the coordinator's disk.
 
 extension Scheduler {
     /// What a piece of work reads that lies on the coordinator's disk and can be made again. When the work fails, the
     /// disk may be at fault: worth a look. All the checkpoints that are kept: what spoilt one may have spoilt more.
     private func suspects(of id: WorkID) -> [BlobReference] {
         guard let work = works[id], !work.state.isFinal else { return [] }
-        switch work.stage {
-        case .train: return work.checkpoints.reversed().map(\.blob)
-        case .finish: return (work.voted.map { [$0] } ?? []) + works[work.partner]!.votes
-        case .calibrate, .predict: return []
-        }
+        guard work.kind != .session else { return work.checkpoints.reversed().map(\.blob) }
+        return step(of: work).inputs.filter { canBeMadeAgain($0, for: work) }.flatMap { blobs(of: work, by: $0) }
+    }
+
+    /// What a vote or a task has made of the same item or replica. A session is too long to be done again, and what
+    /// all others have made too much.
+    private func canBeMadeAgain(_ input: StepInput, for work: WorkRecord) -> Bool {
+        guard case .step(let earlier) = input.source else { return false }
+        let steps = runs[work.run]!.plan.steps
+        return steps[earlier].kind != .session && steps[earlier].fan == steps[work.step].fan
     }
 
     /// - Returns: false where there is nothing to look at.
@@ -38,62 +43,62 @@ extension Scheduler {
         refuse(id, .failed, "failed \(work.failureCount) times, the last time \(work.lastFailure)")
     }
 
-    mutating func makeAgain(_ digest: ContentDigest, for id: WorkID, unsent: Lease?) {
+    mutating func makeAgain(_ digest: ContentDigest, for id: WorkID, unsent: Lease?, at nowMilliseconds: Int64) {
         guard let work = works[id], !work.state.isFinal else { return }
-        switch work.stage {
-        case .train: dropCheckpoint(of: id, digest, unsent: unsent)
-        case .finish: if suspects(of: id).contains(where: { $0.digest == digest }) { countAgain(id) }
-        case .calibrate, .predict: break
+        guard work.kind != .session else { return dropCheckpoint(of: id, digest, unsent: unsent) }
+        for input in step(of: work).inputs where canBeMadeAgain(input, for: work) {
+            guard blobs(of: work, by: input).contains(where: { $0.digest == digest }) else { continue }
+            for producer in producers(of: work, by: input) { redo(producer, at: nowMilliseconds) }
         }
     }
 
-    /// Counting reads every vote, and finds out which of them have to be made again.
-    private mutating func countAgain(_ finish: WorkID) {
-        guard works[finish]!.voted != nil else { return }  // is being counted
-        let work = works[finish]!
-        for lease in work.state == .leased ? work.liveLeases : work.lease.map({ [$0] }) ?? [] {
-            let end = LeaseEnd.revoked("its votes were damaged on the coordinator's disk")
-            actions.append(.persist(.leaseEnded(work.id(of: lease), lease.worker, end)))
-            if !lease.hasLapsed { revoke(work.id(of: lease), of: lease.worker) }
-        }
-        leave(finish)
-        works[finish]!.lease = nil
-        works[finish]!.backup = nil
-        works[finish]!.state = .voting
-        works[finish]!.voted = nil
-        works[finish]!.forgetFailures()
-        actions.append(.persist(.workVoting(finish)))
-        requestVote(finish)
+    /// The ballots of a vote, in replica order.
+    private func ballots(of vote: WorkRecord) -> [BlobReference] {
+        step(of: vote).inputs.flatMap { blobs(of: vote, by: $0) }
     }
 
-    mutating func requestVote(_ finish: WorkID) {
-        actions.append(.vote(finish, works[works[finish]!.partner]!.votes))
+    mutating func requestVote(_ vote: WorkID) {
+        actions.append(.vote(vote, ballots(of: works[vote]!)))
     }
 
-    mutating func acceptVote(_ finish: WorkID, _ blob: BlobReference, at nowMilliseconds: Int64) {
-        guard works[finish]?.state == .voting else { return }  // cancelled meanwhile
+    mutating func acceptVote(_ vote: WorkID, _ blob: BlobReference, at nowMilliseconds: Int64) {
+        guard works[vote]?.state == .voting else { return }  // cancelled meanwhile
         var blob = blob
         blob.role = "voted"
-        blob.name = runs[works[finish]!.run]!.request.volumes[works[finish]!.index].name
-        works[finish]!.voted = blob
-        makeReady(finish, at: nowMilliseconds)
-        actions.append(.persist(.votesCounted(finish, blob)))
+        blob.name = name(of: works[vote]!)
+        conclude(vote, .done)
+        works[vote]!.outputs = [blob]
+        actions.append(.persist(.votesCounted(vote, blob)))
+        goOn(after: vote, at: nowMilliseconds)
     }
 
-    /// The votes are no use, so they are made again, a bounded number of times.
-    mutating func retryVote(_ finish: WorkID, _ message: String, at nowMilliseconds: Int64) {
-        guard works[finish]?.state == .voting else { return }
-        let predict = works[finish]!.partner
-        works[finish]!.state = .waiting
-        works[predict]!.noteUselessResult()
-        works[predict]!.outputs = []
-        works[predict]!.state = .waiting
-        runs[works[predict]!.run]!.remainingCount += 1
-        actions.append(.persist(.votesDamaged(finish, message)))
-        if works[predict]!.failureCount >= configuration.failuresMax {
-            refuse(predict, .failed, "its votes could not be counted: \(message)")
-        } else {
-            makeReady(predict, at: nowMilliseconds)
+    /// The ballots are no use, so they are made again, a bounded number of times.
+    mutating func retryVote(_ vote: WorkID, _ message: String, at nowMilliseconds: Int64) {
+        guard works[vote]?.state == .voting else { return }
+        works[vote]!.state = .waiting
+        let sources = step(of: works[vote]!).inputs.flatMap { producers(of: works[vote]!, by: $0) }
+            .filter { works[$0]!.state == .done }
+        actions.append(.persist(.votesDamaged(vote, sources, message)))
+        for source in sources {
+            works[source]!.noteUselessResult()
+            undo(source)
+            if works[source]!.failureCount >= configuration.failuresMax {
+                refuse(source, .failed, "its votes could not be counted: \(message)")
+            } else {
+                makeReady(source, at: nowMilliseconds)
+            }
         }
+    }
+
+    /// How many ballots a task has to make, and of which role, because a vote counts them; nil where none does.
+    func ballotsWanted(of work: WorkRecord) -> (role: String, count: Int)? {
+        let run = runs[work.run]!
+        for reader in run.readers[work.step] where run.plan.steps[reader].kind == .vote {
+            let input = run.plan.steps[reader].inputs[0]
+            // A ballot of each replica's task, or all of them of one.
+            if run.plan.steps[work.step].fan == .replica { return (input.role, 1) }
+            return (input.role, run.request.replicaCount)
+        }
+        return nil
     }
 }

@@ -12,11 +12,12 @@ package enum RefusalCause: String, Hashable, Sendable {
 
 /// Where a piece of work stands. The only ways from one to the next:
 ///
-///     waiting -> ready              its inputs are there (calibrate: all replicas are done)
-///     waiting -> voting             (finish) its volume's votes are there; the coordinator counts them
-///     voting  -> ready              (finish) the votes are counted
-///     voting  -> waiting            (finish) the votes could not be read; its predict is ready again
-///     ready, leased -> voting       (finish) its votes were found damaged; they are counted, if need be made, again
+///     waiting -> ready              its inputs are there
+///     waiting -> voting             (vote) its ballots are there; the coordinator counts them
+///     voting  -> done               (vote) the ballots are counted
+///     voting  -> waiting            (vote) the ballots could not be read; they are made again
+///     ready, leased -> waiting      what it reads was found damaged, and is made again
+///     done    -> ready, voting      what it has made was found damaged before everybody had read it
 ///     ready   -> leased             a worker has it
 ///     leased  -> ready              the lease ran out, was given back, or the work failed there
 ///     leased, ready -> done         a result was accepted, under a lease that runs or has lapsed as the latest
@@ -27,7 +28,7 @@ package enum RefusalCause: String, Hashable, Sendable {
 package enum WorkState: Hashable, Sendable {
     /// Its inputs are not all there.
     case waiting
-    /// The coordinator is counting its votes (stage finish only).
+    /// The coordinator is counting its ballots (votes only).
     case voting
     /// Can be leased.
     case ready
@@ -80,7 +81,7 @@ package struct LeaseRecord: Sendable {
     package var firstIteration: UInt32 = 0
     package var firstFraction: Double = 0
     package var firstMilliseconds: Int64 = 0
-    /// Training: whether it has made a step.
+    /// Session: whether it has made a step.
     package var hasBegun = false
     /// Whether it is of before the coordinator started, so that nobody knows when it was granted and how far it is.
     package var isRecovered = false
@@ -128,8 +129,10 @@ package typealias WorkerName = String
 package struct WorkRecord: Sendable {
     package let id: WorkID
     package let run: RunID
-    package let stage: WorkStage
-    /// train: the replica. predict, finish: the volume. calibrate: 0.
+    /// Its place in the run's plan.
+    package let step: Int
+    package let kind: StepKind
+    /// The replica or the item; 0 for a step that is done once.
     package let index: Int
     package var state: WorkState
     /// The highest epoch ever granted; 0 before the first.
@@ -156,24 +159,23 @@ package struct WorkRecord: Sendable {
     /// Until when those on whom it failed do not get it again.
     package var avoided: [WorkerName: Int64] = [:]
     package var readySinceMilliseconds: Int64 = 0
-    /// The latest accepted checkpoints, oldest first, at most `checkpointsMax` (train only). The last one is where
-    /// training goes on; those before it are for the day when its file is found damaged.
+    /// The latest accepted checkpoints, oldest first, at most `checkpointsMax` (sessions only). The last one is where
+    /// it goes on; those before it are for the day when its file is found damaged.
     package var checkpoints: [Checkpoint] = []
-    /// The latest figures that reached the coordinator (train only).
-    package var metric: TrainingMetric?
-    /// The accepted result, where other work needs it (train, and predict until its finish is final).
+    /// The latest figures that reached the coordinator (sessions only).
+    package var metric: IterationFigures?
+    /// The accepted result, as long as other work needs it.
     package var outputs: [BlobReference] = []
-    /// The counted votes (finish only); nil until they are counted.
-    package var voted: BlobReference?
-    /// Who holds the prepared volume, because it made the votes (predict only).
+    /// Whose result was accepted: it may still hold something.
     package var doneBy: WorkerName?
     /// The epoch under which the result was accepted.
     package var doneEpoch: UInt64?
 
-    package init(id: WorkID, run: RunID, stage: WorkStage, index: Int, state: WorkState) {
+    package init(id: WorkID, run: RunID, step: Int, kind: StepKind, index: Int, state: WorkState) {
         self.id = id
         self.run = run
-        self.stage = stage
+        self.step = step
+        self.kind = kind
         self.index = index
         self.state = state
     }
@@ -188,14 +190,8 @@ package struct WorkRecord: Sendable {
 
     func id(of lease: LeaseRecord) -> Lease { Lease(work: id, epoch: lease.epoch) }
 
-    /// Where training goes on.
+    /// Where a session goes on.
     package var checkpoint: Checkpoint? { checkpoints.last }
-
-    /// predict's finish, and the other way round; they have neighbouring numbers.
-    package var partner: WorkID {
-        precondition(stage == .predict || stage == .finish, "only a volume's works have a partner")
-        return WorkID(stage == .predict ? id.value + 1 : id.value - 1)
-    }
 }
 
 /// What a worker says of itself.
@@ -205,12 +201,18 @@ package struct WorkerFacts: Hashable, Sendable {
     package var threadCount: Int
     /// What it may have of its machine's memory; 0: it does not know.
     package var memoryByteCount: UInt64
+    /// What its small fixed computation gave; nil: it has computed none.
+    package var arithmetic: ContentDigest?
 
-    package init(build: String, device: String, threadCount: Int, memoryByteCount: UInt64 = 0) {
+    package init(
+        build: String, device: String, threadCount: Int, memoryByteCount: UInt64 = 0,
+        arithmetic: ContentDigest? = nil
+    ) {
         self.build = build
         self.device = device
         self.threadCount = threadCount
         self.memoryByteCount = memoryByteCount
+        self.arithmetic = arithmetic
     }
 }
 

@@ -18,7 +18,7 @@ extension CoordinatorCore {
         case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
         case .statusRequest, .outputsRequest, .metricsRequest:
             let question = Outgoing.read(message, requestID: requestID, from: connection)
-            // After what was decided before, so that an answer never knows half of it. A full disk keeps nobody waiting.
+            // After what was decided before, so that no answer knows half of it. A full disk keeps nobody waiting.
             if isWaitingForRoom { turn.atOnce.append(question) } else { turn.outgoing.append(question) }
         default: refuse(.notAllowed, "a client does not say this", requestID, connection)
         }
@@ -38,26 +38,26 @@ extension CoordinatorCore {
     ) {
         // What waits for room on the disk must not grow by whole archives meanwhile.
         if isWaitingForRoom, let problem { return refuse(.diskFull, problem, requestID, connection) }
-        var volumes: [VolumeSubmission] = []
+        var items: [ItemSubmission] = []
         guard hasBlobs(submission.inputs, requestID, connection) else { return }
-        if let manifest = submission.volumeManifest {
+        if let manifest = submission.itemManifest {
             guard hasBlobs([manifest], requestID, connection) else { return }
             do {
                 guard manifest.byteCount <= UInt64(Limits.manifestBytesMax) else {
                     throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
                 }
-                volumes = try VolumeManifest.decode(
+                items = try ItemManifest.decode(
                     try shelf.read(manifest.digest, byteCount: Int(manifest.byteCount)))
             } catch {
-                return refuse(.malformed, "the list of volumes cannot be read: \(error)", requestID, connection)
+                return refuse(.malformed, "the list of items cannot be read: \(error)", requestID, connection)
             }
-            guard hasBlobs(volumes.flatMap(\.inputs), requestID, connection) else { return }
+            guard hasBlobs(items.flatMap(\.inputs), requestID, connection) else { return }
         }
         let request = RunRequest(
-            kind: submission.kind, recipe: submission.recipe, parameters: submission.parameters,
+            plan: submission.plan, recipe: submission.recipe, parameters: submission.parameters,
             seed: submission.seed, replicaCount: Int(submission.replicaCount),
-            iterationCount: submission.iterationCount, checkpointSeconds: submission.checkpointSeconds,
-            inputs: submission.inputs, volumes: volumes, idempotencyKey: submission.idempotencyKey,
+            checkpointSeconds: submission.checkpointSeconds, inputs: submission.inputs, items: items,
+            idempotencyKey: submission.idempotencyKey,
             label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount)
         apply(.submit(request), connection, requestID, at: now)
     }

@@ -112,7 +112,7 @@ extension CoordinatorCore {
         workerConnections[hello.name] = connection
         let facts = WorkerFacts(
             build: hello.build, device: hello.device, threadCount: Int(hello.threadCount),
-            memoryByteCount: hello.memoryByteCount)
+            memoryByteCount: hello.memoryByteCount, arithmetic: hello.arithmetic)
         apply(.workerConnected(hello.name, facts, held: hello.held), at: now)
         for lease in hello.held { peers[connection]!.leases.add(lease) }
     }

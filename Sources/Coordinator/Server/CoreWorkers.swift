@@ -28,7 +28,7 @@ extension CoordinatorCore {
     /// nothing anyway is the scheduler's to refuse, whatever has become of the upload, as long as there is not too
     /// much of it.
     private mutating func mayState(
-        _ outputs: [BlobReference], _ metrics: [TrainingMetric], _ lease: Lease, _ name: WorkerName,
+        _ outputs: [BlobReference], _ metrics: [IterationFigures], _ lease: Lease, _ name: WorkerName,
         _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
     ) -> Bool {
         switch scheduler.standing(of: lease, of: name) {
@@ -36,7 +36,7 @@ extension CoordinatorCore {
         case .stale: return mayBeStale(lease, requestID, connection, at: now)
         case .running, .lapsed: break
         }
-        let iterationCount = scheduler.runs[scheduler.works[lease.work]!.run]!.request.iterationCount
+        let iterationCount = scheduler.step(of: scheduler.works[lease.work]!).iterationCount
         if let beyond = metrics.first(where: { $0.iteration > iterationCount }) {
             let text = "figures of iteration \(beyond.iteration) of \(lease), which has \(iterationCount)"
             refuse(.malformed, text, requestID, connection)

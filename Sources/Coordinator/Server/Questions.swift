@@ -25,11 +25,12 @@ struct Questions {
                 let fitting = try MessageCoding.countOfOutputsThatFit(outputs)
                 if fitting < outputs.count { (outputs, more) = (Array(outputs.prefix(fitting)), true) }
                 return .outputs(outputs, moreFollow: more)
-            case .metricsRequest(let run, let replica, let firstIteration):
+            case .metricsRequest(let run, let step, let replica, let firstIteration):
                 if let refusal = refusalOfUnknown(run, scheduler) { return refusal }
-                let (metrics, more) = try reader.metrics(
-                    of: run, replica: Int(replica), firstIteration: firstIteration, countMax: Limits.metricsMax)
-                return .metrics(metrics, moreFollow: more)
+                let (figures, more) = try reader.figures(
+                    of: run, step: step, replica: Int(replica), firstIteration: firstIteration,
+                    countMax: Limits.metricsMax)
+                return .metrics(figures, moreFollow: more)
             default: preconditionFailure("\(message.brief) is not a question")
             }
         } catch {

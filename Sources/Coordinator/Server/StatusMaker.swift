@@ -56,25 +56,29 @@ struct StatusMaker {
     private func describe(_ run: RunRecord) throws -> StatusReport.Run? {
         guard let stored = try facts(run.id) else { return nil }
         let works = run.works.map { scheduler.works[$0]! }
-        let replicas = works.filter { $0.stage == .train }.map { describe($0, of: run) }
+        let replicas = works.filter { $0.kind == .session }.map { describe($0, of: run) }
         let (fraction, secondsLeft) = progress(of: run, works, replicas)
         let isRunning = stored.state == .running, request = run.request
         let rates = replicas.compactMap(\.iterationsPerSecond)
         return StatusReport.Run(
-            id: run.id.value, kind: "\(request.kind)", recipe: request.recipe, state: stored.state.rawValue,
+            id: run.id.value, kind: request.plan.name, recipe: request.recipe, state: stored.state.rawValue,
             label: nonEmpty(request.label), submitter: nonEmpty(request.submitter),
             submittedAt: time(ofMilliseconds: stored.createdMilliseconds),
             endedAt: stored.endedMilliseconds.map(time), isPaused: run.isPaused, priority: run.priority,
             idempotencyKey: request.idempotencyKey, seed: request.seed, parameters: request.parameters,
-            replicaCount: request.replicaCount, iterationCount: request.iterationCount,
-            volumeCount: request.volumes.count, fraction: fraction,
+            replicaCount: request.replicaCount, iterationCount: request.plan.steps.reduce(0) { $0 + $1.iterationCount },
+            volumeCount: request.items.count, fraction: fraction,
             iterationsPerSecond: isRunning && !rates.isEmpty ? rates.reduce(0, +) : nil,
             volumesPerSecond: isRunning && replicas.isEmpty ? run.concludedRate(at: nowMilliseconds) : nil,
             secondsLeft: isRunning ? secondsLeft : nil, works: count(works),
             refusedCount: scheduler.refusedCount(of: run.id), refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
-            problem: isRunning ? problem ?? memoryProblem(of: run) ?? attemptsProblem(of: run) : nil,
+            problem: isRunning ? problem ?? problem(of: run) : nil,
             replicas: replicas.isEmpty ? nil : replicas)
+    }
+
+    private func problem(of run: RunRecord) -> String? {
+        memoryProblem(of: run) ?? scheduler.whyNobodyComputesAlike(run) ?? attemptsProblem(of: run)
     }
 
     /// Nobody who is there can do it.
@@ -118,29 +122,32 @@ struct StatusMaker {
     private func progress(of run: RunRecord, _ works: [WorkRecord], _ replicas: [StatusReport.Replica])
         -> (fraction: Double, secondsLeft: Double?)
     {
-        switch run.request.kind {
-        case .train:
-            let total = Double(replicas.count) * Double(run.request.iterationCount)
+        let sessions = works.filter { $0.kind == .session }
+        if !sessions.isEmpty {
+            let total = sessions.reduce(0) { $0 + Double(scheduler.step(of: $1).iterationCount) }
             let done = replicas.reduce(0) { $0 + Double($1.iteration) }
             let rate = replicas.compactMap(\.iterationsPerSecond).reduce(0, +)
             return (total > 0 ? min(1, done / total) : 0, rate > 0 ? (total - done) / rate : nil)
-        case .segment:
-            let finishes = works.filter { $0.stage == .finish }
-            let done = finishes.count { $0.state.isFinal }
-            let rate = run.concludedRate(at: nowMilliseconds)
-            return (Double(done) / Double(finishes.count), rate.map { Double(finishes.count - done) / $0 })
         }
+        // Where there are items, those that have their answer; else all works.
+        let lasts = works.filter { run.isLastOfItem($0.step) }
+        let counted = lasts.isEmpty ? works : lasts
+        let done = counted.count { $0.state.isFinal }
+        let rate = run.concludedRate(at: nowMilliseconds)
+        return (Double(done) / Double(max(1, counted.count)), rate.map { Double(counted.count - done) / $0 })
     }
 
     private func describe(_ work: WorkRecord, of run: RunRecord) -> StatusReport.Replica {
         let lease = work.state == .leased ? work.lease : nil
-        let checkpoint = work.state == .done ? run.request.iterationCount : work.checkpoint?.iteration ?? 0
+        let iterationCount = scheduler.step(of: work).iterationCount
+        let checkpoint = work.state == .done ? iterationCount : work.checkpoint?.iteration ?? 0
         let iteration = max(checkpoint, lease?.progress?.iteration ?? 0)
         let rate = lease?.iterationsPerSecond
-        let left = Double(run.request.iterationCount - min(iteration, run.request.iterationCount))
+        let left = Double(iterationCount - min(iteration, iterationCount))
         return StatusReport.Replica(
-            replica: work.index, state: work.state.name, iteration: iteration, checkpointIteration: checkpoint,
-            loss: finite(work.metric?.loss), dice: finite(work.metric?.dice), iterationsPerSecond: rate,
+            step: scheduler.step(of: work).label, replica: work.index, state: work.state.name, iteration: iteration,
+            checkpointIteration: checkpoint,
+            figures: work.metric?.values.filter(\.value.isFinite), iterationsPerSecond: rate,
             secondsLeft: rate.map { left / $0 }, worker: lease?.worker, note: lease?.progress?.note)
     }
 
@@ -158,20 +165,15 @@ struct StatusMaker {
             threadCount: worker.facts.threadCount,
             memoryByteCount: worker.facts.memoryByteCount > 0 ? worker.facts.memoryByteCount : nil,
             isConnected: worker.isConnected, isLeaving: worker.isLeaving,
+            arithmetic: worker.facts.arithmetic.map { String("\($0)".prefix(12)) },
             silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000,
             work: held.map { task($0, under: $1) })
     }
 
     private func task(_ work: WorkRecord, under lease: LeaseRecord) -> StatusReport.WorkerTask {
-        let name: String
-        switch work.stage {
-        case .train: name = "replica-\(work.index)"
-        case .calibrate: name = "calibration"
-        case .predict, .finish: name = scheduler.runs[work.run]!.request.volumes[work.index].name
-        }
-        return StatusReport.WorkerTask(
-            run: work.run.value, stage: "\(work.stage)", name: name, epoch: lease.epoch,
-            fraction: finite(lease.progress?.fraction) ?? 0,
+        StatusReport.WorkerTask(
+            run: work.run.value, step: scheduler.step(of: work).label, name: scheduler.name(of: work),
+            epoch: lease.epoch, fraction: finite(lease.progress?.fraction) ?? 0,
             seconds: Double(nowMilliseconds - lease.grantedMilliseconds) / 1000, note: lease.progress?.note)
     }
 }

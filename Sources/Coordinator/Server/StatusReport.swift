@@ -15,7 +15,7 @@ public struct StatusReport: Codable, Sendable {
 
     public struct Run: Codable, Sendable {
         public var id: UInt64
-        /// "train" or "segment".
+        /// The plan's name: "train" or "segment".
         public var kind: String
         public var recipe: String
         /// "running", "ended" (everything is done or refused) or "cancelled".
@@ -36,19 +36,19 @@ public struct StatusReport: Codable, Sendable {
         /// Its settings, the recipe's own JSON.
         public var parameters: String
         public var replicaCount: Int
-        /// train: iterations of each replica.
+        /// Iterations of each replica, of all sessions together; 0 without sessions.
         public var iterationCount: UInt32
-        /// segment: volumes of the archive.
+        /// Items: the volumes of an archive.
         public var volumeCount: Int
         /// Share done, 0 to 1.
         public var fraction: Double
-        /// train: of all replicas together.
+        /// Of all sessions together.
         public var iterationsPerSecond: Double?
-        /// segment: that are finished.
+        /// Items that are finished.
         public var volumesPerSecond: Double?
         /// Seconds until the end at the present rate; absent while there is no rate.
         public var secondsLeft: Double?
-        /// Pieces of work: all, and by state. A volume's predict and finish are two.
+        /// Pieces of work: all, and by state. Each step of an item is one.
         public var works: Works
         /// Replicas, inputs or volumes that were refused; the outputs say why.
         public var refusedCount: Int
@@ -56,12 +56,12 @@ public struct StatusReport: Codable, Sendable {
         public var refusals: [Refusal]?
         /// Why it does not go on, where people have to do something.
         public var problem: String?
-        /// train only.
+        /// Of sessions only.
         public var replicas: [Replica]?
     }
 
     public struct Refusal: Codable, Sendable {
-        /// "replica-0", "calibration", a volume's name.
+        /// "replica-0", an item's name, a step's label.
         public var name: String
         public var reason: String
     }
@@ -79,6 +79,8 @@ public struct StatusReport: Codable, Sendable {
     }
 
     public struct Replica: Codable, Sendable {
+        /// The session's label.
+        public var step: String
         public var replica: Int
         /// "ready", "leased", "done", "refused" or "cancelled".
         public var state: String
@@ -87,8 +89,7 @@ public struct StatusReport: Codable, Sendable {
         /// Iterations that are safe in a checkpoint.
         public var checkpointIteration: UInt32
         /// Of the latest iteration whose figures have arrived.
-        public var loss: Double?
-        public var dice: Double?
+        public var figures: [String: Double]?
         public var iterationsPerSecond: Double?
         public var secondsLeft: Double?
         public var worker: String?
@@ -106,6 +107,8 @@ public struct StatusReport: Codable, Sendable {
         public var isConnected: Bool
         /// It is asked to leave.
         public var isLeaving: Bool
+        /// What its small fixed computation gave, the beginning of it: equal for workers that give the same bytes.
+        public var arithmetic: String?
         /// Since it was last heard.
         public var silentSeconds: Double
         /// What it works on; absent when it is idle.
@@ -114,9 +117,9 @@ public struct StatusReport: Codable, Sendable {
 
     public struct WorkerTask: Codable, Sendable {
         public var run: UInt64
-        /// "train", "calibrate", "predict" or "finish".
-        public var stage: String
-        /// "replica-0", "calibration", a volume's name.
+        /// The step's label.
+        public var step: String
+        /// "replica-0", an item's name, a step's label.
         public var name: String
         public var epoch: UInt64
         public var fraction: Double
@@ -128,7 +131,7 @@ public struct StatusReport: Codable, Sendable {
     public struct Event: Codable, Sendable {
         public var time: String
         public var run: UInt64?
-        /// "replica-3", "calibration", a volume's name; absent where it is about no piece of work.
+        /// "replica-3", an item's name, a step's label; absent where it is about no piece of work.
         public var piece: String?
         /// Under which lease, who, what and why: "work 4 epoch 2 leased to lab7:311, from iteration 400".
         public var message: String

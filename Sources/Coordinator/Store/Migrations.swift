@@ -4,7 +4,7 @@ package enum Migrations {
     /// Says "this is ours" in the file's header: "QNTT".
     static let applicationID = 0x514E_5454
 
-    package static let steps: [String] = [first, second]
+    package static let steps: [String] = [first, second, third]
 
     /// Brings a database up to date.
     /// - Throws: `StoreError` of kind newerSchema for a file of a later quintet, corrupt for one that is not ours.
@@ -23,10 +23,20 @@ package enum Migrations {
                 sql: "", path: database.path)
         }
         guard version < steps.count else { return }
+        // A step may make a table anew that others refer to; whether all still fits is looked at afterwards.
+        try database.execute("PRAGMA foreign_keys = OFF")
         try database.transaction {
             for step in steps[version...] { try database.execute(step) }
+            var strays = 0
+            try database.query("PRAGMA foreign_key_check") { _ in strays += 1 }
+            guard strays == 0 else {
+                throw StoreError(
+                    kind: .corrupt, code: 0, message: "holds \(strays) rows that belong to nothing", sql: "",
+                    path: database.path)
+            }
             try database.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(steps.count);")
         }
+        try database.execute("PRAGMA foreign_keys = ON")
     }
 
     private static func pragma(_ name: String, _ database: Database) throws -> Int {
@@ -34,6 +44,140 @@ package enum Migrations {
         try database.query("PRAGMA \(name)") { value = $0.int(0) }
         return value
     }
+
+    /// A run carries out a plan: its steps are rows, works name theirs by number, the vote is a work of its own, and
+    /// volumes are items. Figures are name=value. The two kinds of runs that there were become the plans that they
+    /// always had. A volume had two works and has three now, so that works get new numbers; leases under the old ones
+    /// end with the old workers, which speak another protocol.
+    private static let third = """
+        CREATE TABLE steps(
+            run INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL, label TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK(kind IN ('session', 'task', 'vote')),
+            fan TEXT NOT NULL CHECK(fan IN ('once', 'replica', 'item')),
+            inputs TEXT NOT NULL, keep TEXT NOT NULL CHECK(keep IN ('forRun', 'untilConsumed')),
+            affinity INTEGER, iteration_count INTEGER NOT NULL, is_read INTEGER NOT NULL,
+            is_listed INTEGER NOT NULL, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;
+        INSERT INTO steps SELECT id, 0, 'train', 'session', 'replica', 'run', 'forRun', NULL, iteration_count, 1, 1
+            FROM runs WHERE kind = 'train';
+        INSERT INTO steps SELECT id, 1, 'calibrate', 'task', 'once', 'run 0:replica', 'forRun', NULL, 0, 0, 1
+            FROM runs WHERE kind = 'train';
+        INSERT INTO steps SELECT id, 0, 'predict', 'task', 'item', 'run item', 'untilConsumed', NULL, 0, 1, 0
+            FROM runs WHERE kind = 'segment';
+        INSERT INTO steps SELECT id, 1, 'vote', 'vote', 'item', '0:votes', 'untilConsumed', NULL, 0, 1, 0
+            FROM runs WHERE kind = 'segment';
+        INSERT INTO steps SELECT id, 2, 'finish', 'task', 'item', 'item 1 0:votes', 'forRun', 0, 0, 0, 1
+            FROM runs WHERE kind = 'segment';
+
+        CREATE TABLE new_runs(
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, plan TEXT NOT NULL,
+            recipe TEXT NOT NULL, parameters TEXT NOT NULL, seed INTEGER NOT NULL, replica_count INTEGER NOT NULL,
+            checkpoint_seconds INTEGER NOT NULL, first_work INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK(state IN ('running', 'ended', 'cancelled')), created_ms INTEGER NOT NULL,
+            ended_ms INTEGER, label TEXT NOT NULL DEFAULT '', submitter TEXT NOT NULL DEFAULT '',
+            memory_bytes INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
+            paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT) STRICT;
+        CREATE TEMP TABLE volume_counts AS
+            SELECT id AS run, (SELECT count(*) FROM shards WHERE run = runs.id) AS count FROM runs;
+        INSERT INTO new_runs SELECT id, key, kind, recipe, parameters, seed, replica_count, checkpoint_seconds,
+            CASE kind WHEN 'train' THEN first_work ELSE (SELECT last_work FROM numbers) + 1
+                + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts WHERE run < runs.id) END,
+            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL FROM runs;
+        UPDATE numbers SET last_work = last_work + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts);
+        DROP TABLE temp.volume_counts;
+
+        CREATE TABLE new_works(
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), step INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK(
+                state IN ('waiting', 'voting', 'ready', 'leased', 'done', 'refused', 'cancelled')),
+            epoch INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, losses INTEGER NOT NULL DEFAULT 0,
+            cause TEXT CHECK(cause IN ('input', 'failed', 'dependency')),
+            report TEXT, done_by TEXT REFERENCES workers(name),
+            sequence INTEGER, changed_ms INTEGER NOT NULL) STRICT;
+        CREATE TEMP TABLE new_numbers AS SELECT w.id AS old, CASE w.stage
+                WHEN 'predict' THEN r.first_work + 3 * w.position
+                WHEN 'finish' THEN r.first_work + 3 * w.position + 2 ELSE w.id END AS new
+            FROM works w JOIN new_runs r ON r.id = w.run;
+        CREATE UNIQUE INDEX temp.new_numbers_old ON new_numbers(old);
+        INSERT INTO new_works SELECT n.new, run, CASE stage WHEN 'calibrate' THEN 1 WHEN 'finish' THEN 2 ELSE 0 END,
+            position, CASE state WHEN 'voting' THEN 'waiting' ELSE state END, epoch, failures, losses, cause, report,
+            done_by, sequence, changed_ms FROM works w JOIN temp.new_numbers n ON n.old = w.id;
+        INSERT INTO new_works(id, run, step, position, state, cause, report, changed_ms)
+            SELECT n.new - 1, f.run, 1, f.position, CASE
+                WHEN f.state = 'voting' THEN 'voting' WHEN f.state = 'waiting' THEN 'waiting'
+                WHEN f.state IN ('ready', 'leased', 'done') OR f.voted IS NOT NULL THEN 'done'
+                WHEN f.state = 'cancelled' THEN 'cancelled' ELSE 'refused' END,
+                CASE WHEN f.state = 'refused' AND f.voted IS NULL THEN 'dependency' END,
+                CASE WHEN f.state = 'refused' AND f.voted IS NULL THEN f.report END, f.changed_ms
+            FROM works f JOIN temp.new_numbers n ON n.old = f.id WHERE f.stage = 'finish';
+
+        CREATE TABLE new_outputs(
+            work INTEGER NOT NULL REFERENCES works(id), position INTEGER NOT NULL, role TEXT NOT NULL,
+            name TEXT NOT NULL, digest TEXT NOT NULL REFERENCES blobs(digest),
+            PRIMARY KEY(work, position)) STRICT, WITHOUT ROWID;
+        INSERT INTO new_outputs SELECT n.new, position, role, name, digest
+            FROM outputs o JOIN temp.new_numbers n ON n.old = o.work;
+        INSERT INTO new_outputs SELECT n.new - 1, 0, 'voted', s.name, f.voted
+            FROM works f JOIN temp.new_numbers n ON n.old = f.id
+            JOIN shards s ON s.run = f.run AND s.position = f.position WHERE f.voted IS NOT NULL;
+
+        CREATE TABLE new_leases(
+            work INTEGER NOT NULL REFERENCES works(id), epoch INTEGER NOT NULL,
+            worker TEXT NOT NULL REFERENCES workers(name), granted_ms INTEGER NOT NULL, ended_ms INTEGER,
+            outcome TEXT CHECK(outcome IN ('done', 'lapsed', 'not held', 'drained', 'failed', 'revoked', 'refused')),
+            PRIMARY KEY(work, epoch)) STRICT, WITHOUT ROWID;
+        INSERT INTO new_leases SELECT n.new, epoch, worker, granted_ms, ended_ms, outcome
+            FROM leases l JOIN temp.new_numbers n ON n.old = l.work;
+        CREATE TABLE new_attempts(
+            work INTEGER NOT NULL REFERENCES works(id), machine TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
+            losses INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(work, machine)) STRICT, WITHOUT ROWID;
+        INSERT INTO new_attempts SELECT n.new, machine, failures, losses
+            FROM attempts a JOIN temp.new_numbers n ON n.old = a.work;
+        UPDATE events SET work = (SELECT new FROM temp.new_numbers WHERE old = work) WHERE work IS NOT NULL;
+        DROP TABLE temp.new_numbers;
+
+        CREATE TABLE items(
+            run INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL, name TEXT NOT NULL,
+            PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;
+        INSERT INTO items SELECT run, position, name FROM shards;
+        CREATE TABLE item_inputs(
+            run INTEGER NOT NULL, item INTEGER NOT NULL, position INTEGER NOT NULL, role TEXT NOT NULL,
+            name TEXT NOT NULL, digest TEXT NOT NULL REFERENCES blobs(digest), PRIMARY KEY(run, item, position),
+            FOREIGN KEY(run, item) REFERENCES items(run, position)) STRICT, WITHOUT ROWID;
+        INSERT INTO item_inputs SELECT run, shard, position, role, name, digest FROM shard_inputs;
+
+        CREATE TABLE figures(
+            run INTEGER NOT NULL REFERENCES runs(id), step INTEGER NOT NULL, position INTEGER NOT NULL,
+            iteration INTEGER NOT NULL, figures TEXT NOT NULL,
+            PRIMARY KEY(run, step, position, iteration)) STRICT, WITHOUT ROWID;
+        INSERT INTO figures SELECT run, 0, replica, iteration, 'dice=' || ifnull(format('%!.17g', dice), 'nan')
+            || ' loss=' || ifnull(format('%!.17g', loss), 'nan')
+            || ' seconds=' || ifnull(format('%!.17g', seconds), 'nan') FROM metrics;
+
+        DROP VIEW replicas;
+        DROP TABLE metrics;
+        DROP TABLE shard_inputs;
+        DROP TABLE shards;
+        DROP TABLE attempts;
+        DROP TABLE leases;
+        DROP TABLE outputs;
+        DROP TABLE works;
+        DROP TABLE runs;
+        ALTER TABLE new_runs RENAME TO runs;
+        ALTER TABLE new_works RENAME TO works;
+        ALTER TABLE new_outputs RENAME TO outputs;
+        ALTER TABLE new_leases RENAME TO leases;
+        ALTER TABLE new_attempts RENAME TO attempts;
+        CREATE INDEX item_inputs_digest ON item_inputs(digest);
+        CREATE INDEX works_run ON works(run, sequence);
+        CREATE INDEX works_refused ON works(run) WHERE state = 'refused';
+        CREATE INDEX outputs_digest ON outputs(digest);
+        CREATE VIEW replicas AS
+            SELECT works.run, steps.label AS step, works.position AS replica, works.state, works.epoch, leases.worker,
+                (SELECT max(iteration) FROM checkpoints WHERE checkpoints.work = works.id) AS checkpoint_iteration
+            FROM works JOIN steps ON steps.run = works.run AND steps.position = works.step AND steps.kind = 'session'
+            LEFT JOIN leases ON leases.work = works.id AND leases.epoch = works.epoch;
+        """
 
     /// Runs have a label, a sender, a priority and a need of memory, and can be paused; attempts are counted by
     /// machine; the numbers of what is forgotten are not given again.

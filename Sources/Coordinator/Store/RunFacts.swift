@@ -9,7 +9,7 @@ package struct RunFacts: Sendable {
     package var refusals: [Refused] = []
 
     package struct Refused: Hashable, Sendable {
-        /// "replica-3", "calibration", a volume's name.
+        /// "replica-3", an item's name, a step's label.
         package var piece: String
         package var reason: String
     }
@@ -30,17 +30,13 @@ extension Store {
         guard isKnown else { return nil }
         try database.query(
             """
-            SELECT w.stage, w.position, s.name, w.report FROM works w
-            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            SELECT st.fan, w.position, i.name, w.report, st.label FROM works w
+            JOIN steps st ON st.run = w.run AND st.position = w.step
+            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
             WHERE w.run = ? AND w.state = 'refused' AND ifnull(w.cause, '') <> 'dependency' ORDER BY w.id LIMIT ?
             """, id(run), .integer(Int64(RunFacts.refusalsMax))
         ) { row in
-            let piece: String
-            switch row.text(0) {
-            case "train": piece = "replica-\(row.int(1))"
-            case "calibrate": piece = "calibration"
-            default: piece = row.text(2)
-            }
+            let piece = Self.pieceName(row, fan: 0, label: 4, position: 1, item: 2)
             facts.refusals.append(RunFacts.Refused(piece: piece, reason: row.text(3)))
         }
         return facts

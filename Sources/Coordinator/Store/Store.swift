@@ -116,6 +116,8 @@ package final class Store {
         case .runResumed(let run): try database.run("UPDATE runs SET paused = 0 WHERE id = ?", id(run))
         case .runPrioritised(let run, let priority):
             try database.run("UPDATE runs SET priority = ? WHERE id = ?", .integer(Int64(priority)), id(run))
+        case .arithmeticChosen(let run, let digest):
+            try database.run("UPDATE runs SET arithmetic = ? WHERE id = ?", .text("\(digest)"), id(run))
         case .leaseGranted(let lease, let worker, _):
             try insertLease(lease, worker, beside: 0, wallMilliseconds)
         case .backupGranted(let lease, let worker, _, _):
@@ -130,13 +132,16 @@ package final class Store {
         case .resultAccepted(let result, let worker):
             try insertResult(result, worker, wallMilliseconds, &released)
         case .workReady(let work): try setState(work, "ready", wallMilliseconds)
-        case .workVoting(let work): try beginVote(work, wallMilliseconds, &released)
+        case .workVoting(let work): try setState(work, "voting", wallMilliseconds)
         case .votesCounted(let work, let blob):
-            try insertBlob(blob, wallMilliseconds)
-            try database.run(
-                "UPDATE works SET state = 'ready', voted = ?, changed_ms = ? WHERE id = ?", .text("\(blob.digest)"),
-                .integer(wallMilliseconds), id(work))
-        case .votesDamaged(let work, _): try discardVotes(work, wallMilliseconds, &released)
+            try setState(work, "done", wallMilliseconds)
+            try insertOutputs([blob], of: work, wallMilliseconds)
+            try giveSequence(work)
+        case .votesDamaged(let work, let sources, _):
+            try discardVotes(work, sources, wallMilliseconds, &released)
+        case .outputsDamaged(let work, let state, let waiting):
+            try makeAgain(work, state, waiting: waiting, wallMilliseconds, &released)
+        case .outputsReleased(let work): try releaseOutputs(of: work, &released)
         case .workRefused(let work, let cause, let message): try refuse(work, cause, message, wallMilliseconds)
         case .messageRefused, .workerDrained: break
         case .workerConnected(let worker, let facts):
@@ -157,6 +162,7 @@ package final class Store {
     }
 
     private func audit(_ change: StoreChange, _ wallMilliseconds: Int64) throws {
+        if case .outputsReleased = change { return }  // no news: everything else about it is told
         let subject = change.subject
         var run = subject.run.map(id)
         if run == nil, let work = subject.work {
@@ -178,8 +184,7 @@ package final class Store {
                 AND NOT EXISTS(SELECT 1 FROM outputs WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM checkpoints WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM run_inputs WHERE digest = ?1)
-                AND NOT EXISTS(SELECT 1 FROM shard_inputs WHERE digest = ?1)
-                AND NOT EXISTS(SELECT 1 FROM works WHERE voted = ?1)
+                AND NOT EXISTS(SELECT 1 FROM item_inputs WHERE digest = ?1)
                 """, .text(digest))
             if count > 0, let digest = ContentDigest(hexadecimal: digest) { unused.append(digest) }
         }
@@ -225,6 +230,7 @@ extension StoreChange {
         case .runPaused: return "pause"
         case .runResumed: return "resume"
         case .runPrioritised: return "prioritise"
+        case .arithmeticChosen: return "arithmetic"
         case .leaseGranted, .backupGranted: return "lease"
         case .leaseEnded: return "release"
         case .leaseRevived: return "revive"
@@ -235,7 +241,8 @@ extension StoreChange {
         case .workReady: return "ready"
         case .workVoting: return "voting"
         case .votesCounted: return "vote"
-        case .votesDamaged: return "damaged"
+        case .votesDamaged, .outputsDamaged: return "damaged"
+        case .outputsReleased: return "read"
         case .workRefused: return "refuse"
         case .messageRefused: return "stale"
         case .workerConnected: return "connect"
@@ -248,7 +255,8 @@ extension StoreChange {
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {
         case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
-            .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _):
+            .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
+            .arithmeticChosen(let run, _):
             return (run, nil, nil, nil)
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
             .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
@@ -256,7 +264,8 @@ extension StoreChange {
             .metricsAccepted(let lease, let worker, _), .messageRefused(let lease, let worker, _):
             return (nil, lease.work, lease.epoch, worker)
         case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
-        case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _),
+        case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _, _),
+            .outputsDamaged(let work, _, _), .outputsReleased(let work),
             .workRefused(let work, _, _), .checkpointDropped(let work, _):
             return (nil, work, nil, nil)
         case .workerConnected(let worker, _), .workerDisconnected(let worker), .workerDrained(let worker):
@@ -268,6 +277,8 @@ extension StoreChange {
 extension Store {
     /// Lets the file grow by so many pages only, so that a test meets a full disk.
     package func limitPageCount(toCurrentPlus pages: Int) throws {
+        // Without pages that are there and free.
+        try database.execute("VACUUM")
         var current = 0
         try database.query("PRAGMA page_count") { current = $0.int(0) }
         try database.execute("PRAGMA max_page_count = \(current + pages)")

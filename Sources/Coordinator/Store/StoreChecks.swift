@@ -9,13 +9,15 @@ extension RecoveredRun {
 
     /// Whether its works are the ones that its request leads to, each in a state that those around it allow.
     var isWhole: Bool {
-        guard Scheduler.problem(of: request) == nil, (1...Self.numberMax).contains(id.value),
+        guard request.problem == nil, (1...Self.numberMax).contains(id.value),
             (1...Self.numberMax).contains(firstWork.value)
         else { return false }
         let made = Scheduler.makeWorks(run: id, request: request, firstWork: firstWork)
-        return made.count == works.count
-            && zip(made, works).allSatisfy { $0.id == $1.id && $0.stage == $1.stage && $0.index == $1.index }
-            && works.allSatisfy { hasPossibleCounts($0) && hasWhatItsStateNeeds($0) }
+        guard made.count == works.count,
+            zip(made, works).allSatisfy({ $0.id == $1.id && $0.step == $1.step && $0.index == $1.index })
+        else { return false }
+        let layout = request.layout
+        return works.allSatisfy { hasPossibleCounts($0) && hasWhatItsStateNeeds($0, layout) }
     }
 
     private func hasPossibleCounts(_ work: WorkRecord) -> Bool {
@@ -24,18 +26,20 @@ extension RecoveredRun {
             && work.attempts.values.allSatisfy { counts.contains($0.failureCount) && counts.contains($0.lossCount) }
     }
 
-    private func hasWhatItsStateNeeds(_ work: WorkRecord) -> Bool {
-        let isGivenOut = work.state == .ready || work.state == .leased
+    private func hasWhatItsStateNeeds(_ work: WorkRecord, _ layout: WorkLayout) -> Bool {
         if work.state == .leased && work.lease?.hasLapsed != false { return false }
-        if work.state == .voting && work.stage != .finish { return false }
-        switch work.stage {
-        case .train: return work.state != .done || !work.outputs.isEmpty
-        case .calibrate: return !isGivenOut || works.dropLast().allSatisfy { $0.state == .done }
-        case .predict: return true
-        case .finish:
-            // Its predict comes right before it.
-            let votes = works[2 * work.index].votes
-            return (!isGivenOut || work.voted != nil) && (work.state != .voting || votes.count == request.replicaCount)
+        if (work.state == .voting) && work.kind != .vote { return false }
+        if work.kind == .vote && (work.state == .ready || work.state == .leased) { return false }
+        guard work.state == .ready || work.state == .leased || work.state == .voting else { return true }
+        let step = request.plan.steps[work.step]
+        return step.inputs.allSatisfy { input in
+            guard case .step(let earlier) = input.source else { return true }
+            let isBeside = request.plan.steps[earlier].fan == step.fan
+            let producers = isBeside ? work.index..<work.index + 1 : 0..<layout.counts[earlier]
+            let made = producers.map { works[layout.offset(ofStep: earlier, index: $0)] }
+            guard made.allSatisfy({ $0.state == .done }) else { return false }
+            let blobs = made.flatMap(\.outputs).filter { input.role.isEmpty || $0.role == input.role }
+            return work.kind == .vote ? blobs.count == request.replicaCount : !blobs.isEmpty
         }
     }
 }

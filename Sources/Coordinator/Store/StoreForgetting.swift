@@ -9,15 +9,14 @@ extension Store {
         for digests in [
             "SELECT digest FROM outputs WHERE work IN \(works)",
             "SELECT digest FROM checkpoints WHERE work IN \(works)",
-            "SELECT voted FROM works WHERE run = ?1 AND voted IS NOT NULL",
-            "SELECT digest FROM run_inputs WHERE run = ?1", "SELECT digest FROM shard_inputs WHERE run = ?1",
+            "SELECT digest FROM run_inputs WHERE run = ?1", "SELECT digest FROM item_inputs WHERE run = ?1",
         ] {
             try database.query(digests, id(run)) { released.append($0.text(0)) }
         }
         for table in ["outputs", "checkpoints", "leases", "attempts"] {
             try database.run("DELETE FROM \(table) WHERE work IN \(works)", id(run))
         }
-        for table in ["works", "metrics", "shard_inputs", "shards", "run_inputs"] {
+        for table in ["works", "figures", "item_inputs", "items", "run_inputs", "steps"] {
             try database.run("DELETE FROM \(table) WHERE run = ?", id(run))
         }
         try database.run("DELETE FROM runs WHERE id = ?", id(run))

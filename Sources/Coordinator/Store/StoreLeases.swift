@@ -86,7 +86,7 @@ extension Store {
     }
 
     func insertCheckpoint(
-        _ lease: Lease, _ worker: WorkerName, _ checkpoint: Checkpoint, _ metrics: [TrainingMetric],
+        _ lease: Lease, _ worker: WorkerName, _ checkpoint: Checkpoint, _ metrics: [IterationFigures],
         _ wallMilliseconds: Int64, _ released: inout [String]
     ) throws {
         try requireCurrent(lease, worker, "a checkpoint", outcome: nil, wallMilliseconds)
@@ -134,21 +134,20 @@ extension Store {
     }
 
     func insertMetrics(
-        _ lease: Lease, _ worker: WorkerName, _ metrics: [TrainingMetric], _ wallMilliseconds: Int64
+        _ lease: Lease, _ worker: WorkerName, _ metrics: [IterationFigures], _ wallMilliseconds: Int64
     ) throws {
         try requireCurrent(lease, worker, "metrics", outcome: nil, wallMilliseconds)
         try insertMetrics(lease.work, metrics)
     }
 
     /// A taken-over replica's iterations since the checkpoint come again, with the same figures.
-    private func insertMetrics(_ work: WorkID, _ metrics: [TrainingMetric]) throws {
-        for metric in metrics {
+    private func insertMetrics(_ work: WorkID, _ metrics: [IterationFigures]) throws {
+        for figures in metrics {
             try database.run(
                 """
-                INSERT OR REPLACE INTO metrics(run, replica, iteration, loss, dice, seconds)
-                SELECT run, position, ?, ?, ?, ? FROM works WHERE id = ?
-                """, .integer(Int64(metric.iteration)), .real(metric.loss), .real(metric.dice),
-                .real(metric.seconds), id(work))
+                INSERT OR REPLACE INTO figures(run, step, position, iteration, figures)
+                SELECT run, step, position, ?, ? FROM works WHERE id = ?
+                """, .integer(Int64(figures.iteration)), .text(figures.text), id(work))
         }
     }
 
@@ -160,27 +159,18 @@ extension Store {
         try database.run(
             "UPDATE works SET state = 'done', report = ?, done_by = ?, changed_ms = ? WHERE id = ?",
             .text(result.reportJSON), .text(worker), .integer(wallMilliseconds), id(lease.work))
-        for (position, output) in result.outputs.enumerated() {
-            try insertBlob(output, wallMilliseconds)
-            try database.run(
-                "INSERT INTO outputs(work, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(lease.work),
-                .integer(Int64(position)), .text(output.role), .text(output.name), .text("\(output.digest)"))
-        }
+        try insertOutputs(result.outputs, of: lease.work, wallMilliseconds)
         try insertMetrics(lease.work, result.metrics)
         try giveSequence(lease.work)
         try dropCheckpoints(of: lease.work, keeping: 0, &released)
-        try releaseVotes(ofFinished: lease.work, &released)
     }
 
-    /// A finished volume needs its votes no more.
-    private func releaseVotes(ofFinished work: WorkID, _ released: inout [String]) throws {
-        var isFinish = false
-        try database.query("SELECT voted FROM works WHERE id = ? AND stage = 'finish'", id(work)) {
-            isFinish = true
-            if let voted = $0.optionalText(0) { released.append(voted) }
+    func insertOutputs(_ outputs: [BlobReference], of work: WorkID, _ wallMilliseconds: Int64) throws {
+        for (position, output) in outputs.enumerated() {
+            try insertBlob(output, wallMilliseconds)
+            try database.run(
+                "INSERT INTO outputs(work, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(work),
+                .integer(Int64(position)), .text(output.role), .text(output.name), .text("\(output.digest)"))
         }
-        guard isFinish else { return }
-        try database.run("UPDATE works SET voted = NULL WHERE id = ?", id(work))
-        try releaseOutputs(of: WorkID(work.value - 1), &released)
     }
 }

@@ -4,7 +4,7 @@ import Protocol
 package struct AuditEvent: Hashable, Sendable {
     package var wallMilliseconds: Int64
     package var run: RunID?
-    /// "replica-3", "calibration", a volume's name; nil where it is about no piece of work.
+    /// "replica-3", an item's name, a step's label; nil where it is about no piece of work.
     package var piece: String?
     package var message: String
 }
@@ -19,33 +19,35 @@ extension Store {
     package func recover() throws -> [RecoveredRun] {
         var runs: [RecoveredRun] = []
         var inputs = try references("SELECT run, 0, role, name, r.digest, byte_count FROM run_inputs r")
-        let shardInputs = try references("SELECT run, shard, role, name, r.digest, byte_count FROM shard_inputs r")
+        let itemInputs = try references("SELECT run, item, role, name, r.digest, byte_count FROM item_inputs r")
+        let steps = try recoverSteps()
         var names: [RunID: [String]] = [:]
-        try database.query("SELECT run, name FROM shards ORDER BY run, position") {
+        try database.query("SELECT run, name FROM items ORDER BY run, position") {
             names[RunID($0.bits(0)), default: []].append($0.text(1))
         }
-        var works = Dictionary(grouping: try recoverWorks(), by: \.run)
+        var works = Dictionary(grouping: try recoverWorks(steps), by: \.run)
         try database.query(
             """
-            SELECT id, key, kind, recipe, parameters, seed, replica_count, iteration_count, checkpoint_seconds,
-                first_work, state, label, submitter, memory_bytes, paused, priority FROM runs ORDER BY id
+            SELECT id, key, plan, recipe, parameters, seed, replica_count, checkpoint_seconds, first_work, state,
+                label, submitter, memory_bytes, paused, priority, arithmetic FROM runs ORDER BY id
             """
         ) { row in
             let id = RunID(row.bits(0))
             let own = works.removeValue(forKey: id) ?? []
-            let volumes = (names[id] ?? []).enumerated().map { index, name in
-                VolumeSubmission(name: name, inputs: shardInputs[Key(id.value, UInt64(index))] ?? [])
+            let items = (names[id] ?? []).enumerated().map { index, name in
+                ItemSubmission(name: name, inputs: itemInputs[Key(id.value, UInt64(index))] ?? [])
             }
-            guard let state = RunState(rawValue: row.text(10)) else { throw corrupt("\(id) is '\(row.text(10))'") }
+            guard let state = RunState(rawValue: row.text(9)) else { throw corrupt("\(id) is '\(row.text(9))'") }
             let request = RunRequest(
-                kind: row.text(2) == "train" ? .train : .segment, recipe: row.text(3), parameters: row.text(4),
-                seed: row.bits(5), replicaCount: row.int(6), iterationCount: row.uint32(7),
-                checkpointSeconds: row.uint32(8), inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [],
-                volumes: volumes, idempotencyKey: row.text(1), label: row.text(11), submitter: row.text(12),
-                memoryByteCount: row.bits(13))
+                plan: Plan(name: row.text(2), steps: steps[id] ?? []), recipe: row.text(3), parameters: row.text(4),
+                seed: row.bits(5), replicaCount: row.int(6), checkpointSeconds: row.uint32(7),
+                inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [], items: items,
+                idempotencyKey: row.text(1), label: row.text(10), submitter: row.text(11),
+                memoryByteCount: row.bits(12))
             let run = RecoveredRun(
-                id: id, request: request, firstWork: WorkID(row.bits(9)), state: state,
-                isPaused: row.integer(14) != 0, priority: Int32(clamping: row.integer(15)), works: own)
+                id: id, request: request, firstWork: WorkID(row.bits(8)), state: state,
+                isPaused: row.integer(13) != 0, priority: Int32(clamping: row.integer(14)),
+                arithmetic: try row.optionalText(15).map(digest), works: own)
             guard run.isWhole else { throw corrupt("\(id) does not hold together") }
             runs.append(run)
         }
@@ -66,48 +68,45 @@ extension Store {
     private func references(_ sql: String, where condition: String = "") throws -> [Key: [BlobReference]] {
         var found: [Key: [BlobReference]] = [:]
         try database.query("\(sql) JOIN blobs b ON b.digest = r.digest \(condition) ORDER BY 1, 2, r.position") {
-            guard let digest = ContentDigest(hexadecimal: $0.text(4)) else { return }
+            let digest = try digest($0.text(4))
             found[Key($0.bits(0), $0.bits(1)), default: []].append(
                 BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5)))
         }
         return found
     }
 
-    private func recoverWorks() throws -> [WorkRecord] {
+    private func recoverWorks(_ steps: [RunID: [Step]]) throws -> [WorkRecord] {
         var works: [WorkRecord] = []
         let outputs = try references(
             "SELECT work, 0, role, name, r.digest, byte_count FROM outputs r",
-            where: "JOIN works w ON w.id = work AND w.stage IN ('train', 'predict')")
+            where: "JOIN works w ON w.id = work JOIN steps s ON s.run = w.run AND s.position = w.step AND s.is_read")
         let checkpoints = try recoverCheckpoints()
         let metrics = try recoverMetrics()
         let (running, doneEpochs) = try recoverLeases()
         let attempts = try recoverAttempts()
         try database.query(
             """
-            SELECT w.id, w.run, w.stage, w.position, w.state, w.epoch, failures, losses, cause, done_by,
-                voted, b.byte_count, s.name, l.worker, l.outcome
-            FROM works w LEFT JOIN blobs b ON b.digest = w.voted
-            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
-            LEFT JOIN leases l ON l.work = w.id AND l.epoch = w.epoch ORDER BY w.id
+            SELECT w.id, w.run, w.step, w.position, w.state, w.epoch, failures, losses, cause, done_by,
+                l.worker, l.outcome
+            FROM works w LEFT JOIN leases l ON l.work = w.id AND l.epoch = w.epoch ORDER BY w.id
             """
         ) { row in
-            let stage = try stage(row.text(2))
+            let run = RunID(row.bits(1)), step = row.int(2)
+            guard let own = steps[run], own.indices.contains(step) else {
+                throw corrupt("work \(row.bits(0)) is of step \(step), which its plan does not have")
+            }
             var work = WorkRecord(
-                id: WorkID(row.bits(0)), run: RunID(row.bits(1)), stage: stage, index: row.int(3),
+                id: WorkID(row.bits(0)), run: run, step: step, kind: own[step].kind, index: row.int(3),
                 state: Self.state(row.text(4), row.optionalText(8)))
             work.epoch = row.bits(5)
             work.recover(
                 failureCount: row.int(6), lossCount: row.int(7), attempts: attempts[work.id] ?? [:])
             work.doneBy = row.optionalText(9)
-            if let digest = row.optionalText(10).flatMap(ContentDigest.init(hexadecimal:)) {
-                work.voted = BlobReference(
-                    role: "voted", name: row.text(12), digest: digest, byteCount: row.bits(11))
-            }
-            let outcome = row.optionalText(14)
+            let outcome = row.optionalText(11)
             if work.state == .leased, let leases = running[work.id] {
                 work.lease = leases.first
                 work.backup = leases.count > 1 ? leases.last : nil
-            } else if let worker = row.optionalText(13), work.state == .ready,
+            } else if let worker = row.optionalText(10), work.state == .ready,
                 outcome == "lapsed" || outcome == "not held"
             {
                 work.lease = LeaseRecord(
@@ -117,7 +116,7 @@ extension Store {
             work.doneEpoch = doneEpochs[work.id]
             work.outputs = outputs[Key(work.id.value, 0)] ?? []
             work.checkpoints = checkpoints[work.id] ?? []
-            if stage == .train { work.metric = metrics[Key(work.run.value, UInt64(bitPattern: Int64(work.index)))] }
+            if work.kind == .session { work.metric = metrics[work.id] }
             works.append(work)
         }
         return works
@@ -127,11 +126,33 @@ extension Store {
         StoreError(kind: .corrupt, code: 0, message: what, sql: "", path: database.path)
     }
 
-    private func stage(_ name: String) throws -> WorkStage {
-        guard let stage = WorkStage.allCases.first(where: { "\($0)" == name }) else {
-            throw corrupt("there is a work of stage '\(name)'")
+    /// A digest that does not parse is not passed over: a run would go on with an input less.
+    func digest(_ text: String) throws -> ContentDigest {
+        guard let digest = ContentDigest(hexadecimal: text) else {
+            throw corrupt("'\(text.prefix(80))' is no digest; restore the state folder from a copy, or forget its runs "
+                + "by starting with a new one")
         }
-        return stage
+        return digest
+    }
+
+    private func recoverSteps() throws -> [RunID: [Step]] {
+        var found: [RunID: [Step]] = [:]
+        try database.query(
+            """
+            SELECT run, label, kind, fan, inputs, keep, affinity, iteration_count FROM steps ORDER BY run, position
+            """
+        ) { row in
+            let inputs = row.text(4).split(separator: " ").map(StepInput.init(text:))
+            guard let kind = StepKind.allCases.first(where: { "\($0)" == row.text(2) }),
+                let fan = StepFan.allCases.first(where: { "\($0)" == row.text(3) }),
+                let keep = StepKeep.allCases.first(where: { "\($0)" == row.text(5) }), !inputs.contains(nil)
+            else { throw corrupt("step '\(row.text(1))' of run \(row.bits(0)) cannot be read") }
+            found[RunID(row.bits(0)), default: []].append(
+                Step(
+                    label: row.text(1), kind: kind, fan: fan, inputs: inputs.compactMap { $0 }, keep: keep,
+                    affinity: row.optionalInteger(6).map { Int($0) }, iterationCount: row.uint32(7)))
+        }
+        return found
     }
 
     private static func state(_ name: String, _ cause: String?) -> WorkState {
@@ -185,25 +206,32 @@ extension Store {
             FROM checkpoints c JOIN blobs b ON b.digest = c.digest ORDER BY work, iteration
             """
         ) {
-            guard let digest = ContentDigest(hexadecimal: $0.text(4)) else { return }
-            let blob = BlobReference(role: $0.text(2), name: $0.text(3), digest: digest, byteCount: $0.bits(5))
+            let blob = BlobReference(role: $0.text(2), name: $0.text(3), digest: try digest($0.text(4)),
+                byteCount: $0.bits(5))
             found[WorkID($0.bits(0)), default: []].append(Checkpoint(iteration: $0.uint32(1), blob: blob))
         }
         return found
     }
 
-    private func recoverMetrics() throws -> [Key: TrainingMetric] {
-        var found: [Key: TrainingMetric] = [:]
+    /// The latest figures of sessions that go on.
+    private func recoverMetrics() throws -> [WorkID: IterationFigures] {
+        var found: [WorkID: IterationFigures] = [:]
         try database.query(
-            "SELECT run, replica, max(iteration), loss, dice, seconds FROM metrics GROUP BY run, replica"
-        ) { found[Key($0.bits(0), $0.bits(1))] = Self.metric($0, from: 2) }
+            """
+            SELECT w.id, f.iteration, f.figures FROM works w JOIN runs r ON r.id = w.run
+            JOIN figures f ON f.run = w.run AND f.step = w.step AND f.position = w.position
+                AND f.iteration = (SELECT max(iteration) FROM figures g
+                    WHERE g.run = w.run AND g.step = w.step AND g.position = w.position)
+            """
+        ) { found[WorkID($0.bits(0))] = try figures($0, from: 1) }
         return found
     }
 
-    private static func metric(_ row: SQLRow, from column: Int32) -> TrainingMetric {
-        TrainingMetric(
-            iteration: row.uint32(column), loss: row.real(column + 1), dice: row.real(column + 2),
-            seconds: row.real(column + 3))
+    private func figures(_ row: SQLRow, from column: Int32) throws -> IterationFigures {
+        guard let figures = IterationFigures(iteration: row.uint32(column), text: row.text(column + 1)) else {
+            throw corrupt("'\(row.text(column + 1).prefix(80))' are no figures")
+        }
+        return figures
     }
 
     // MARK: - Pages
@@ -213,14 +241,14 @@ extension Store {
         var found: [(work: WorkID, output: RunOutput)] = []
         try database.query(
             """
-            SELECT w.id, stage, w.position, state, report, s.name FROM works w
-            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            SELECT w.id, st.fan, w.position, state, report, i.name, st.label FROM works w
+            JOIN steps st ON st.run = w.run AND st.position = w.step
+            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
             WHERE w.run = ? AND sequence IS NOT NULL ORDER BY sequence LIMIT ? OFFSET ?
             """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
         ) { row in
-            let stage = try stage(row.text(1))
             let output = RunOutput(
-                stage: stage, name: Self.pieceName(stage, row, position: 2, shard: 5),
+                step: row.text(6), name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
                 state: row.text(3) == "done" ? .done : .refused, outputs: [],
                 report: row.text(4))
             found.append((WorkID(row.bits(0)), output))
@@ -239,23 +267,26 @@ extension Store {
             WHERE work = ? ORDER BY position
             """, id(work)
         ) {
-            guard let digest = ContentDigest(hexadecimal: $0.text(2)) else { return }
-            blobs.append(BlobReference(role: $0.text(0), name: $0.text(1), digest: digest, byteCount: $0.bits(3)))
+            blobs.append(BlobReference(role: $0.text(0), name: $0.text(1), digest: try digest($0.text(2)),
+                byteCount: $0.bits(3)))
         }
         return blobs
     }
 
-    /// A replica's figures from an iteration on.
-    package func metrics(of run: RunID, replica: Int, firstIteration: UInt32, countMax: Int) throws
-        -> (metrics: [TrainingMetric], more: Bool)
+    /// A session's figures from an iteration on.
+    /// - Parameter step: its label.
+    package func figures(of run: RunID, step: String, replica: Int, firstIteration: UInt32, countMax: Int) throws
+        -> (figures: [IterationFigures], more: Bool)
     {
-        var found: [TrainingMetric] = []
+        var found: [IterationFigures] = []
         try database.query(
             """
-            SELECT iteration, loss, dice, seconds FROM metrics
-            WHERE run = ? AND replica = ? AND iteration >= ? ORDER BY iteration LIMIT ?
-            """, id(run), .integer(Int64(replica)), .integer(Int64(firstIteration)), .integer(Int64(countMax) + 1)
-        ) { found.append(Self.metric($0, from: 0)) }
+            SELECT iteration, figures FROM figures f
+            JOIN steps s ON s.run = f.run AND s.position = f.step AND s.label = ?
+            WHERE f.run = ? AND f.position = ? AND iteration >= ? ORDER BY iteration LIMIT ?
+            """, .text(step), id(run), .integer(Int64(replica)), .integer(Int64(firstIteration)),
+            .integer(Int64(countMax) + 1)
+        ) { found.append(try figures($0, from: 0)) }
         let more = found.count > countMax
         if more { found.removeLast() }
         return (found, more)
@@ -271,20 +302,21 @@ extension Store {
         var advanced: Set<Lease> = []
         try database.query(
             """
-            SELECT time_ms, e.run, message, stage, w.position, s.name, e.work, e.epoch, e.worker
+            SELECT time_ms, e.run, message, st.fan, w.position, i.name, e.work, e.epoch, e.worker, st.label
             FROM events e LEFT JOIN works w ON w.id = e.work
-            LEFT JOIN shards s ON s.run = w.run AND s.position = w.position
+            LEFT JOIN steps st ON st.run = w.run AND st.position = w.step
+            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
             WHERE ?1 IS NULL OR e.run = ?1 ORDER BY e.id DESC LIMIT ?2
             """, run.map(id) ?? .null, .integer(Int64(countMax * Self.eventsPerEntryMax))
         ) { row in
             guard found.count < countMax else { return }
             if let lease = Self.advancedLease(row), !advanced.insert(lease).inserted { return }
-            let stage = try row.optionalText(3).map { try self.stage($0) }
             found.append(
                 AuditEvent(
                     wallMilliseconds: row.integer(0),
                     run: row.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) },
-                    piece: stage.map { Self.pieceName($0, row, position: 4, shard: 5) }, message: row.text(2)))
+                    piece: row.optionalText(3).map { _ in Self.pieceName(row, fan: 3, label: 9, position: 4, item: 5) },
+                    message: row.text(2)))
         }
         return found.reversed()
     }
@@ -299,11 +331,14 @@ extension Store {
         return rest.hasPrefix("checkpoint ") || rest.contains(" more metrics") ? lease : nil
     }
 
-    private static func pieceName(_ stage: WorkStage, _ row: SQLRow, position: Int32, shard: Int32) -> String {
-        switch stage {
-        case .train: return "replica-\(row.int(position))"
-        case .calibrate: return "calibration"
-        case .predict, .finish: return row.text(shard)
+    /// As `RunRecord.name`.
+    static func pieceName(
+        _ row: SQLRow, fan: Int32, label: Int32, position: Int32, item: Int32
+    ) -> String {
+        switch row.text(fan) {
+        case "once": return row.text(label)
+        case "replica": return "replica-\(row.int(position))"
+        default: return row.text(item)
         }
     }
 

@@ -6,45 +6,60 @@ extension Store {
     func insertRun(_ run: RunID, _ request: RunRequest, _ firstWork: WorkID, _ wallMilliseconds: Int64) throws {
         try database.run(
             """
-            INSERT INTO runs(id, key, kind, recipe, parameters, seed, replica_count, iteration_count,
+            INSERT INTO runs(id, key, plan, recipe, parameters, seed, replica_count,
                 checkpoint_seconds, first_work, label, submitter, memory_bytes, state, created_ms)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
-            """, id(run), .text(request.idempotencyKey), .text("\(request.kind)"), .text(request.recipe),
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+            """, id(run), .text(request.idempotencyKey), .text(request.plan.name), .text(request.recipe),
             .text(request.parameters), .bits(request.seed), .integer(Int64(request.replicaCount)),
-            .integer(Int64(request.iterationCount)), .integer(Int64(request.checkpointSeconds)), id(firstWork),
+            .integer(Int64(request.checkpointSeconds)), id(firstWork),
             .text(request.label), .text(request.submitter), .bits(request.memoryByteCount),
             .integer(wallMilliseconds))
         try database.run(
             "UPDATE numbers SET last_run = max(last_run, ?), last_work = max(last_work, ?)", id(run),
-            id(WorkID(firstWork.value + UInt64(request.workCount) - 1)))
+            id(WorkID(firstWork.value + UInt64(request.layout.workCount) - 1)))
+        try insertSteps(of: run, request.plan)
         for (position, input) in request.inputs.enumerated() {
             try insertBlob(input, wallMilliseconds)
             try database.run(
                 "INSERT INTO run_inputs(run, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(run),
                 .integer(Int64(position)), .text(input.role), .text(input.name), .text("\(input.digest)"))
         }
-        for (position, volume) in request.volumes.enumerated() {
-            try insertShard(run, position, volume, wallMilliseconds)
+        for (position, item) in request.items.enumerated() {
+            try insertItem(run, position, item, wallMilliseconds)
         }
         for work in Scheduler.makeWorks(run: run, request: request, firstWork: firstWork) {
             try database.run(
-                "INSERT INTO works(id, run, stage, position, state, changed_ms) VALUES(?, ?, ?, ?, ?, ?)",
-                id(work.id), id(run), .text("\(work.stage)"), .integer(Int64(work.index)), .text(work.state.name),
+                "INSERT INTO works(id, run, step, position, state, changed_ms) VALUES(?, ?, ?, ?, ?, ?)",
+                id(work.id), id(run), .integer(Int64(work.step)), .integer(Int64(work.index)), .text(work.state.name),
                 .integer(wallMilliseconds))
         }
     }
 
-    private func insertShard(
-        _ run: RunID, _ shard: Int, _ volume: VolumeSubmission, _ wallMilliseconds: Int64
+    private func insertSteps(of run: RunID, _ plan: Plan) throws {
+        for (position, step) in plan.steps.enumerated() {
+            let isRead = !plan.readers(of: position).isEmpty
+            try database.run(
+                """
+                INSERT INTO steps(run, position, label, kind, fan, inputs, keep, affinity, iteration_count, is_read,
+                    is_listed) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """, id(run), .integer(Int64(position)), .text(step.label), .text("\(step.kind)"),
+                .text("\(step.fan)"), .text(step.inputs.map(\.text).joined(separator: " ")), .text("\(step.keep)"),
+                step.affinity.map { .integer(Int64($0)) } ?? .null, .integer(Int64(step.iterationCount)),
+                .integer(isRead ? 1 : 0), .integer(step.fan == .item && isRead ? 0 : 1))
+        }
+    }
+
+    private func insertItem(
+        _ run: RunID, _ item: Int, _ submission: ItemSubmission, _ wallMilliseconds: Int64
     ) throws {
         try database.run(
-            "INSERT INTO shards(run, position, name) VALUES(?, ?, ?)", id(run), .integer(Int64(shard)),
-            .text(volume.name))
-        for (position, input) in volume.inputs.enumerated() {
+            "INSERT INTO items(run, position, name) VALUES(?, ?, ?)", id(run), .integer(Int64(item)),
+            .text(submission.name))
+        for (position, input) in submission.inputs.enumerated() {
             try insertBlob(input, wallMilliseconds)
             try database.run(
-                "INSERT INTO shard_inputs(run, shard, position, role, name, digest) VALUES(?, ?, ?, ?, ?, ?)",
-                id(run), .integer(Int64(shard)), .integer(Int64(position)), .text(input.role), .text(input.name),
+                "INSERT INTO item_inputs(run, item, position, role, name, digest) VALUES(?, ?, ?, ?, ?, ?)",
+                id(run), .integer(Int64(item)), .integer(Int64(position)), .text(input.role), .text(input.name),
                 .text("\(input.digest)"))
         }
     }
@@ -86,40 +101,70 @@ extension Store {
         try giveSequence(work)
     }
 
-    /// Puts a piece of work on its run's list of outputs. A volume is listed once: a predict only when it was refused,
-    /// a finish unless it follows its predict's refusal.
+    /// Puts a piece of work on its run's list of outputs. An item is listed once: with what its last step has made, or
+    /// with the first that was refused, and not what was refused with it.
     func giveSequence(_ work: WorkID) throws {
         try database.run(
             """
             UPDATE works SET sequence =
                 (SELECT ifnull(max(other.sequence), 0) + 1 FROM works AS other WHERE other.run = works.run)
-            WHERE id = ? AND NOT (stage = 'predict' AND state = 'done')
-                AND NOT (stage = 'finish' AND ifnull(cause, '') = 'dependency')
+            WHERE id = ?1 AND ifnull(cause, '') <> 'dependency' AND (state = 'refused' OR EXISTS(
+                SELECT 1 FROM steps WHERE steps.run = works.run AND steps.position = works.step AND is_listed))
             """, id(work))
     }
 
-    /// The vote that there was, if there was one, does not count; it explains what failed.
-    func beginVote(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
-        try database.query("SELECT voted FROM works WHERE id = ? AND voted IS NOT NULL", id(finish)) {
-            released.append($0.text(0))
+    /// The ballots are no use: the works that made them are undone.
+    func discardVotes(
+        _ vote: WorkID, _ sources: [WorkID], _ wallMilliseconds: Int64, _ released: inout [String]
+    ) throws {
+        try setState(vote, "waiting", wallMilliseconds)
+        for source in sources {
+            try releaseOutputs(of: source, &released)
+            try database.run(
+                "UPDATE works SET state = 'ready', failures = failures + 1, changed_ms = ? WHERE id = ?",
+                .integer(wallMilliseconds), id(source))
         }
-        try database.run(
-            "UPDATE works SET state = 'voting', voted = NULL, changed_ms = ? WHERE id = ?",
-            .integer(wallMilliseconds), id(finish))
-        try forgetFailures(of: finish)
     }
 
-    func discardVotes(_ finish: WorkID, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
-        let predict = WorkID(finish.value - 1)
-        try releaseOutputs(of: predict, &released)
-        try setState(finish, "waiting", wallMilliseconds)
-        try database.run(
-            "UPDATE works SET state = 'ready', failures = failures + 1, changed_ms = ? WHERE id = ?",
-            .integer(wallMilliseconds), id(predict))
+    /// Damage on our own disk: what was made is made again, and explains what failed.
+    func makeAgain(
+        _ work: WorkID, _ state: WorkState, waiting: [WorkID], _ wallMilliseconds: Int64, _ released: inout [String]
+    ) throws {
+        try releaseOutputs(of: work, &released)
+        try setState(work, state.name, wallMilliseconds)
+        for one in waiting {
+            try setState(one, "waiting", wallMilliseconds)
+            try forgetFailures(of: one)
+        }
     }
 
     func releaseOutputs(of work: WorkID, _ released: inout [String]) throws {
         try database.query("SELECT digest FROM outputs WHERE work = ?", id(work)) { released.append($0.text(0)) }
         try database.run("DELETE FROM outputs WHERE work = ?", id(work))
+    }
+}
+
+extension StepInput {
+    /// As the store keeps it: "run", "item", "0:votes".
+    var text: String {
+        let source: String = switch source {
+        case .run: "run"
+        case .item: "item"
+        case .step(let index): "\(index)"
+        }
+        return role.isEmpty ? source : "\(source):\(role)"
+    }
+
+    init?(text: Substring) {
+        let parts = text.split(separator: ":", maxSplits: 1)
+        guard let first = parts.first else { return nil }
+        let role = parts.count > 1 ? String(parts[1]) : ""
+        switch first {
+        case "run": self.init(.run, role: role)
+        case "item": self.init(.item, role: role)
+        default:
+            guard let index = Int(first) else { return nil }
+            self.init(.step(index), role: role)
+        }
     }
 }

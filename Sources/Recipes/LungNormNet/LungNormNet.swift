@@ -20,6 +20,27 @@ public struct LungNormNet: Recipe {
 
     public func proveArithmetic(pool: ThreadPool) throws -> [UInt8] { try ArithmeticProof.bytes(pool: pool) }
 
+    public func makeSession(
+        _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
+    ) throws -> any TrainingSession {
+        guard step.label == "train" else { throw RecipeError.unknownStep(step.label) }
+        return try makeTrainingSession(
+            parameters: step.parameters, seed: step.seed, replica: step.replica, inputs: inputs, resume: resume,
+            resources: resources)
+    }
+
+    public func perform(
+        _ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources
+    ) throws -> RecipeResult {
+        switch step.label {
+        case "calibrate":
+            return try calibrate(parameters: step.parameters, seed: step.seed, inputs: inputs, resources: resources)
+        case "predict": return try predict(parameters: step.parameters, inputs: inputs, resources: resources)
+        case "finish": return try finish(parameters: step.parameters, inputs: inputs, resources: resources)
+        default: throw RecipeError.unknownStep(step.label)
+        }
+    }
+
     public func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources

@@ -73,7 +73,7 @@ final class LungTrainingSession: TrainingSession {
         iteration += 1
         defer { begun = Batch() }
         return TrainingStep(
-            iteration: iteration, loss: begun.figures.loss, dice: begun.figures.dice,
+            iteration: iteration, figures: ["loss": begun.figures.loss, "dice": begun.figures.dice],
             waitingSeconds: Double(begun.waitingNanoseconds) * 1e-9)
     }
 
@@ -140,4 +140,12 @@ final class LungTrainingSession: TrainingSession {
             throw RecipeError.inputRefused("the checkpoint belongs to another run or replica; start the run anew")
         }
     }
+}
+
+/// What this recipe's training says of each iteration.
+extension TrainingStep {
+    /// Dice loss and cross-entropy.
+    public var loss: Double { figures["loss"] ?? .nan }
+    /// Hard Dice of the healthy channel over the batch.
+    public var dice: Double { figures["dice"] ?? .nan }
 }

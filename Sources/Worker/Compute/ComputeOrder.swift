@@ -20,7 +20,7 @@ package struct ComputeOrder: Sendable {
 /// What the compute thread says. Bytes have no digest yet: hashing a checkpoint is the network thread's work, so that
 /// training goes on meanwhile.
 package enum ComputeReport: Sendable {
-    case progressed(LeaseProgress, [TrainingMetric])
+    case progressed(LeaseProgress, [IterationFigures])
     case checkpointTaken(Lease, iteration: Int, bytes: [UInt8])
     case ended(Lease, ComputeEnd)
 }

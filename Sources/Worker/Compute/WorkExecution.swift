@@ -18,34 +18,30 @@ struct WorkExecution {
         do {
             let damaged = damagedInputs()
             guard damaged.isEmpty else { return .inputsDamaged(damaged) }
-            switch description.stage {
-            case .train: return try train()
-            case .calibrate:
-                return try end(recipe.calibrate(
-                    parameters: description.parameters, seed: description.seed, inputs: order.inputs,
-                    resources: resources))
-            case .predict:
-                return try end(recipe.predict(
-                    parameters: description.parameters, inputs: order.inputs, resources: resources))
-            case .finish:
-                return try end(recipe.finish(
-                    parameters: description.parameters, inputs: order.inputs, resources: resources))
-            }
+            if description.kind == .session { return try train() }
+            return try end(recipe.perform(step, inputs: order.inputs, resources: resources))
         } catch RecipeError.inputRefused(let message) {
             return .inputRefused(message)
         } catch RecipeError.interrupted {
             return interrupted()
+        } catch RecipeError.unknownStep(let label) {
+            return .failed("this worker's recipe \(description.recipe) has no step '\(label)': update it")
         } catch {
-            return .failed("\(description.stage) of \(description.recipe): \(error)")
+            return .failed("\(description.step) of \(description.recipe): \(error)")
         }
     }
 
-    // MARK: Training
+    private var step: RecipeStep {
+        RecipeStep(
+            label: description.step, parameters: description.parameters, seed: description.seed,
+            replica: Int(description.replica))
+    }
+
+    // MARK: Sessions
 
     private func train() throws -> ComputeEnd {
-        let session = try recipe.makeTrainingSession(
-            parameters: description.parameters, seed: description.seed, replica: Int(description.replica),
-            inputs: order.inputs, resume: order.resumePath, resources: resources)
+        let session = try recipe.makeSession(
+            step, inputs: order.inputs, resume: order.resumePath, resources: resources)
         control.beginKeepingResults()
         var last: TrainingStep?
         var seconds = 0.0, waitingSeconds = 0.0
@@ -85,27 +81,29 @@ struct WorkExecution {
         let weights = RecipeOutput(
             role: "replica", name: "replica-\(description.replica)", bytes: try session.weights())
         let state = RecipeOutput(role: "state", name: weights.name, bytes: try session.checkpoint())
-        let figures = last.map { ",\"loss\":\($0.loss.jsonNumber),\"dice\":\($0.dice.jsonNumber)" } ?? ""
+        let figures = (last?.figures ?? [:]).sorted { $0.key < $1.key }
+            .map { ",\"\($0.key)\":\($0.value.jsonNumber)" }.joined()
         let times = ",\"seconds\":\(seconds.jsonNumber),\"waitingSeconds\":\(waitingSeconds.jsonNumber)"
         return end(RecipeResult(
             outputs: [weights, state], reportJSON: "{\"iterations\":\(session.iteration)\(figures)\(times)}"))
     }
 
     private func note(_ step: TrainingStep, of session: any TrainingSession, seconds: Double) {
-        let metric = TrainingMetric(
-            iteration: UInt32(step.iteration), loss: step.loss, dice: step.dice, seconds: seconds)
+        let figures = IterationFigures(
+            iteration: UInt32(step.iteration), step.figures.merging(["seconds": seconds]) { own, _ in own })
+        let note = step.figures.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.threeDecimals)" }
         let progress = LeaseProgress(
             lease: lease, fraction: Double(step.iteration) / Double(max(session.iterationCount, 1)),
-            iteration: metric.iteration, note: "loss \(step.loss.threeDecimals), Dice \(step.dice.threeDecimals)")
-        report(.progressed(progress, [metric]))
+            iteration: figures.iteration, note: note.joined(separator: ", "))
+        report(.progressed(progress, [figures]))
     }
 
-    // MARK: What all stages share
+    // MARK: What all steps share
 
     private var resources: RecipeResources {
         let (lease, control, report) = (lease, control, report)
         let iteration = order.assignment.resume?.iteration ?? 0
-        let note = description.stage == .train ? "preparing" : ""
+        let note = description.kind == .session ? "preparing" : ""
         return RecipeResources(
             pool: pool, cacheDirectory: environment.cacheDirectory, isCancelled: { control.isInterrupted },
             reportProgress: { fraction in

@@ -6,7 +6,7 @@ import Recipes
 /// A worker: dials the coordinator, computes what it is given, comes back after every fault.
 ///
 ///     StopSignal.install()  // and drainsOnStopSignal: true in the configuration
-///     let daemon = WorkerDaemon(configuration: configuration, recipes: ["lung-normnet": LungNormNet()])
+///     let daemon = WorkerDaemon(configuration: configuration, recipes: [name: recipe])
 ///     try daemon.run()
 public final class WorkerDaemon: Sendable {
     private let configuration: WorkerConfiguration

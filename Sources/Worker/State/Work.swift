@@ -32,7 +32,7 @@ struct Work: Sendable {
     /// A checkpoint beside the computing; a result, a last checkpoint or a surrender after it.
     private(set) var delivery: Delivery?
     /// Figures that the coordinator has not accepted yet, in the order of their iterations.
-    private(set) var metrics: [TrainingMetric] = []
+    private(set) var metrics: [IterationFigures] = []
     private var acceptedIteration: UInt32
     /// The last figure in the statement that is out.
     private var statedIteration: UInt32?
@@ -80,7 +80,7 @@ struct Work: Sendable {
         precondition(phase == .fetching && fetch.isComplete, "computing needs every input")
         phase = .computing
         progressAt = now
-        if assignment.description.stage == .train { checkpointAt = now + checkpointMilliseconds }
+        if assignment.description.kind == .session { checkpointAt = now + checkpointMilliseconds }
     }
 
     /// Some inputs were found damaged in the cache.
@@ -97,7 +97,7 @@ struct Work: Sendable {
         return true
     }
 
-    mutating func progressed(_ report: LeaseProgress, _ newMetrics: [TrainingMetric], atMilliseconds now: UInt64) {
+    mutating func progressed(_ report: LeaseProgress, _ newMetrics: [IterationFigures], atMilliseconds now: UInt64) {
         progress = report
         progressAt = now
         metrics += newMetrics.filter { $0.iteration > acceptedIteration }
@@ -196,7 +196,7 @@ struct Work: Sendable {
 
     /// A checkpoint carries the oldest figures up to its iteration, a result all that are left (the newest, should they
     /// be more than a message holds).
-    private func metricsToState(_ statement: Delivery.Statement) -> ArraySlice<TrainingMetric> {
+    private func metricsToState(_ statement: Delivery.Statement) -> ArraySlice<IterationFigures> {
         switch statement {
         case .checkpoint(let checkpoint):
             metrics.prefix { $0.iteration <= checkpoint.iteration }.prefix(Limits.metricsMax)

@@ -73,7 +73,7 @@ package enum WorkerEvent: Hashable, Sendable {
     case cacheProbed(String?)
 
     // The compute thread.
-    case progressed(LeaseProgress, [TrainingMetric])
+    case progressed(LeaseProgress, [IterationFigures])
     case checkpointTaken(Lease, TakenCheckpoint)
     case computeEnded(Lease, ComputeOutcome)
 }

@@ -7,7 +7,8 @@ extension WorkerState {
         let hello = Hello(
             role: .worker, versionMin: settings.versionMin, versionMax: settings.versionMax, build: settings.build,
             name: settings.name, threadCount: settings.threadCount, device: settings.device,
-            held: work.map { [$0.lease] } ?? [], memoryByteCount: settings.memoryByteCount)
+            held: work.map { [$0.lease] } ?? [], memoryByteCount: settings.memoryByteCount,
+            arithmetic: settings.arithmetic)
         let helloID = requests.next()
         connection.greet(helloID: helloID, atMilliseconds: now)
         actions.append(.send(.hello(hello), requestID: helloID))

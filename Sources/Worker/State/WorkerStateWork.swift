@@ -16,8 +16,8 @@ extension WorkerState {
         guard drain == nil else { return decline(assignment, "the worker leaves") }
         work = Work(assignment, pieceBytes: settings.pieceBytes)
         let recipe = assignment.description.recipe
-        let replica = assignment.description.stage == .train ? ", replica \(assignment.description.replica)" : ""
-        actions.append(.log("\(assignment.lease): \(assignment.description.stage) of \(recipe)\(replica)"))
+        let replica = assignment.description.kind == .session ? ", replica \(assignment.description.replica)" : ""
+        actions.append(.log("\(assignment.lease): \(assignment.description.step) of \(recipe)\(replica)"))
         let blobs = assignment.description.inputs + (assignment.resume.map { [$0.blob] } ?? [])
         let largest = blobs.max { $0.byteCount < $1.byteCount }
         if !settings.recipes.contains(recipe) {

@@ -107,8 +107,8 @@ enum SegmentCommand: Command {
     private static func publish(
         _ plan: SegmentationPlan, session: ClusterSession, progress: ProgressLine,
         refuse: (Archive.Item, String) -> Void
-    ) throws -> [VolumeSubmission] {
-        var volumes: [VolumeSubmission] = []
+    ) throws -> [ItemSubmission] {
+        var volumes: [ItemSubmission] = []
         let pace = Pace(), items = plan.inputs.archive.items
         for (number, item) in items.enumerated() {
             let left = pace.secondsLeft(fraction: Double(number) / Double(items.count))
@@ -152,9 +152,9 @@ private struct AnswerCollector {
         seenCount += outputs.count
         for output in outputs where !fetched.contains(output.name) {
             guard let item = items[output.name] else { continue }
-            switch (output.state, output.stage) {
+            switch (output.state, output.step) {
             case (.refused, _): refuse(item, output.report, &table)
-            case (.done, .finish):
+            case (.done, "finish"):
                 do {
                     let row = try collect(output, item: item)
                     table.add(row)
@@ -300,7 +300,7 @@ struct SegmentationPlan {
     }
 
     /// A CT and its mask as blobs. A CT in two files becomes one: its header alone would be no use to a worker.
-    func volume(_ item: Archive.Item, session: ClusterSession) throws -> VolumeSubmission {
+    func volume(_ item: Archive.Item, session: ClusterSession) throws -> ItemSubmission {
         func blob(_ role: String, _ path: String, name: String) throws -> BlobReference {
             if let joined = try ImageFile.joined(path: path, name: path) {
                 return try session.publish(bytes: joined, role: role, name: name)
@@ -313,7 +313,7 @@ struct SegmentationPlan {
             return try blob("lung", mask, name: name)
         }
         let ct = try blob("ct", item.path, name: item.fileLabel)
-        return VolumeSubmission(name: item.label, inputs: [ct] + (lung.map { [$0] } ?? []))
+        return ItemSubmission(name: item.label, inputs: [ct] + (lung.map { [$0] } ?? []))
     }
 
     /// An answer in the folder belongs to one CT for good: the same file, changed or not, or the same bytes wherever
@@ -321,8 +321,8 @@ struct SegmentationPlan {
     /// place there.
     /// - Returns: those of the volumes that may be answered.
     func refusingOtherCTs(
-        _ volumes: [VolumeSubmission], refuse: (Archive.Item, String) -> Void
-    ) throws -> [VolumeSubmission] {
+        _ volumes: [ItemSubmission], refuse: (Archive.Item, String) -> Void
+    ) throws -> [ItemSubmission] {
         let file = output.path(of: Self.answeredName)
         let bytes = FileSystem.exists(file) ? try FileSystem.read(file, byteCountMax: 256 << 20) : Array("{}".utf8)
         var answered = try JSONText.decode(
@@ -346,19 +346,20 @@ struct SegmentationPlan {
         return allowed
     }
 
-    func submission(_ volumes: [VolumeSubmission], session: ClusterSession) throws -> Submission {
+    func submission(_ volumes: [ItemSubmission], session: ClusterSession) throws -> Submission {
         let replicas = try run.replicaPaths.enumerated().map { number, path in
             let blob = try session.publish(role: "replica", name: "replica-\(number)", path: path)
             try run.checkReplica(number, digest: "\(blob.digest)")
             return blob
         }
         let manifest = try session.publish(
-            bytes: VolumeManifest.encode(volumes), role: "volumes", name: "volumes")
+            bytes: ItemManifest.encode(volumes), role: "volumes", name: "volumes")
         let parameters = configuration.json()
         let identity = "segment \(manifest.digest) \(replicas.map { "\($0.digest)" }) \(parameters)"
         return Submission(
-            kind: .segment, recipe: LungNormNet.name, parameters: parameters, seed: run.description.seed,
-            replicaCount: UInt16(replicas.count), iterationCount: 0, checkpointSeconds: 60, inputs: replicas,
-            volumeManifest: manifest, idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
+            plan: LungPlans.segmenting(hasMemberAnswers: configuration.memberAnswers), recipe: LungNormNet.name,
+            parameters: parameters, seed: run.description.seed, replicaCount: UInt16(replicas.count),
+            checkpointSeconds: 60, inputs: replicas, itemManifest: manifest,
+            idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
     }
 }

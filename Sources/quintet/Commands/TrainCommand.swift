@@ -94,7 +94,7 @@ enum TrainCommand: Command {
         var times: [ReplicaReport] = []
         var incoming = IncomingFiles(output: plan.output)
         for replica in 0..<plan.replicaCount {
-            guard let output = outputs.first(where: { $0.stage == .train && $0.name == "replica-\(replica)" }),
+            guard let output = outputs.first(where: { $0.step == "train" && $0.name == "replica-\(replica)" }),
                 let weights = output.outputs.first(where: { $0.role == "replica" })
             else { throw CommandError("the coordinator has no weights of replica \(replica)") }
             try incoming.fetch(weights, as: RunFolder.replicaName(replica), over: session)
@@ -109,12 +109,13 @@ enum TrainCommand: Command {
             } catch RecipeError.inputRefused(let problem) {
                 progress.warn("left out: \(problem)")
             }
-            metrics += try session.client.metrics(of: run, replica: replica).map {
+            metrics += try session.client.figures(of: run, step: "train", replica: replica).map {
                 RunReport.Metric(
-                    replica: replica, iteration: Int($0.iteration), loss: $0.loss, dice: $0.dice, seconds: $0.seconds)
+                    replica: replica, iteration: Int($0.iteration), loss: $0.values["loss"] ?? .nan,
+                    dice: $0.values["dice"] ?? .nan, seconds: $0.values["seconds"] ?? .nan)
             }
         }
-        guard let calibration = outputs.first(where: { $0.stage == .calibrate }) else {
+        guard let calibration = outputs.first(where: { $0.step == "calibrate" }) else {
             throw CommandError("the coordinator has no calibration of the run")
         }
         let report = try report(of: calibration, run: run)
@@ -343,9 +344,9 @@ struct TrainingPlan {
         let states = inputs.filter { $0.role == "state" }.map { " \($0.digest)" }.joined()
         let identity = "train \(seed) \(replicaCount) \(inputs[0].digest) \(parameters)\(states)"
         return Submission(
-            kind: .train, recipe: LungNormNet.name, parameters: parameters, seed: seed,
-            replicaCount: UInt16(replicaCount), iterationCount: UInt32(configuration.iterations),
-            checkpointSeconds: UInt32(checkpointSeconds), inputs: inputs, volumeManifest: nil,
+            plan: LungPlans.training(iterationCount: configuration.iterations), recipe: LungNormNet.name,
+            parameters: parameters, seed: seed, replicaCount: UInt16(replicaCount),
+            checkpointSeconds: UInt32(checkpointSeconds), inputs: inputs, itemManifest: nil,
             idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)),
             memoryByteCount: UInt64((try? networkByteCount()) ?? 0))
     }
