@@ -13,8 +13,8 @@ import Testing
         "1": [
             .numbers: "24f7a1fb1e150ad3f1f0b740b48774f7dda32bae4c7134edc82850270b3e8c01",
             .lesions: "5de99ece5cb40aa59624234b7ed3fc76db6fec52a19f06fab2119e8ed54a7104",
-            .networks: "2b460a58eada521d1a95ce0208b17e6ed13583ac997c566627651fc8f5e0cdc7",
-            .chest: "26c366037c0afc3d831a23069eed943513bace8ad57acaa6525c12a6a7286643",
+            .networks: "32f2bec659edb8763dc1b0aea3e1649dfd8de294848899bc6aee831588dbcf06",
+            .chest: "7694480b78f440da72ef12e70a7ddaf2c84d1ee411d28ed4a63b421cefbbf108",
         ]
     ]
 

@@ -4,9 +4,9 @@ import Numerics
 import SynthData
 import VotingAggregator
 
-/// A CT on the way of every other: lungs are found, the volume is put on a grid that is finer along two axes and
-/// coarser along the third, edges are taken out, lesions put in, a replica is trained on them, answers slab by slab,
-/// and a vote of three ballots becomes masks on the CT's own grid.
+/// A CT on the way of every other: lungs are found, the volume is turned upright and put on a grid that is finer along
+/// two axes and averages along the third, edges are taken out, lesions put in, a replica is trained on them, answers
+/// slab by slab, and a vote of three ballots becomes masks on the CT's own grid.
 package enum ProofChest {
     /// What came out, for a look at whether it says anything.
     package struct Outcome {
@@ -17,10 +17,12 @@ package enum ProofChest {
     }
 
     private static let thresholds: [Float] = [0.47, 0.55, 0.6]
+    /// So few slices that slabs overlap by several; not a multiple of the strides, so that they are filled up.
+    private static let answeredDepth = 5
 
     private static var preset: Preset {
         var preset = Preset.demo
-        preset.spacing = Spacing(zMM: 16, yMM: 9, xMM: 9)
+        preset.spacing = Spacing(zMM: 16.6, yMM: 9, xMM: 9)
         (preset.slabDepth, preset.planeHeight, preset.planeWidth) = (
             ProofNetworks.chest.shape.depth, ProofNetworks.chest.shape.height, ProofNetworks.chest.shape.width
         )
@@ -28,7 +30,9 @@ package enum ProofChest {
     }
 
     package static func add(to proof: inout ProofBytes, pool: ThreadPool) throws -> Outcome {
-        let ct = try NIfTIFile.read(bytes: NIfTIFile.encode(ProofScan.volume, isCompressed: false), name: "proof")
+        let ct = try NIfTIFile.read(
+            bytes: NIfTIFile.encode(ProofScan.stored, intercept: ProofScan.intercept, isCompressed: false),
+            name: "proof")
         proof.add(ct.volume.voxels)
         let prepared = try Preparation.run(
             ct: ct, lung: nil, preset: preset, planeHeight: preset.planeHeight, planeWidth: preset.planeWidth,
@@ -43,6 +47,7 @@ package enum ProofChest {
         let answer = try LungAnswer(healthy: vote, volume: prepared, preset: preset, pool: pool)
         proof.add(answer.grown.voxels)
         proof.add(answer.withoutGrowing.voxels)
+        try finish(ballots, prepared, to: &proof, pool: pool)
         return Outcome(prepared: prepared, ballots: ballots, vote: vote, answer: answer)
     }
 
@@ -73,11 +78,30 @@ package enum ProofChest {
         )
     }
 
+    /// Of each ballot, with the presets' own boxes, of up to nine voxels, and with growing that ends.
+    private static func finish(
+        _ ballots: [BitMask], _ prepared: PreparedVolume, to proof: inout ProofBytes, pool: ThreadPool
+    ) throws {
+        let lung = BitMask(prepared.lung, pool: pool)
+        for (number, preset) in Preset.all.enumerated() {
+            var settings = preset.postProcessingSettings
+            settings.growthLimitMM = number == 0 ? nil : Double(10 * number)
+            for ballot in ballots {
+                let answer = try PostProcessing.run(
+                    healthy: ballot, intensity: prepared.intensity, lung: lung, settings: settings, pool: pool)
+                proof.add(answer.core.bytes())
+                proof.add(answer.grown.bytes())
+            }
+        }
+    }
+
     /// The network's answer, above three thresholds.
     private static func ballots(
         _ model: UNetModel, _ prepared: PreparedVolume, to proof: inout ProofBytes, pool: ThreadPool
     ) throws -> [BitMask] {
-        let inference = EnsembleInference(slab: ProofNetworks.chest.shape, pool: pool)
+        var slab = ProofNetworks.chest.shape
+        slab.depth = answeredDepth
+        let inference = EnsembleInference(slab: slab, pool: pool)
         var votes = thresholds.map { _ in BitMask(shape: prepared.lung.shape) }
         try inference.healthyProbability(
             model: model, intensity: prepared.intensity, lung: prepared.lung,
@@ -93,12 +117,14 @@ package enum ProofChest {
     }
 }
 
-/// The chest: a body with two lungs, a windpipe, vessels and noise, in whole HU.
+/// The chest: a body with two lungs, a windpipe, vessels, calcium and noise, in whole HU, stored as scanners do: from
+/// the patient's left and back on, 1024 above what is meant.
 enum ProofScan {
-    private static let shape = VolumeShape(depth: 20, height: 24, width: 28)
-    private static let spacing = Spacing(zMM: 8, yMM: 10, xMM: 10)
+    static let intercept: Float = -1024
+    private static let shape = VolumeShape(depth: 25, height: 24, width: 28)
+    private static let geometry = Geometry(affine: [-10, 0, 0, 135, 0, -10, 0, 115, 0, 0, 6.4, 0])
 
-    static var volume: Volume<Float> {
+    static var stored: Volume<UInt16> {
         var stream = RandomKey(seed: 6, purpose: .phantomNoise).stream()
         var hu = [Float](repeating: 0, count: shape.voxelCount)
         hu.withUnsafeMutableBufferPointer { stream.fill($0) }
@@ -110,7 +136,7 @@ enum ProofScan {
                 }
             }
         }
-        return Volume(shape: shape, geometry: Geometry(spacing: spacing), voxels: hu)
+        return Volume(shape: shape, geometry: geometry, voxels: hu.map { UInt16($0 - intercept) })
     }
 
     /// Distances from the axes of ellipsoids, whose radii are in voxels.
@@ -119,13 +145,14 @@ enum ProofScan {
         let body = square(y - 11.5, 10.5) + square(x - 13.5, 13)
         guard body < 1 else { return (-1000 + 8 * noise).rounded() }
         for centre in [7.5, 19.5] as [Float] {
-            guard square(z - 9.5, 9) + square(y - 11.5, 7.5) + square(x - centre, 4.6) < 1 else { continue }
+            guard square(z - 12, 11.4) + square(y - 11.5, 7.5) + square(x - centre, 4.6) < 1 else { continue }
             // Vessels, some of them at the rim, and a dense part within one lung.
-            if noise > 0.96 { return (60 * noise).rounded() }
-            let isDense = square(z - 9, 5) + square(y - 12, 4) + square(x - 19.5, 2.6) < 1
-            return ((isDense ? -420 : -840) + 120 * noise).rounded()
+            if noise > 0.96 { return (260 * noise).rounded() }
+            if square(z - 11, 2.2) + square(y - 12, 1.4) + square(x - 19.5, 1.2) < 1 { return 300 }
+            let isDense = square(z - 11, 6) + square(y - 12, 4) + square(x - 19.5, 2.6) < 1
+            return (isDense ? -420 + 120 * noise : -860 + 260 * noise).rounded()
         }
-        let isAirway = z > 9 && square(y - 11.5, 1.2) + square(x - 13.5, 1.2) < 1
+        let isAirway = z > 11 && square(y - 11.5, 1.2) + square(x - 13.5, 1.2) < 1
         return ((isAirway ? -990 : 30) + 20 * noise).rounded()
     }
 }

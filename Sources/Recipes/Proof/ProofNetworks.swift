@@ -30,10 +30,10 @@ package enum ProofNetworks {
     /// Of noise.
     package static let others = [
         // Levels of the paper's network, down to those of few tiles. A second block of one channel is the cheapest one,
-        // and has lanes that must stay empty.
+        // and has lanes that must stay empty. Rows are many and short: parts of a row, and more than a task takes.
         Network(
             channels: [17, 17, 33], strides: [2, 2], residualUnits: 2,
-            shape: TensorShape3D(depth: 8, height: 28, width: 28)),
+            shape: TensorShape3D(depth: 8, height: 60, width: 12)),
         // Levels with so many tiles that weights' gradients have an algorithm of their own; a top level of these would
         // be ten times as large. From one block of channels, and from several.
         Network(
@@ -47,7 +47,7 @@ package enum ProofNetworks {
     static func add(to proof: inout ProofBytes, pool: ThreadPool) throws {
         for (number, network) in others.enumerated() {
             let model = try network.trained(to: &proof, pool: pool) { network.noise(step: $0) }
-            // What only an answer does is the same for all of one input channel.
+            // What only an answer does is the same for all of them.
             guard number == 0 else { continue }
             let predictor = try UNetPredictor(model: model, shape: network.shape, pool: pool)
             var answer = [Float](repeating: 0, count: network.shape.voxelCount)
