@@ -177,7 +177,8 @@ private final class MadeUpSession: TrainingSession {
         let ballots = step("ballots", .task, .item, [StepInput(.item)])
         let cases: [(String, [Step])] = [
             ("0 steps", []), ("same label", [ballots, ballots]),
-            ("0 iterations", [step("s", .session, .replica)]), ("9 iterations", [step("t", .task, .once, iterations: 9)]),
+            ("0 iterations", [step("s", .session, .replica)]),
+            ("9 iterations", [step("t", .task, .once, iterations: 9)]),
             ("not done for each", [step("t", .task, .once, [StepInput(.item)])]),
             ("not before it", [step("t", .task, .item, [StepInput(.step(0))])]),
             ("not before it", [step("t", .task, .item, [StepInput(.step(7))])]),

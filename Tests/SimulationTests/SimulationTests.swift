@@ -60,9 +60,17 @@ import Testing
         #expect(one.fingerprint != other.fingerprint)
     }
 
+    private static let knownSeeds: [PlantedBug: UInt64] = [
+        .forgetsSharedBlobs: 15, .blamesAllMachines: 19, .forgetsVotesOnRestart: 46, .givesNumbersAgain: 79,
+        .forgetsWhatIsLeaving: 265, .checksNoEpochs: 306, .countsBothOfTwo: 332, .countsDuplicatesTwice: 412,
+        .removesAtOnce: 412,
+    ]
+
     /// The promises see what they are there to see.
     @Test(arguments: PlantedBug.allCases) func everyPlantedBugIsNoticed(_ bug: PlantedBug) throws {
-        for seed in UInt64(0)..<1_000 {
+        // Begins a little before the seed that is known to show it.
+        let first = Self.knownSeeds[bug].map { max($0, 3) - 3 } ?? 0
+        for seed in (first..<first + 1_000).map({ $0 % 1_000 }) {
             let simulation = try Simulation(seed: seed, bug: bug)
             simulation.tell()
             if let violation = simulation.promises.violations.first {
