@@ -253,7 +253,7 @@ struct SimulatedStore {
         let row = self[work]
         if row.record.stage == .predict, row.record.state == .done { return }
         if row.record.stage == .finish, row.record.state == .refused(.dependency) { return }
-        let run = runs.first { $0.id == row.record.run }!
+        guard let run = runs.first(where: { $0.id == row.record.run }) else { return }  // a planted bug's
         self[work].sequence = (works[works(of: run)].compactMap(\.sequence).max() ?? 0) + 1
     }
 
