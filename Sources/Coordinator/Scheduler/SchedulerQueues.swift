@@ -39,9 +39,13 @@ extension Scheduler {
 
     // MARK: - Moving
 
-    /// Whether a worker takes so much longer than others that it would get a backup, by what it does or did last.
+    /// Whether a worker takes so much longer than others that its work would get a backup, by what it does or did
+    /// last. Where there are no others, nobody is slow.
     func isSlow(_ name: WorkerName, at nowMilliseconds: Int64) -> Bool {
         let share = configuration.backupShare
+        guard workers.values.contains(where: { $0.isConnected && !$0.isLeaving && $0.name != name }) else {
+            return false
+        }
         if let worker = workers[name], worker.slowness * share > 1 { return true }
         return leased.contains { id in
             works[id]!.liveLeases.contains { lease in
@@ -49,7 +53,7 @@ extension Scheduler {
                     let pace = pace(of: lease, on: works[id]!, at: nowMilliseconds),
                     let usual = usualStepMilliseconds(of: works[id]!, at: nowMilliseconds)
                 else { return false }
-                return pace.stepMilliseconds * share > usual
+                return pace.leftMilliseconds * share > usual
             }
         }
     }

@@ -116,8 +116,8 @@ struct WorkExecution {
             nowNanoseconds: environment.nowNanoseconds, log: environment.log)
     }
 
-    /// A cache is a disk. A checkpoint that is gone on from is read again every time: a training of days would carry its
-    /// fault to the end. The other inputs once in a process, and again when their file was changed.
+    /// A cache is a disk. A checkpoint that is gone on from is read again every time: a training of days would carry
+    /// its fault to the end. The other inputs once in a process, and again when their file was changed.
     private func damagedInputs() -> [ContentDigest] {
         let checkpoints = (order.assignment.resume.map { [$0.blob.digest] } ?? [])
             + description.inputs.filter { $0.role == "state" }.map(\.digest)

@@ -25,8 +25,8 @@ import Protocol
 ///   thread is told to stop; until it does, this worker asks for nothing.
 /// - A cache that is full or has errors is waited for, and people are told, for 30 s. Then the work is given back as
 ///   failed, so that another worker gets it, and this one asks for none before its cache would take what it did not.
-/// - Leaving (`drainRequested`): what is fetched or waits is given back, results are delivered; computing stops after the
-///   current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
+/// - Leaving (`drainRequested`): what is fetched or waits is given back, results are delivered; computing stops after
+///   the current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
 ///   whatever happened, the worker is gone.
 package struct WorkerState: Sendable {
     package let settings: WorkerSettings
