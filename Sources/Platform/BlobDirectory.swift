@@ -18,11 +18,16 @@ public final class BlobDirectory: Sendable {
     private struct State: Sendable {
         var uploads: [[UInt8]: BlobUpload] = [:]
         var externals: [[UInt8]: (path: String, byteCount: UInt64)] = [:]
+        /// Files whose bytes this process has read, all of them, and found to be what their name says.
+        var verified: [[UInt8]: FileVersion] = [:]
         var useCount: UInt64 = 0
     }
 
     /// Uploads whose hash is kept running; the others resume from their partial files.
     private static let uploadsMax = 1024
+
+    /// More are forgotten, and read again.
+    private static let verifiedMax = 1 << 16
 
     /// In each folder for uploads.
     public static let claimFileName = "lock"
@@ -68,11 +73,11 @@ public final class BlobDirectory: Sendable {
     /// The file of a complete blob, the external one's included; nil where there is none.
     public func path(of digest: [UInt8]) -> String? {
         let own = completePath(digest)
-        if FileSystem.exists(own) {
-            FileSystem.touch(own)
+        return state.withLock { state in
+            guard FileSystem.exists(own) else { return state.externals[digest]?.path }
+            touch(digest, in: &state)
             return own
         }
-        return state.withLock { $0.externals[digest]?.path }
     }
 
     /// nil where the blob is not complete.
@@ -102,9 +107,38 @@ public final class BlobDirectory: Sendable {
     /// - Throws: `BlobError.damaged`, `.missing`; `FileError`.
     public func verify(_ digest: [UInt8]) throws {
         guard let file = path(of: digest) else { throw BlobError.missing(digest: Hexadecimal.text(digest)) }
-        guard try SHA256.digest(ofFile: file) != digest else { return }
+        let own = completePath(digest), before = FileVersion(path: own)
+        guard try SHA256.digest(ofFile: file) != digest else {
+            return state.withLock { state in
+                if file == own, FileVersion(path: own) == before { note(before, digest, in: &state) }
+            }
+        }
         try setAside(digest)
         throw BlobError.damaged(digest: Hexadecimal.text(digest), path: file)
+    }
+
+    /// `verify`, but for a blob that this process has verified already, when it arrived or since, and whose file nobody
+    /// has touched: reading it again would find only what has rotted below the file system in between.
+    /// - Throws: as `verify`.
+    public func verifyOnce(_ digest: [UInt8]) throws {
+        let isVerified = state.withLock { state in
+            guard let known = state.verified[digest] else { return false }
+            return known == FileVersion(path: completePath(digest))
+        }
+        if !isVerified { try verify(digest) }
+    }
+
+    private func note(_ identity: FileVersion?, _ digest: [UInt8], in state: inout State) {
+        if state.verified.count >= Self.verifiedMax { state.verified = [:] }
+        state.verified[digest] = identity
+    }
+
+    /// Says that it is in use, and knows it again afterwards.
+    private func touch(_ digest: [UInt8], in state: inout State) {
+        let file = completePath(digest), before = state.verified[digest]
+        let isKnown = before != nil && before == FileVersion(path: file)
+        FileSystem.touch(file)
+        if isKnown { state.verified[digest] = FileVersion(path: file) }
     }
 
     /// For a blob that is known to be damaged: moves it to `damaged/`, forgets an external one.
@@ -127,7 +161,7 @@ public final class BlobDirectory: Sendable {
                 guard present == byteCount else {
                     throw BlobError.wrongSize(digest: Hexadecimal.text(digest), expected: present, found: byteCount)
                 }
-                FileSystem.touch(completePath(digest))
+                touch(digest, in: &state)
                 return byteCount
             }
             let upload = try upload(digest, byteCount, in: &state)
@@ -201,12 +235,12 @@ public final class BlobDirectory: Sendable {
             try? FileSystem.remove(upload.path)
             throw error
         }
-        try land(upload.path, digest)
+        try land(upload.path, digest, in: &state)
     }
 
     /// Moves a verified and synced file to its name. Under the lock.
     /// - Throws: then the blob is not there: one whose folder could not be synced might not survive a power cut.
-    private func land(_ file: String, _ digest: [UInt8]) throws {
+    private func land(_ file: String, _ digest: [UInt8], in state: inout State) throws {
         _ = Failpoint.hit("blob.land.before", detail: path)
         let complete = completePath(digest)
         if FileSystem.exists(complete) { return try FileSystem.remove(file) }
@@ -218,6 +252,7 @@ public final class BlobDirectory: Sendable {
             try? FileSystem.remove(complete)
             throw error
         }
+        note(FileVersion(path: complete), digest, in: &state)
         _ = Failpoint.hit("blob.land.after", detail: path)
     }
 
@@ -227,14 +262,16 @@ public final class BlobDirectory: Sendable {
     /// - Throws: `FileError`.
     public func store(_ bytes: [UInt8]) throws -> [UInt8] {
         let digest = SHA256.digest(of: bytes)
-        if state.withLock({ _ in ownByteCount(digest) }) == UInt64(bytes.count) {
-            FileSystem.touch(completePath(digest))
-            return digest
+        let isThere = state.withLock { state in
+            guard ownByteCount(digest) == UInt64(bytes.count) else { return false }
+            touch(digest, in: &state)
+            return true
         }
+        if isThere { return digest }
         let temporary = AtomicFile.temporaryName(for: "\(partialPath)/\(Hexadecimal.text(digest))")
         try AtomicFile.write(bytes, to: temporary, mode: 0o600)
         do {
-            try state.withLock { _ in try land(temporary, digest) }
+            try state.withLock { try land(temporary, digest, in: &$0) }
         } catch {
             try? FileSystem.remove(temporary)
             throw error
@@ -258,6 +295,7 @@ public final class BlobDirectory: Sendable {
     public func remove(_ digest: [UInt8]) throws {
         let upload = state.withLock { state in
             state.externals[digest] = nil
+            state.verified[digest] = nil
             return state.uploads.removeValue(forKey: digest)
         }
         if let upload { try FileSystem.remove(upload.path) }

@@ -33,8 +33,8 @@ import Testing
             remember: { _ = try store.commit($0, wallMilliseconds: 0) }, recover: { try store.recover() })
         for line in [
             "0 submit k train replicas=2", "0 connect a", "0 idle a", "0 connect b", "0 idle b",
-            "10 checkpoint a 1.1@5", "20 fail a 1.1 no memory", "25 verified 1", "30 idle b",
-            "30 fail b 2.1 no memory",
+            "10 checkpoint a 1.1@5", "20 fail a 1.1 no memory", "25 verified 1",
+            "30 fail b 2.1 no memory", "30 idle b",
         ] { _ = try player.play(line) }
         for iteration in 6...90 { _ = try player.play("\(100 * iteration) checkpoint b 1.2@\(iteration)") }
         #expect(try store.events(of: RunID(1), countMax: 12).filter { $0.piece == "replica-0" }.map(\.message) == [

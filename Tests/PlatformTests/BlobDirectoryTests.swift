@@ -151,6 +151,41 @@ private func upload(_ bytes: [UInt8], to blobs: BlobDirectory) throws {
         #expect(try blobs.offer(digest, byteCount: 100_000) == 0)
     }
 
+    /// Whoever writes to a file leaves a trace, even where it sets the time back. (Only a fault below the file system
+    /// does not: docs/RELIABILITY.md.)
+    @Test func whatWasVerifiedIsReadAgainWhenItsFileHasChanged() throws {
+        try upload(bytes, to: blobs)
+        try blobs.verifyOnce(digest)
+        var before = stat()
+        #expect(stat(completePath, &before) == 0)
+        // The kernel's clock of files is coarse.
+        usleep(50_000)
+        let file = open(completePath, O_WRONLY)
+        #expect(pwrite(file, [bytes[77] ^ 1], 1, 77) == 1)
+        #expect(futimens(file, [before.st_atim, before.st_mtim]) == 0)
+        close(file)
+        #expect(throws: BlobError.damaged(digest: Hexadecimal.text(digest), path: completePath)) {
+            try blobs.verifyOnce(digest)
+        }
+    }
+
+    /// It is known again after it was in use; another process, or this one after a restart, knows nothing.
+    @Test func aBlobIsReadOnceByAProcess() throws {
+        try upload(bytes, to: blobs)
+        #expect(blobs.path(of: digest) != nil)
+        #expect(try blobs.offer(digest, byteCount: 100_000) == 100_000)
+        Failpoint.set("file.read", .fail(EIO), detailPart: completePath)
+        try blobs.verifyOnce(digest)
+        #expect(throws: FileError.self) { try blobs.verify(digest) }
+        let restarted = try BlobDirectory(path: blobs.path)
+        #expect(throws: FileError.self) { try restarted.verifyOnce(digest) }
+        Failpoint.clear("file.read", detailPart: completePath)
+        try restarted.verifyOnce(digest)
+        Failpoint.set("file.read", .fail(EIO), detailPart: completePath)
+        try restarted.verifyOnce(digest)
+        Failpoint.clear("file.read", detailPart: completePath)
+    }
+
     @Test func storedBytesAreABlobAndBitRotIsSetAside() throws {
         #expect(try blobs.store(bytes) == digest)
         #expect(try blobs.store(bytes) == digest)

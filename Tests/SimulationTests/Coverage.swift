@@ -10,7 +10,7 @@ struct Coverage {
     private(set) var workEvents: [String: Int] = [:]
     /// "computing -> delivering" of a worker's work, "away -> dialling" of its connection.
     private(set) var workerSteps: [String: Int] = [:]
-    /// "computing: disconnected".
+    /// "computing + fetching: disconnected".
     private(set) var workerEvents: [String: Int] = [:]
     private var states: [WorkID: WorkState] = [:]
 
@@ -61,16 +61,24 @@ struct Coverage {
     }
 
     mutating func workerHears(
-        _ event: WorkerEvent, from: (connection: String, work: String), to: (connection: String, work: String)
+        _ event: WorkerEvent, from: (connection: String, works: [Lease: String]),
+        to: (connection: String, works: [Lease: String])
     ) {
         if from.connection != to.connection {
             workerSteps["\(from.connection) -> \(to.connection)", default: 0] += 1
         }
-        if from.work != to.work { workerSteps["\(from.work) -> \(to.work)", default: 0] += 1 }
+        for lease in Set(from.works.keys).union(to.works.keys) where from.works[lease] != to.works[lease] {
+            workerSteps["\(from.works[lease] ?? "none") -> \(to.works[lease] ?? "none")", default: 0] += 1
+        }
         switch event {
         case .tick, .progressed: break
-        default: workerEvents["\(from.work): \(event.name)", default: 0] += 1
+        default: workerEvents["\(Self.slots(from.works)): \(event.name)", default: 0] += 1
         }
+    }
+
+    /// "computing + fetching"; "none" without work.
+    static func slots(_ works: [Lease: String]) -> String {
+        works.isEmpty ? "none" : works.values.sorted().joined(separator: " + ")
     }
 
     mutating func merge(_ other: Coverage) {

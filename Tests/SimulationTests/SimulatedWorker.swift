@@ -127,6 +127,7 @@ extension Simulation {
             let phases = boxes[box].worker.phases
             let actions = boxes[box].worker.apply(event, atMilliseconds: local)
             coverage.workerHears(event, from: phases, to: boxes[box].worker.phases)
+            checkSlots(box)
             for action in actions { perform(action, box, &events) }
         }
         guard boxes[box].isUp, let wake = boxes[box].worker.wakeMilliseconds else { return }
@@ -135,6 +136,18 @@ extension Simulation {
         guard moment < boxes[box].wakesAt else { return }
         boxes[box].wakesAt = moment
         queue.add(.workerWakes(box: box, life: boxes[box].life), at: moment)
+    }
+
+    /// One piece of work is computed, one is fetched ahead of it (or again), and few results wait.
+    private func checkSlots(_ box: Int) {
+        let phases = boxes[box].worker.phases.works.values
+        func count(_ names: Set<String>) -> Int { phases.count { names.contains($0) } }
+        if count(["computing", "stopping"]) > 1 || count(["fetching"]) > 2
+            || count(["computing", "stopping", "fetching"]) > 2
+            || count(["delivering"]) > WorkerLimits.resultsWaitingMax
+        {
+            promises.violate("worker \(box) has \(Coverage.slots(boxes[box].worker.phases.works))")
+        }
     }
 
     private func perform(_ action: WorkerAction, _ box: Int, _ events: inout [WorkerEvent]) {

@@ -37,6 +37,7 @@ import Testing
         let coverage = try Self.campaign.get().coverage
         for step in LegalSteps.ofWorks { #expect(coverage.workSteps[step] != nil, "never: \(step)") }
         for step in LegalSteps.ofWorkers { #expect(coverage.workerSteps[step] != nil, "never: \(step)") }
+        for event in LegalSteps.eventsOfWorkers { #expect(coverage.workerEvents[event] != nil, "never: \(event)") }
         for event in LegalSteps.eventsOfWorks { #expect(coverage.workEvents[event] != nil, "never: \(event)") }
         let strangeOfWorks = Set(coverage.workSteps.keys).subtracting(LegalSteps.ofWorks + LegalSteps.rareOfWorks)
         #expect(strangeOfWorks.isEmpty)
@@ -141,6 +142,14 @@ enum LegalSteps {
         "computing -> stopping", "computing -> givingBack", "computing -> none", "stopping -> handingOver",
         "stopping -> givingBack", "stopping -> none", "handingOver -> givingBack", "handingOver -> none",
         "delivering -> none", "givingBack -> none", "away -> closed", "closed -> dialling",
+    ]
+
+    /// What befalls a worker with two pieces of work.
+    static let eventsOfWorkers = [
+        "computing + fetching: blobHeld", "computing + fetching: done", "computing + fetching: failed",
+        "computing + fetching: disconnected", "computing + fetching: revoke", "computing + fetching: drainRequested",
+        "computing + delivering: accepted", "computing + delivering: disconnected", "computing + delivering: revoke",
+        "computing + delivering: done", "delivering + fetching: accepted",
     ]
 
     /// A coordinator may turn down the result, or a worker be told to leave, in a moment that is short.

@@ -13,7 +13,7 @@ final class ComputeBench: @unchecked Sendable {
     private(set) var thread: ComputeThread!
     let lease = Lease(work: WorkID(1), epoch: 1)
 
-    init(threadCount: Int = 2, isIntact: @escaping @Sendable (ContentDigest, String) -> Bool = { _, _ in true }) {
+    init(threadCount: Int = 2, isIntact: @escaping @Sendable (ContentDigest, Bool) -> Bool = { _, _ in true }) {
         let environment = ComputeEnvironment(
             cacheDirectory: NSTemporaryDirectory(), isIntact: isIntact,
             nowNanoseconds: { DispatchTime.now().uptimeNanoseconds })

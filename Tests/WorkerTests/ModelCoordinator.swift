@@ -75,7 +75,8 @@ struct ModelCoordinator {
     }
 
     private mutating func assign(to name: String, at now: UInt64) -> [Message] {
-        guard !pieces.contains(where: { $0.holder == name && $0.resultDigest == nil }) else { return [] }
+        // The result of one may be on its way when the next is asked for.
+        guard pieces.count(where: { $0.holder == name && $0.resultDigest == nil }) < 2 else { return [] }
         guard let index = pieces.indices.first(where: {
             pieces[$0].resultDigest == nil && (pieces[$0].holder == nil || pieces[$0].leaseUntil < now)
         }) else { return [] }

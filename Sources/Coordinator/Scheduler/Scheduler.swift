@@ -14,7 +14,7 @@ import Protocol
 /// gets nothing. Within a run, later steps go before earlier ones, so that few items are under way at once. Where a
 /// step has an affinity, whoever did the earlier step for the same item still holds something and gets it; if it is
 /// not idle in `preferenceMilliseconds`, or has gone, anyone gets it. Among idle workers, the one longest
-/// idle is first.
+/// idle is first; those that ask ahead, while they still compute, come last (SchedulerQueues.swift).
 ///
 /// **Failure.** Work that failed goes to another worker; the one on whom it failed may have it again only after
 /// `retryMilliseconds`. If it reads what may have rotted on the coordinator's disk, nobody gets it before the shell has
@@ -106,7 +106,12 @@ package struct Scheduler: Sendable {
         }
         if let name = event.workerName { workers[name]?.lastSeenMilliseconds = nowMilliseconds }
         assignReadyWork(at: nowMilliseconds)
-        if case .tick = event { assignBackups(at: nowMilliseconds) }
+        noteBeginnings(at: nowMilliseconds)
+        if case .tick = event {
+            moveWaitingWork(at: nowMilliseconds)
+            assignBackups(at: nowMilliseconds)
+            noteBeginnings(at: nowMilliseconds)
+        }
         defer { actions = [] }
         return actions
     }

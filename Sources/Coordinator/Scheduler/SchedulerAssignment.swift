@@ -5,23 +5,33 @@ import Protocol
 extension Scheduler {
     mutating func assignReadyWork(at nowMilliseconds: Int64) {
         guard !activeRuns.isEmpty, !idle.isEmpty else { return }
-        let order = runsInOrder
-        for name in idle {
+        let order = runsInOrder, busy = workersWithLeases
+        for name in idle where !busy.contains(name) {
             guard let work = choose(for: name, in: order, at: nowMilliseconds) else { continue }
+            grant(work, to: name, at: nowMilliseconds)
+        }
+        for name in idle where busy.contains(name) && !awaitsItsVote(name) {
+            guard let work = choose(for: name, isAhead: true, in: order, at: nowMilliseconds),
+                !isSlow(name, at: nowMilliseconds)
+            else { continue }
             grant(work, to: name, at: nowMilliseconds)
         }
     }
 
     /// What is ready goes first; the others may help where somebody is slow.
     mutating func assignBackups(at nowMilliseconds: Int64) {
-        for name in idle {
+        let busy = workersWithLeases
+        for name in idle where !busy.contains(name) {
             guard let (work, why) = chooseBackup(for: name, at: nowMilliseconds) else { continue }
             grantBackup(work, to: name, why, at: nowMilliseconds)
         }
     }
 
     /// The next piece of work for an idle worker, in the order that the scheduler's comment states.
-    private func choose(for name: WorkerName, in order: [RunID], at nowMilliseconds: Int64) -> WorkID? {
+    /// - Parameter isAhead: it still computes another: no training is to wait behind that.
+    private func choose(
+        for name: WorkerName, isAhead: Bool = false, in order: [RunID], at nowMilliseconds: Int64
+    ) -> WorkID? {
         for run in order {
             for step in runs[run]!.plan.steps.indices.reversed() where runs[run]!.plan.steps[step].affinity != nil {
                 let own = runs[run]!.ready[step].first {
@@ -31,7 +41,8 @@ extension Scheduler {
             }
         }
         for run in order {
-            for step in runs[run]!.plan.steps.indices.reversed() {
+            for step in runs[run]!.plan.steps.indices.reversed()
+            where !(isAhead && runs[run]!.plan.steps[step].kind == .session) {
                 let next = runs[run]!.ready[step].first {
                     !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
                 }
@@ -74,7 +85,7 @@ extension Scheduler {
         return nowMilliseconds < until
     }
 
-    private mutating func grant(_ id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) {
+    mutating func grant(_ id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) {
         leave(id)
         works[id]!.state = .leased
         works[id]!.lease = newLease(on: id, to: name, at: nowMilliseconds)

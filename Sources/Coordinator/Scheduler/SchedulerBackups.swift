@@ -9,7 +9,7 @@ import Protocol
 
 extension Scheduler {
     /// Works of other kinds than sessions count as one step.
-    private struct Pace {
+    struct Pace {
         /// Milliseconds for a step, judged by what has been done so far.
         var stepMilliseconds: Double
         /// Milliseconds to the end, at this pace.
@@ -32,7 +32,7 @@ extension Scheduler {
         for id in leased {
             let work = works[id]!
             guard work.backup == nil, !isSpent(work), !runs[work.run]!.isPaused,
-                let lease = work.lease, lease.worker != name,
+                let lease = work.lease, lease.worker != name, lease.begunMilliseconds != nil,
                 !isWithheld(id, from: name, at: nowMilliseconds)
             else { continue }
             let isYetToBegin = work.kind == .session && !lease.hasBegun
@@ -94,9 +94,9 @@ extension Scheduler {
     }
 
     /// nil before there is enough to judge by.
-    private func pace(of lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64) -> Pace? {
+    func pace(of lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64) -> Pace? {
         guard work.kind == .session else {
-            let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
+            let elapsed = Double(nowMilliseconds - (lease.begunMilliseconds ?? nowMilliseconds))
             let fraction = min(lease.progress?.fraction ?? 0, 1)
             // Of work that says nothing of itself: half may be done.
             let whole = fraction > 0 ? elapsed / fraction : 2 * elapsed
@@ -114,7 +114,7 @@ extension Scheduler {
     }
 
     /// The median of what the same step of the same run has taken, and takes, elsewhere.
-    private func usualStepMilliseconds(of work: WorkRecord, at nowMilliseconds: Int64) -> Double? {
+    func usualStepMilliseconds(of work: WorkRecord, at nowMilliseconds: Int64) -> Double? {
         let run = runs[work.run]!
         var paces = run.paces[work.step]
         if work.kind == .session {
@@ -133,7 +133,7 @@ extension Scheduler {
     mutating func notePace(of lease: Lease, at nowMilliseconds: Int64) {
         let work = works[lease.work]!
         guard let record = work.liveLeases.first(where: { $0.epoch == lease.epoch }) else { return }
-        var step = Double(nowMilliseconds - record.grantedMilliseconds)
+        var step = Double(nowMilliseconds - (record.begunMilliseconds ?? record.grantedMilliseconds))
         if work.kind == .session {
             guard let pace = pace(of: record, on: work, at: nowMilliseconds) else { return }
             step = pace.stepMilliseconds

@@ -37,6 +37,7 @@ extension Scheduler {
             workers[name]!.slowness = before.slowness
             workers[name]!.sinceMilliseconds = before.sinceMilliseconds
             workers[name]!.isLeaving = before.isLeaving
+            workers[name]!.latestDone = before.latestDone
         }
         idle.removeAll { $0 == name }
         actions.append(.persist(.workerConnected(name, facts)))
@@ -135,6 +136,8 @@ extension Scheduler {
     /// A running lease ends without its worker's word.
     mutating func loseLease(_ id: WorkID, _ lease: LeaseRecord, _ end: LeaseEnd, at nowMilliseconds: Int64) {
         let ended = Lease(work: id, epoch: lease.epoch)
+        if lease.begunMilliseconds == nil { return endWaiting(id, lease, "lost where it waited", at: nowMilliseconds) }
+        defer { if end == .lapsed { endAllWaiting(at: lease.worker, nowMilliseconds) } }
         if end == .lapsed {  // an assignment lost on the way is not the work's fault
             noteAttempt(of: id, under: lease)
             works[id]!.noteLoss(on: lease.worker)
@@ -230,6 +233,7 @@ extension Scheduler {
         endOthers(than: lease, because: "epoch \(lease.epoch) of \(name) was quicker", at: nowMilliseconds)
         conclude(lease.work, .done)
         works[lease.work]!.doneBy = name
+        workers[name]?.latestDone = lease.work
         works[lease.work]!.doneEpoch = lease.epoch
         works[lease.work]!.outputs = runs[works[lease.work]!.run]!.readers[works[lease.work]!.step].isEmpty
             ? [] : result.outputs
@@ -265,6 +269,9 @@ extension Scheduler {
         case .accepted, .stale: return
         case .running, .lapsed: renew(lease, at: nowMilliseconds)
         }
+        // What it asked for ahead, it asks for again, after a rest perhaps; or it leaves.
+        workers[name]?.isIdle = false
+        idle.removeAll { $0 == name }
         switch reason {
         case .drained:
             actions.append(.persist(.leaseEnded(lease, name, .drained)))

@@ -59,6 +59,7 @@ extension LeaseRecord {
             worker: worker, epoch: epoch, grantedMilliseconds: nowMilliseconds,
             expiresMilliseconds: expiresMilliseconds)
         lease.hasLapsed = hasLapsed
+        lease.begunMilliseconds = nowMilliseconds
         lease.isRecovered = true
         lease.fetching = fetching
         return lease

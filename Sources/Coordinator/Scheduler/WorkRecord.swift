@@ -74,6 +74,8 @@ package struct LeaseRecord: Sendable {
     package let epoch: UInt64
     package let grantedMilliseconds: Int64
     package var expiresMilliseconds: Int64
+    /// Since when it is the first of its worker's; nil: it waits there behind another.
+    package var begunMilliseconds: Int64?
     package var hasLapsed = false
     /// What the worker last said, and the first thing it said, for the rate.
     package var progress: LeaseProgress?
@@ -230,6 +232,8 @@ package struct WorkerRecord: Sendable {
     package var lastSeenMilliseconds: Int64
     /// How many times as long as usual its latest work took.
     package var slowness = 1.0
+    /// What it has done last.
+    var latestDone: WorkID?
 
     package init(name: WorkerName, facts: WorkerFacts, isConnected: Bool, lastSeenMilliseconds: Int64) {
         self.name = name

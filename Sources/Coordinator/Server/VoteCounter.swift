@@ -41,7 +41,7 @@ package struct VoteCounter: Sendable {
     /// A vote whose bytes are those of its digest; a damaged file is set aside, so that it is not taken for the new
     /// one.
     private func load(_ vote: BlobReference, voxelCountMax: Int) throws -> BitMask {
-        try blobs.verify(vote.digest.bytes)
+        try blobs.verifyOnce(vote.digest.bytes)
         guard let byteCount = blobs.byteCount(of: vote.digest.bytes), byteCount <= UInt64(Limits.voteBytesMax) else {
             throw BlobError.missing(digest: "\(vote.digest)")
         }

@@ -13,10 +13,13 @@ import VotingAggregator
 /// predict also "replica"; finish also "voted" and "votes".
 public struct LungNormNet: Recipe {
     public static let name = "lung-normnet"
-    private let prepared = PreparedCache()
+    private let prepared: PreparedCache
     private let inferences = InferenceCache()
 
-    public init() {}
+    public init() { self.init(preparedByteCountMax: PreparedCache.byteCountMax) }
+
+    /// - Parameter preparedByteCountMax: of volumes kept from their predict to their finish.
+    package init(preparedByteCountMax: Int) { prepared = PreparedCache(byteCountMax: preparedByteCountMax) }
 
     public func proveArithmetic(pool: ThreadPool) throws -> [UInt8] { try ArithmeticProof.bytes(pool: pool) }
 
@@ -46,6 +49,7 @@ public struct LungNormNet: Recipe {
         resources: RecipeResources
     ) throws -> any TrainingSession {
         inferences.empty()
+        prepared.empty()
         return try LungTrainingSession(
             configuration: LungRunConfiguration(json: parameters), seed: seed, replica: replica, inputs: inputs,
             resume: resume, resources: resources)
@@ -102,7 +106,7 @@ public struct LungNormNet: Recipe {
         parameters: String, inputs: [RecipeInput], resources: RecipeResources
     ) throws -> RecipeResult {
         let configuration = try LungRunConfiguration(json: parameters)
-        let volume = try prepared.volume(configuration, inputs, resources)
+        let volume = try prepared.volume(configuration, inputs, isLastUse: true, resources)
         guard let voted = inputs.first(where: { $0.role == "voted" }) else {
             throw RecipeError.inputRefused("the volume has no vote to finish")
         }
@@ -122,42 +126,6 @@ public struct LungNormNet: Recipe {
         outputs.append(RecipeOutput(
             role: "lung", name: "lung", bytes: NIfTIFile.encode(volume.sourceLung, like: volume.source)))
         return RecipeResult(outputs: outputs, reportJSON: JSONText.encode(figures))
-    }
-}
-
-/// Keeps the volume prepared last: predict and finish of a volume are often done by the same worker.
-private final class PreparedCache: @unchecked Sendable {
-    // Unchecked: `last` is only touched under `lock`.
-    private let lock = NSLock()
-    private var last: (key: String, volume: PreparedVolume)?
-
-    func volume(
-        _ configuration: LungRunConfiguration, _ inputs: [RecipeInput], _ resources: RecipeResources
-    ) throws -> PreparedVolume {
-        guard let ct = inputs.first(where: { $0.role == "ct" }) else {
-            throw RecipeError.inputRefused("the piece of work names no CT")
-        }
-        let lung = inputs.first { $0.role == "lung" }
-        // Paths of inputs name their content's digest.
-        let key = [
-            ct.path, lung?.path ?? "", JSONText.encode(configuration.preset), JSONText.encode(configuration.reading),
-        ].joined(separator: "|")
-        lock.lock()
-        let hit = last?.key == key ? last?.volume : nil
-        lock.unlock()
-        if let hit { return hit }
-        let volume = try Preparation.refusing {
-            try Preparation.run(
-                ct: ImageFile.read(single: ct.path, name: ct.name),
-                lung: lung.map { try ImageFile.read(single: $0.path, name: $0.name) },
-                reading: configuration.reading, preset: configuration.preset,
-                planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false,
-                pool: resources.pool, isCancelled: resources.isCancelled)
-        }
-        lock.lock()
-        last = (key, volume)
-        lock.unlock()
-        return volume
     }
 }
 

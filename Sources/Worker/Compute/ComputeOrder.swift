@@ -39,14 +39,14 @@ package enum ComputeEnd: Sendable {
 /// What a piece of work needs of the world.
 package struct ComputeEnvironment: Sendable {
     package var cacheDirectory: String
-    /// Whether the file at the path still has this digest.
-    package var isIntact: @Sendable (_ digest: ContentDigest, _ path: String) -> Bool
+    /// Whether the blob in the cache still has this digest; read again in any case, or only where it may have changed.
+    package var isIntact: @Sendable (_ digest: ContentDigest, _ isReadAgain: Bool) -> Bool
     /// A clock that never runs backwards, in nanoseconds.
     package var nowNanoseconds: @Sendable () -> UInt64
     package var log: @Sendable (String) -> Void
 
     package init(
-        cacheDirectory: String, isIntact: @escaping @Sendable (ContentDigest, String) -> Bool,
+        cacheDirectory: String, isIntact: @escaping @Sendable (ContentDigest, Bool) -> Bool,
         nowNanoseconds: @escaping @Sendable () -> UInt64, log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.cacheDirectory = cacheDirectory

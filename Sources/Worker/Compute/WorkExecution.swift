@@ -114,13 +114,14 @@ struct WorkExecution {
             nowNanoseconds: environment.nowNanoseconds, log: environment.log)
     }
 
-    /// A cache is a disk: what is read is verified every time.
+    /// A cache is a disk. A checkpoint that is gone on from is read again every time: a training of days would carry
+    /// its fault to the end. The other inputs once in a process, and again when their file was changed.
     private func damagedInputs() -> [ContentDigest] {
-        let blobs = description.inputs + (order.assignment.resume.map { [$0.blob] } ?? [])
-        let paths = order.inputs.map(\.path) + (order.resumePath.map { [$0] } ?? [])
-        return zip(blobs, paths).filter { blob, path in
-            !control.isInterrupted && !environment.isIntact(blob.digest, path)
-        }.map(\.0.digest)
+        let checkpoints = (order.assignment.resume.map { [$0.blob.digest] } ?? [])
+            + description.inputs.filter { $0.role == "state" }.map(\.digest)
+        return Set(order.assignment.blobs.map(\.digest)).filter { digest in
+            !control.isInterrupted && !environment.isIntact(digest, checkpoints.contains(digest))
+        }.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
     }
 
     private func interrupted() -> ComputeEnd {

@@ -95,8 +95,17 @@ struct WorkerCache: Sendable {
         try? FileSystem.remove("\(blobs.path)/damaged/\(digest)")
     }
 
-    /// Reads the whole file. A blob that is gone or cannot be read is as bad as a damaged one.
-    func isIntact(_ digest: ContentDigest) -> Bool { (try? blobs.verify(digest.bytes)) != nil }
+    /// A blob that is gone or cannot be read is as bad as a damaged one.
+    /// - Parameter isReadAgain: reads the whole file in any case; else only when this process has not done so since the
+    ///   file was changed last.
+    func isIntact(_ digest: ContentDigest, isReadAgain: Bool) -> Bool {
+        do {
+            if isReadAgain { try blobs.verify(digest.bytes) } else { try blobs.verifyOnce(digest.bytes) }
+            return true
+        } catch {
+            return false
+        }
+    }
 
     /// nil: another process removed it since it was opened.
     func path(of digest: ContentDigest) -> String? { blobs.path(of: digest.bytes) }

@@ -33,7 +33,7 @@ final class WorkerShell {
         self.cache = cache
         self.mailbox = mailbox
         let environment = ComputeEnvironment(
-            cacheDirectory: cache.preparedPath, isIntact: { digest, _ in cache.isIntact(digest) },
+            cacheDirectory: cache.preparedPath, isIntact: { cache.isIntact($0, isReadAgain: $1) },
             nowNanoseconds: MonotonicClock.nowNanoseconds, log: { [log = configuration.log] in log($0) })
         thread = ComputeThread(
             recipes: recipes, threadCount: configuration.threadCount, environment: environment,
@@ -169,11 +169,10 @@ final class WorkerShell {
 
     private func compute(_ assignment: Assignment) {
         cache.trimPrepared()
-        let missing = state.neededDigests.filter { cache.blobs.path(of: $0) == nil }
+        let missing = Set(assignment.blobs.map(\.digest)).filter { cache.path(of: $0) == nil }
         guard missing.isEmpty else {
             // Another process with the same cache removed it in this moment: fetched again.
-            let digests = missing.map { ContentDigest(bytes: $0) }
-            return events.append(.computeEnded(assignment.lease, .inputsDamaged(digests)))
+            return events.append(.computeEnded(assignment.lease, .inputsDamaged(Array(missing))))
         }
         let inputs = assignment.description.inputs.map { blob in
             RecipeInput(role: blob.role, name: blob.name, path: cache.path(of: blob.digest) ?? "")

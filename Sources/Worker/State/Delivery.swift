@@ -61,6 +61,9 @@ struct Delivery: Sendable {
             payloads: [taken.payload])
     }
 
+    /// What of it lies in memory.
+    var payloadBytes: UInt64 { payloads.reduce(0) { $0 + UInt64($1.bytes.count) } }
+
     /// When a pause or an answer's patience ends.
     var wakeMilliseconds: UInt64? {
         if let pausedUntil { return pausedUntil }

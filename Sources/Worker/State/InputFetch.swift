@@ -52,7 +52,7 @@ struct InputFetch: Sendable {
     init(_ assignment: Assignment, pieceBytes: Int) {
         self.pieceBytes = UInt64(pieceBytes)
         var seen: Set<ContentDigest> = []
-        needs = (assignment.description.inputs + (assignment.resume.map { [$0.blob] } ?? [])).compactMap { blob in
+        needs = assignment.blobs.compactMap { blob in
             seen.insert(blob.digest).inserted
                 ? Need(digest: blob.digest, byteCount: blob.byteCount, name: blob.name) : nil
         }
@@ -140,8 +140,8 @@ struct InputFetch: Sendable {
     // MARK: Answers of the cache
 
     mutating func held(_ digest: ContentDigest, byteCount: UInt64) {
-        guard let need = needs.first, need.digest == digest else { return }
-        precondition(byteCount <= need.byteCount, "the cache holds at most the whole blob")
+        // More than the whole blob is another's, of the same name and another size.
+        guard let need = needs.first, need.digest == digest, byteCount <= need.byteCount else { return }
         isOpening = false
         obstacle = nil
         if byteCount > mostHeldBytes || byteCount == need.byteCount { storageFailedSince = nil }

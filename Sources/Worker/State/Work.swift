@@ -1,9 +1,9 @@
 import Protocol
 
-/// The one piece of work a worker has leased.
+/// A piece of work that a worker has leased.
 ///
 /// - fetching: its inputs are on their way into the cache; when all are there and the compute thread is free, it
-///   starts.
+///   starts. Until then it waits its turn.
 /// - computing: the compute thread runs it. While it trains, every `checkpointSeconds` a checkpoint is taken
 ///   and delivered beside it; the thread never waits for that.
 /// - stopping: it was asked to end with a checkpoint (the worker leaves).
@@ -46,6 +46,17 @@ struct Work: Sendable {
 
     var lease: Lease { assignment.lease }
 
+    /// A training takes hours: nothing is to wait behind it. Every other piece of work is a matter of minutes.
+    var isSession: Bool { assignment.description.kind == .session }
+
+    /// Whether its inputs are still of use in the cache.
+    var isToBeComputed: Bool {
+        switch phase {
+        case .fetching, .computing, .stopping: true
+        case .delivering, .handingOver, .givingBack: false
+        }
+    }
+
     private let pieceBytes: Int
 
     init(_ assignment: Assignment, pieceBytes: Int) {
@@ -62,7 +73,8 @@ struct Work: Sendable {
         var report = progress
         switch phase {
         case .fetching:
-            report.note = fetch.obstacle ?? "fetching, \(fetch.needs.count) inputs to go"
+            let note = fetch.isComplete ? "waits its turn" : "fetching, \(fetch.needs.count) inputs to go"
+            report.note = fetch.obstacle ?? note
         case .computing, .stopping:
             if let obstacle = delivery?.obstacle { report.note += report.note.isEmpty ? obstacle : "; " + obstacle }
         case .delivering, .handingOver, .givingBack:
@@ -223,4 +235,9 @@ struct Work: Sendable {
 
     /// The coordinator will not have this checkpoint; the next one is due at its time.
     mutating func dropCheckpoint() { delivery = nil }
+}
+
+extension Assignment {
+    /// Everything that it reads.
+    package var blobs: [BlobReference] { description.inputs + (resume.map { [$0.blob] } ?? []) }
 }

@@ -33,6 +33,13 @@ package enum WorkerLimits {
     /// How long the current training step may go on before it is interrupted (and undone).
     package static let drainStepMilliseconds: UInt64 = 3_000
 
+    /// Nothing is begun while so many results wait for their delivery, or results of so many bytes: what waits in
+    /// memory is at most this much and the result that was made last.
+    package static let resultsWaitingMax = 2
+    package static let resultWaitingBytesMax: UInt64 = 256 << 20
+    /// A computation that was told to end and has not ended for so long: what waits behind it is somebody else's turn.
+    package static let cancelMilliseconds: UInt64 = 10_000
+
     /// Unless the worker is told otherwise: the longest that computing may show no progress. A training step of the
     /// largest networks on the smallest machines takes minutes.
     package static let progressMilliseconds: UInt64 = 3_600_000

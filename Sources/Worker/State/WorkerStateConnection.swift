@@ -7,8 +7,7 @@ extension WorkerState {
         let hello = Hello(
             role: .worker, versionMin: settings.versionMin, versionMax: settings.versionMax, build: settings.build,
             name: settings.name, threadCount: settings.threadCount, device: settings.device,
-            held: work.map { [$0.lease] } ?? [], memoryByteCount: settings.memoryByteCount,
-            arithmetic: settings.arithmetic)
+            held: works.map(\.lease), memoryByteCount: settings.memoryByteCount, arithmetic: settings.arithmetic)
         let helloID = requests.next()
         connection.greet(helloID: helloID, atMilliseconds: now)
         actions.append(.send(.hello(hello), requestID: helloID))
@@ -24,13 +23,15 @@ extension WorkerState {
     mutating func lose(_ reason: String) {
         guard connection.isOpen else { return }
         let pause = connection.lose(atMilliseconds: now)
-        work?.fetch.connectionLost()
-        _ = work?.withDelivery { $0.connectionLost() }
+        for index in works.indices {
+            works[index].fetch.connectionLost()
+            _ = works[index].withDelivery { $0.connectionLost() }
+        }
         var line = "no coordinator: \(reason)"
         let leavesAt = drain.map { $0.since + WorkerLimits.drainMilliseconds } ?? .max
         if now + pause < leavesAt { line += "; trying again in \(pause) ms" }
-        if drain == nil, threadLease != nil, threadLease == work?.lease { line += "; computing goes on" }
-        if drain != nil, let work { line += "; \(unreturned(work.lease))" }
+        if drain == nil, let threadLease, index(of: threadLease) != nil { line += "; computing goes on" }
+        if drain != nil, !works.isEmpty { line += "; \(unreturned)" }
         actions.append(.problem(line))
     }
 
@@ -44,7 +45,7 @@ extension WorkerState {
         if let threadLease { actions.append(.cancelCompute(threadLease)) }
         if connection.isOpen { actions.append(.hangUp) }
         connection.close()
-        work = nil
+        works = []
         actions.append(.leave(exit))
     }
 
@@ -102,14 +103,8 @@ extension WorkerState {
             if now >= service.silenceEndsAt { return hangUp("it has gone silent") }
             if now >= service.heartbeatAt {
                 connection.service?.heartbeatAt = now + service.heartbeatMilliseconds
-                actions.append(.send(.heartbeat(work.map { [$0.report] } ?? []), requestID: requests.next()))
-            }
-            if work == nil, threadLease == nil, drain == nil, now >= restUntil {
-                if let untakenBytes { return probeCache(untakenBytes) }
-                // Said again after a lease's time, should it have been lost.
-                if let saidAt = service.idleSaidAt, now < saidAt + service.leaseMilliseconds { return }
-                connection.service?.idleSaidAt = now
-                actions.append(.send(.idle, requestID: 0))
+                heartbeatID = requests.next()
+                actions.append(.send(.heartbeat(works.map(\.report)), requestID: heartbeatID))
             }
         }
     }

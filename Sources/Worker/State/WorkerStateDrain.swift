@@ -5,32 +5,38 @@ extension WorkerState {
     mutating func startDrain() {
         guard drain == nil, !connection.isClosed else { return }
         drain = (since: now, hasInterrupted: false)
-        guard let work else { return }
+        guard !works.isEmpty else { return }
         if connection.service != nil {
-            actions.append(.log("leaving; \(work.lease) is handed back"))
+            actions.append(.log("leaving; \(leases) \(works.count == 1 ? "is" : "are") handed back"))
         } else {
-            actions.append(.problem("leaving; the coordinator is not there: \(unreturned(work.lease))"))
+            actions.append(.problem("leaving; the coordinator is not there: \(unreturned)"))
         }
-        switch work.phase {
-        case .fetching: giveBack(.drained, "the worker leaves")
-        case .computing:
-            self.work?.stop()
-            actions.append(.stopCompute(work.lease))
-        case .stopping, .delivering, .handingOver, .givingBack: break
+        for work in works {
+            switch work.phase {
+            case .fetching: giveBack(work.lease, .drained, "the worker leaves")
+            case .computing:
+                change(work.lease) { $0.stop() }
+                actions.append(.stopCompute(work.lease))
+            case .stopping, .delivering, .handingOver, .givingBack: break
+            }
         }
     }
 
-    /// What becomes of a lease when the worker leaves and the coordinator has not come back.
-    func unreturned(_ lease: Lease) -> String { "\(lease) will be given to another when its lease ends" }
+    private var leases: String { works.map(\.lease.description).joined(separator: ", ") }
+
+    /// What becomes of the leases when the worker leaves and the coordinator has not come back.
+    var unreturned: String {
+        "\(leases) will be given to another when \(works.count == 1 ? "its lease ends" : "their leases end")"
+    }
 
     mutating func pumpDrain() {
         guard let drain else { return }
-        if work == nil && threadLease == nil || now >= drain.since + WorkerLimits.drainMilliseconds {
+        if works.isEmpty && threadLease == nil || now >= drain.since + WorkerLimits.drainMilliseconds {
             return leave(.drained)
         }
         if !drain.hasInterrupted, now >= drain.since + WorkerLimits.drainStepMilliseconds {
             self.drain?.hasInterrupted = true
-            if let work, work.phase == .stopping { actions.append(.interruptStep(work.lease)) }
+            for work in works where work.phase == .stopping { actions.append(.interruptStep(work.lease)) }
         }
     }
 }
