@@ -135,6 +135,8 @@ public enum Limits {
     // Manifests: blobs, so not bound to a frame.
 
     public static let manifestItemsMax = 100_000
+    /// Of one run, in however many manifests.
+    public static let runItemsMax = 1_000_000
     public static let manifestBytesMax = 64 << 20
     /// Blobs of one item: a CT and a mask.
     public static let itemInputsMax = 8

@@ -50,7 +50,12 @@ extension Message {
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: try writeBlob(to: &writer)
         case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             try writeClient(to: &writer)
-        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run): writer.write(run.value)
+        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run):
+            writer.write(run.value)
+        case .appendItems(let run, let first, let manifest):
+            writer.write(run.value)
+            writer.write(first)
+            try manifest.write(to: &writer)
         case .prioritise(let run, let priority):
             writer.write(run.value)
             writer.write(priority)
@@ -155,6 +160,11 @@ extension Message {
         case .prioritise:
             self = .prioritise(
                 RunID(try reader.number("prioritise.run")), priority: try reader.number("prioritise.priority"))
+        case .appendItems:
+            self = .appendItems(
+                RunID(try reader.number("appendItems.run")), first: try reader.number("appendItems.first"),
+                manifest: try BlobReference(from: &reader))
+        case .closeItems: self = .closeItems(RunID(try reader.number("closeItems.run")))
         case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }

@@ -36,6 +36,8 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case resume = 75
     case prioritise = 76
     case drain = 77
+    case appendItems = 78
+    case closeItems = 79
 }
 
 extension Message {
@@ -73,6 +75,8 @@ extension Message {
         case .resume: .resume
         case .prioritise: .prioritise
         case .drain: .drain
+        case .appendItems: .appendItems
+        case .closeItems: .closeItems
         }
     }
 }

@@ -217,6 +217,8 @@ public struct Submission: Hashable, Sendable {
     public var inputs: [BlobReference]
     /// The run's items as a blob (see `ItemManifest`), since 20,000 of them fit in no frame; nil without items.
     public var itemManifest: BlobReference?
+    /// More items will come (`appendItems`), until `closeItems`.
+    public var isOpen: Bool
     /// Submitting the same text twice gives the same run: a client may retry. At most 128 bytes.
     public var idempotencyKey: String
     /// What people call the run: the name of its folder. Empty for none.
@@ -230,7 +232,7 @@ public struct Submission: Hashable, Sendable {
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
         checkpointSeconds: UInt32, inputs: [BlobReference], itemManifest: BlobReference?, idempotencyKey: String,
         label: String = "", submitter: String = "",
-        memoryByteCount: UInt64 = 0
+        memoryByteCount: UInt64 = 0, isOpen: Bool = false
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -240,6 +242,7 @@ public struct Submission: Hashable, Sendable {
         self.checkpointSeconds = checkpointSeconds
         self.inputs = inputs
         self.itemManifest = itemManifest
+        self.isOpen = isOpen
         self.idempotencyKey = idempotencyKey
         self.label = label
         self.submitter = submitter
@@ -308,6 +311,11 @@ public enum Message: Hashable, Sendable {
     case resume(RunID)
     /// Answered with `accepted`: runs of a higher priority go first; 0 is what a run begins with.
     case prioritise(RunID, priority: Int32)
+    /// Answered with `accepted`: these items belong to a run whose items are not closed, from the position `first` on.
+    /// Said again it changes nothing.
+    case appendItems(RunID, first: UInt32, manifest: BlobReference)
+    /// Answered with `accepted`: no more items come.
+    case closeItems(RunID)
     /// Answered with `accepted`: the workers so called, or on the machine so called, are told to leave.
     case drain(worker: String)
 }

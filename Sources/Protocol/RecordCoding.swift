@@ -239,6 +239,7 @@ extension Submission {
         try writer.write(optional: itemManifest) {
             (writer, manifest) throws(ProtocolError) in try manifest.write(to: &writer)
         }
+        writer.write(isOpen)
         try writer.write(label: idempotencyKey, "submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax)
         try writer.write(label: label, "submission.label", max: Limits.runLabelBytesMax)
         try writer.write(label: submitter, "submission.submitter", max: Limits.submitterBytesMax)
@@ -246,21 +247,24 @@ extension Submission {
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
+        let plan = try Plan(from: &reader)
+        let recipe = try reader.label("submission.recipe", max: Limits.recipeBytesMax)
+        let parameters = try reader.text("submission.parameters", max: Limits.parametersBytesMax)
+        let seed: UInt64 = try reader.number("submission.seed")
+        let replicaCount = try Self.checked(try reader.number("submission.replicaCount"))
+        let checkpointSeconds: UInt32 = try reader.number("submission.checkpointSeconds")
+        let inputs = try BlobReference.list("submission.inputs", max: Limits.inputsMax, from: &reader)
+        let itemManifest = try reader.optional("submission.itemManifest") {
+            (reader) throws(ProtocolError) in try BlobReference(from: &reader)
+        }
+        let isOpen = try reader.flag("submission.isOpen")
         self.init(
-            plan: try Plan(from: &reader),
-            recipe: try reader.label("submission.recipe", max: Limits.recipeBytesMax),
-            parameters: try reader.text("submission.parameters", max: Limits.parametersBytesMax),
-            seed: try reader.number("submission.seed"),
-            replicaCount: try Self.checked(try reader.number("submission.replicaCount")),
-            checkpointSeconds: try reader.number("submission.checkpointSeconds"),
-            inputs: try BlobReference.list("submission.inputs", max: Limits.inputsMax, from: &reader),
-            itemManifest: try reader.optional("submission.itemManifest") {
-                (reader) throws(ProtocolError) in try BlobReference(from: &reader)
-            },
+            plan: plan, recipe: recipe, parameters: parameters, seed: seed, replicaCount: replicaCount,
+            checkpointSeconds: checkpointSeconds, inputs: inputs, itemManifest: itemManifest,
             idempotencyKey: try reader.label("submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax),
             label: try reader.label("submission.label", max: Limits.runLabelBytesMax),
             submitter: try reader.label("submission.submitter", max: Limits.submitterBytesMax),
-            memoryByteCount: try reader.number("submission.memoryByteCount"))
+            memoryByteCount: try reader.number("submission.memoryByteCount"), isOpen: isOpen)
     }
 
     private static func checked(_ replicaCount: UInt16) throws(ProtocolError) -> UInt16 {

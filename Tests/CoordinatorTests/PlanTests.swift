@@ -166,6 +166,46 @@ private final class MadeUpSession: TrainingSession {
         #expect(String(decoding: try client.download(word.outputs[0]), as: UTF8.self) == expectedWord)
     }
 
+    /// Each item as soon as it is there; the run waits for more until it is told that none come.
+    @Test func itemsComeWhileTheRunGoesOn() throws {
+        let folder = try TestFolder(), port = try lastingPort()
+        var server = try RunningServer(folder: folder.file("state"), port: port)
+        let worker = WorkerDaemon(
+            configuration: WorkerConfiguration(
+                host: "127.0.0.1", port: port, security: .plaintext, threadCount: 1,
+                cacheDirectory: folder.file("cache"), name: "w", build: "test", log: .none),
+            recipes: [MadeUpRecipe.name: MadeUpRecipe()])
+        Thread.detachNewThread { try? worker.run() }
+        defer { worker.requestDrain() }
+        let client = try server.client()
+        func item(_ number: Int) throws -> ItemSubmission {
+            let item = Self.items[number]
+            return ItemSubmission(
+                name: item.name, inputs: [try client.upload(bytes: item.bytes, role: "x", name: item.name)])
+        }
+        let run = try client.submit(Submission(
+            plan: MadeUpRecipe.plan, recipe: MadeUpRecipe.name, parameters: "{}", seed: 5, replicaCount: 3,
+            checkpointSeconds: 60, inputs: [try client.upload(bytes: Array("a seed".utf8), role: "seed", name: "s")],
+            itemManifest: nil, idempotencyKey: "stream", isOpen: true))
+        try client.append([try item(0)], to: run, first: 0)
+        // All that there is is done, and the run goes on.
+        #expect(try wait { try client.status(of: run).runs[0].works.done == 3 + 3 + 2 })
+        #expect(try client.status(of: run).runs[0].state == "running")
+        server.crash()
+        server = try RunningServer(folder: folder.file("state"), port: port)
+        defer { server.stop() }
+        try client.append([try item(0)], to: run, first: 0)  // said again: nothing new
+        #expect(throws: ClientError.self) { try client.append([try item(1)], to: run, first: 7) }
+        #expect(throws: ClientError.self) { try client.append([try item(1)], to: run, first: 0) }
+        try client.append([try item(0), try item(1)].suffix(1), to: run, first: 1)
+        #expect(try client.status(of: run).runs[0].volumeCount == 2)
+        try client.closeItems(of: run)
+        #expect(throws: ClientError.self) { try client.append([try item(0)], to: run, first: 2) }
+        #expect(try wait { try client.status(of: run).runs[0].state == "ended" })
+        let word = try #require(try client.outputs(of: run).first { $0.step == "tell" })
+        #expect(String(decoding: try client.download(word.outputs[0]), as: UTF8.self) == expectedWord)
+    }
+
     /// With what a coordinator answers to plans that cannot be carried out.
     @Test func aPlanThatMakesNoSenseIsRefusedByName() throws {
         func step(

@@ -84,5 +84,11 @@ enum Samples {
         (.resume(RunID(2)), 16),
         (.prioritise(RunID(2), priority: -1), 17),
         (.drain(worker: "lab3"), 18),
+        (
+            .appendItems(
+                RunID(2), first: 500,
+                manifest: BlobReference(role: "manifest", name: "more", digest: digest, byteCount: 120)), 19
+        ),
+        (.closeItems(RunID(2)), 20),
     ]
 }

@@ -347,8 +347,8 @@ struct Promises {
         var leasedCount = 0
         for run in scheduler.runs.values {
             var remaining = 0
-            for offset in 0..<UInt64(run.layout.workCount) {
-                let work = scheduler.works[WorkID(run.firstWork.value + offset)]!
+            for id in run.works {
+                let work = scheduler.works[id]!
                 let isListed = run.ready[work.step].contains(work.id)
                 if isListed != (work.state == .ready) { violate("\(work.id) is \(work.state), listed \(isListed)") }
                 if work.state == .leased {
@@ -364,7 +364,7 @@ struct Promises {
                 if !work.state.isFinal { remaining += 1 }
             }
             if run.remainingCount != remaining { violate("\(run.id) counts \(run.remainingCount), not \(remaining)") }
-            if (run.state == .running) != (remaining > 0) { violate("\(run.id) is \(run.state)") }
+            if (run.state == .running) != (remaining > 0 || run.isOpen && run.state == .running) { violate("\(run.id) is \(run.state)") }
         }
         if leasedCount != scheduler.leased.count { violate("\(leasedCount) works are leased") }
     }

@@ -137,6 +137,7 @@ extension Simulation {
         if bug == .givesNumbersAgain { recovery.lastNumbers = LastNumbers() }
         for run in recovery.runs.indices {
             if bug == .forgetsPausesOnRestart { recovery.runs[run].isPaused = false }
+            if bug == .closesItemsOnRestart { recovery.runs[run].request.isOpen = false }
             for work in recovery.runs[run].works.indices {
                 if bug == .losesCheckpointsOnRestart { _ = recovery.runs[run].works[work].checkpoints.popLast() }
                 if bug == .losesEpochsOnRestart, recovery.runs[run].works[work].state == .ready {
@@ -424,6 +425,7 @@ extension Simulation {
             carryOut(coordinator.core!.startAgain(after: "a simulated fault", recovery(), at: local))
             begun()
         case .submit(let index): submit(index)
+        case .items(let run): goOnWithItems(of: run)
         case .cancel(let run):
             promises.cancelled(run)
             ask(.cancel(run))
@@ -449,20 +451,45 @@ extension Simulation {
         where coordinator.blobs.byteCount(of: blob.digest) == nil {
             _ = coordinator.blobs.store(Story.input(blob.name))
         }
-        var manifest: BlobReference?
-        if !request.items.isEmpty {
-            guard let bytes = try? ItemManifest.encode(request.items) else {
-                return promises.violate("an archive cannot be listed")
-            }
-            manifest = BlobReference(role: "manifest", name: "manifest", bytes: bytes)
-            _ = coordinator.blobs.store(bytes)
-        }
+        let isOpen = !request.isTraining && story.openItemCount != nil
+        let items = isOpen ? Array(request.items.prefix(story.openItemCount!)) : request.items
         coordinator.submissions[coordinator.lastClientRequest + 2] = index
         ask(.submit(Submission(
             plan: request.plan, recipe: request.recipe, parameters: request.parameters, seed: request.seed,
             replicaCount: UInt16(request.replicaCount),
-            checkpointSeconds: request.checkpointSeconds, inputs: request.inputs, itemManifest: manifest,
-            idempotencyKey: request.idempotencyKey)))
+            checkpointSeconds: request.checkpointSeconds, inputs: request.inputs,
+            itemManifest: items.isEmpty ? nil : manifest(of: items),
+            idempotencyKey: request.idempotencyKey, isOpen: isOpen)))
+    }
+
+    private func manifest(of items: [ItemSubmission]) -> BlobReference? {
+        guard let bytes = try? ItemManifest.encode(items) else {
+            promises.violate("an archive cannot be listed")
+            return nil
+        }
+        _ = coordinator.blobs.store(bytes)
+        return BlobReference(role: "manifest", name: "manifest", bytes: bytes)
+    }
+
+    /// An item or two more, sometimes once more what is there; when all are there, the end of them.
+    private func goOnWithItems(of id: RunID) {
+        guard let run = coordinator.disk.committed.runs.first(where: { $0.id == id }), run.request.isOpen,
+            let all = story.requests.first(where: { !$0.isTraining })?.items
+        else { return }
+        let known = run.request.items.count
+        guard known < all.count else {
+            ask(.closeItems(id))
+            return
+        }
+        let first = known - Int(random.below(Int64(min(2, known + 1))))
+        let items = Array(all[first..<min(all.count, known + 1 + Int(random.below(2)))])
+        for blob in items.flatMap(\.inputs) where coordinator.blobs.byteCount(of: blob.digest) == nil {
+            _ = coordinator.blobs.store(Story.input(blob.name))
+        }
+        // Some of them are there already and some are not: the whole is refused, and the next attempt begins right.
+        if let manifest = manifest(of: items) {
+            ask(.appendItems(id, first: UInt32(first), manifest: manifest))
+        }
     }
 
     private func take(_ message: Message, _ requestID: RequestID, _ wire: Int) {

@@ -32,6 +32,7 @@ enum CoordinatorInput {
     case waits
     case commitFailed
     case submit(Int)
+    case items(RunID)
     case cancel(RunID)
     case forget(RunID)
     case pause(RunID)

@@ -332,6 +332,9 @@ extension Simulation {
     /// Submits until it has heard an answer, and again what was refused or cancelled.
     func clientTurn() {
         queue.add(.client, at: now + (hasFaults ? 10_000 : 1_000))
+        for run in coordinator.disk.committed.runs where run.request.isOpen && run.state == .running {
+            queue.add(.coordinator(life: nil, .items(run.id)), at: now + random.below(200))
+        }
         for index in story.requests.indices {
             let run = coordinator.disk.committed.runs.first { $0.id == clientAcknowledged[index] }
             let isToTryAgain = run.map { run in

@@ -139,7 +139,8 @@ final class Simulation {
 
     private var everythingHasEnded: Bool {
         let runs = coordinator.disk.committed.runs
-        return runs.count == story.requests.count && runs.allSatisfy { $0.state == .ended }
+        return runs.count == story.requests.count && runs.allSatisfy { $0.state == .ended && !$0.request.isOpen }
+            && runs.reduce(0) { $0 + $1.request.items.count } == story.requests.reduce(0) { $0 + $1.items.count }
             && coordinator.disk.committed.allWorks.allSatisfy(promises.isWellEnded)
     }
 

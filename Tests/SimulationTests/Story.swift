@@ -46,6 +46,8 @@ struct Story {
     private(set) var hopelessNames: Set<String> = []
     /// Works at it end differently in no way: their input is at fault.
     let refusedVolume: String?
+    /// How many items of the archive come with the submission, where the others come later.
+    let openItemCount: Int?
     /// A worker that is slower than the others, from the beginning to the end, and by how much.
     let slowBox: Int?
     let slowFactor: Int64
@@ -97,6 +99,8 @@ struct Story {
                 requests[archive].items.append(Self.volume(name))
             }
         }
+        let isOpen = random.happens(perMille: 400), archive = requests.first { !$0.isTraining }!
+        openItemCount = isOpen ? Int(random.between(0, Int64(archive.items.count))) : nil
         self.requests = requests
     }
 
@@ -124,6 +128,7 @@ struct Story {
         hasProductLimits = true
         hopelessNames = Set(request.items.map(\.name)).intersection([Self.failingName, Self.deadlyName])
         refusedVolume = nil
+        openItemCount = nil
     }
 
     func slowness(of box: Int) -> Int64 { box == slowBox ? slowFactor : 1 }
@@ -205,6 +210,7 @@ enum PlantedBug: String, CaseIterable {
     case acknowledgesBeforeCommit, checksNoEpochs, neverLetsLeasesExpire, countsDuplicatesTwice, assignsOldCheckpoint
     case forgetsVotesOnRestart, countsBothOfTwo, leavesTheBeatenLease, blamesAllMachines, givesNumbersAgain
     case forgetsPausesOnRestart, forgetsSharedBlobs, removesAtOnce, forgetsWhatIsLeaving
+    case closesItemsOnRestart
     // In its disk.
     case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
     // In the workers' shells.

@@ -3,6 +3,18 @@ import Protocol
 // What people do to runs and workers that are under way.
 
 extension CoordinatorClient {
+    /// More items of a run that was submitted open, all of whose blobs are uploaded or registered.
+    /// - Parameter first: how many it has already; saying the same again changes nothing.
+    /// - Throws: `ClientError`; `.refused` where the items are closed, or others are there already.
+    public func append(_ items: [ItemSubmission], to run: RunID, first: Int) throws {
+        let manifest = try uploadManifest(items)
+        try expectAcceptance(of: .appendItems(run, first: UInt32(first), manifest: manifest))
+    }
+
+    /// No more items come: the run ends with those that it has.
+    /// - Throws: `ClientError`; `.refused` for a run that nobody knows.
+    public func closeItems(of run: RunID) throws { try expectAcceptance(of: .closeItems(run)) }
+
     /// Nothing of a run that has ended is kept.
     /// - Throws: `ClientError`; `.refused` for a run that goes on, or that nobody knows.
     public func forget(_ run: RunID) throws { try expectAcceptance(of: .forget(run)) }

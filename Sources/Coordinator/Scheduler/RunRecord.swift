@@ -10,12 +10,26 @@ package enum RunState: String, Hashable, Sendable {
     case cancelled
 }
 
-/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`).
+/// Items that came together: the position of the first one, and the number of its first work.
+package struct ItemBlock: Hashable, Sendable {
+    package var item: Int
+    package var work: WorkID
+
+    package init(item: Int, work: WorkID) {
+        self.item = item
+        self.work = work
+    }
+}
+
+/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`), but for items
+/// that came later.
 package struct RunRecord: Sendable {
     package let id: RunID
-    package let request: RunRequest
+    package private(set) var request: RunRequest
     package let firstWork: WorkID
-    package let layout: WorkLayout
+    package private(set) var layout: WorkLayout
+    /// Items that came together have works with consecutive numbers: the first item and its first work, in order.
+    private var itemBlocks: [ItemBlock]
     /// By step: the steps that read what it makes.
     let readers: [[Int]]
     package var state: RunState = .running
@@ -39,12 +53,17 @@ package struct RunRecord: Sendable {
     /// By step: milliseconds from the latest leases on sessions to their first iterations.
     var starts: [[Double]]
 
-    package init(id: RunID, request: RunRequest, firstWork: WorkID) {
+    /// - Parameter itemBlocks: items that came together, where they did not all come with the submission.
+    package init(
+        id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = []
+    ) {
         self.id = id
         self.request = request
         self.firstWork = firstWork
         layout = request.layout
         remainingCount = layout.workCount
+        let first = ItemBlock(item: 0, work: WorkID(firstWork.value + UInt64(layout.singleWorkCount)))
+        self.itemBlocks = itemBlocks.isEmpty ? [first] : itemBlocks
         let steps = request.plan.steps
         readers = steps.indices.map(request.plan.readers)
         doneCounts = steps.map { _ in 0 }
@@ -55,11 +74,33 @@ package struct RunRecord: Sendable {
 
     package var plan: Plan { request.plan }
 
-    package var works: [WorkID] { (0..<UInt64(layout.workCount)).map { WorkID(firstWork.value + $0) } }
+    package var works: [WorkID] { (0..<layout.workCount).map(work(atOffset:)) }
 
     package func work(_ step: Int, _ index: Int) -> WorkID {
-        WorkID(firstWork.value + UInt64(layout.offset(ofStep: step, index: index)))
+        work(atOffset: layout.offset(ofStep: step, index: index))
     }
+
+    private func work(atOffset offset: Int) -> WorkID {
+        guard offset >= layout.singleWorkCount else { return WorkID(firstWork.value + UInt64(offset)) }
+        let (item, place) = (offset - layout.singleWorkCount).quotientAndRemainder(dividingBy: layout.itemWorkCount)
+        let block = itemBlocks.count == 1 ? itemBlocks[0] : itemBlocks.last { $0.item <= item }!
+        return WorkID(block.work.value + UInt64((item - block.item) * layout.itemWorkCount + place))
+    }
+
+    /// More items have come.
+    /// - Parameter firstWork: of the first of them.
+    mutating func append(_ items: [ItemSubmission], firstWork: WorkID) {
+        let block = ItemBlock(item: request.items.count, work: firstWork)
+        if block.item == 0 { itemBlocks = [block] } else { itemBlocks.append(block) }
+        request.items += items
+        layout = request.layout
+        remainingCount += items.count * layout.itemWorkCount
+    }
+
+    /// Whether more items may come.
+    package var isOpen: Bool { request.isOpen }
+
+    mutating func setOpen(_ isOpen: Bool) { request.isOpen = isOpen }
 
     /// Whether nothing reads what a step makes for an item: with it the item has its answer.
     package func isLastOfItem(_ step: Int) -> Bool { plan.steps[step].fan == .item && readers[step].isEmpty }

@@ -17,11 +17,13 @@ package struct RunRequest: Hashable, Sendable {
     package var submitter: String
     /// What a step needs; 0: not known.
     package var memoryByteCount: UInt64
+    /// More items will come.
+    package var isOpen: Bool
 
     package init(
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: Int, checkpointSeconds: UInt32,
         inputs: [BlobReference], items: [ItemSubmission], idempotencyKey: String, label: String = "",
-        submitter: String = "", memoryByteCount: UInt64 = 0
+        submitter: String = "", memoryByteCount: UInt64 = 0, isOpen: Bool = false
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -35,11 +37,15 @@ package struct RunRequest: Hashable, Sendable {
         self.label = label
         self.submitter = submitter
         self.memoryByteCount = memoryByteCount
+        self.isOpen = isOpen
     }
 
-    /// Whether both ask for the same result. What changes no byte of it is left out.
+    /// Whether another one asks for the same result again. What changes no byte of it is left out; items that have
+    /// come since the first submission belong to it.
     package func asksForTheSame(as other: RunRequest) -> Bool {
         var copy = other
+        copy.isOpen = isOpen
+        if other.isOpen, items.starts(with: other.items) { copy.items = items }
         copy.checkpointSeconds = checkpointSeconds
         copy.label = label
         copy.submitter = submitter
@@ -65,11 +71,12 @@ package struct RunRequest: Hashable, Sendable {
             return "\(inputs.count) inputs; at most \(Limits.inputsMax - ownInputsMax) fit into one run"
         }
         guard plan.hasItems else {
+            if isOpen { return "a run of plan '\(plan.name)' has no items that could come" }
             return items.isEmpty ? nil : "a run of plan '\(plan.name)' has no items, and \(items.count) came with it"
         }
-        if items.isEmpty { return "there is no item to \(plan.name)" }
-        if items.count > Limits.manifestItemsMax {
-            return "\(items.count) items; at most \(Limits.manifestItemsMax) fit into one run: split them"
+        if items.isEmpty && !isOpen { return "there is no item to \(plan.name)" }
+        if items.count > Limits.runItemsMax {
+            return "\(items.count) items; at most \(Limits.runItemsMax) fit into one run: split them"
         }
         return nil
     }
@@ -106,6 +113,10 @@ package struct WorkLayout: Hashable, Sendable {
     }
 
     package let workCount: Int
+    /// Works that are no item's.
+    package var singleWorkCount: Int { singleCount }
+    /// Works of one item.
+    package var itemWorkCount: Int { itemSteps.count }
 
     /// From the run's first work on.
     package func offset(ofStep step: Int, index: Int) -> Int {

@@ -80,6 +80,9 @@ package struct Scheduler: Sendable {
     package mutating func apply(_ event: SchedulerEvent, at nowMilliseconds: Int64) -> [SchedulerAction] {
         switch event {
         case .submit(let request): submit(request, at: nowMilliseconds)
+        case .appendItems(let run, let first, let items):
+            appendItems(run, first: first, items, at: nowMilliseconds)
+        case .closeItems(let run): closeItems(run, at: nowMilliseconds)
         case .cancel(let run): cancel(run)
         case .forget(let run): forget(run)
         case .pause(let run): pause(run)
@@ -156,7 +159,7 @@ package struct Scheduler: Sendable {
     }
 
     mutating func endRunIfComplete(_ id: RunID) {
-        guard runs[id]!.state == .running, runs[id]!.remainingCount == 0 else { return }
+        guard runs[id]!.state == .running, runs[id]!.remainingCount == 0, !runs[id]!.isOpen else { return }
         runs[id]!.state = .ended
         activeRuns.removeSorted(id)
         actions.append(.persist(.runEnded(id, refusedCount: refusedCount(of: id))))

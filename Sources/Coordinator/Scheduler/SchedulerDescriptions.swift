@@ -21,6 +21,9 @@ extension StoreChange: CustomStringConvertible {
         case .runAdded(let run, let request, let first):
             return "\(run) added: \(request.plan.name) \(request.recipe), works \(first.value) to "
                 + "\(first.value + UInt64(request.layout.workCount) - 1)"
+        case .itemsAdded(let run, let first, let work, let items):
+            return "\(run) has \(items.count) more items from \(first) on, works from \(work.value) on"
+        case .itemsClosed(let run): return "\(run): no more items come"
         case .runReopened(let run, let works):
             let list = works.map { "\($0.work.value) \($0.state.name)" }
             return "\(run) reopened: works \(list.joined(separator: ", "))"

@@ -4,6 +4,9 @@ import Protocol
 /// names are there.
 package enum SchedulerEvent: Sendable {
     case submit(RunRequest)
+    /// More items of a run, from a position on.
+    case appendItems(RunID, first: Int, [ItemSubmission])
+    case closeItems(RunID)
     case cancel(RunID)
     /// Nothing of a run that has ended is kept.
     case forget(RunID)
@@ -43,7 +46,7 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .cancel, .forget, .pause, .resume, .prioritise, .drain: return nil
+        case .submit, .appendItems, .closeItems, .cancel, .forget, .pause, .resume, .prioritise, .drain: return nil
         case .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
         }
     }
@@ -110,6 +113,8 @@ package enum LeaseEnd: Hashable, Sendable {
 /// A change that must survive. Each also becomes one row of the audit.
 package enum StoreChange: Hashable, Sendable {
     case runAdded(RunID, RunRequest, firstWork: WorkID)
+    case itemsAdded(RunID, first: Int, firstWork: WorkID, [ItemSubmission])
+    case itemsClosed(RunID)
     /// These works are tried again.
     case runReopened(RunID, [ReopenedWork])
     case runEnded(RunID, refusedCount: Int)

@@ -37,37 +37,59 @@ extension Scheduler {
         return run.plan.steps[work.step].inputs.allSatisfy { input in
             guard case .step(let earlier) = input.source else { return true }
             if run.plan.steps[earlier].fan == fan { return works[run.work(earlier, work.index)]!.state == .done }
+            if run.isOpen, run.plan.steps[earlier].fan == .item { return false }
             return run.doneCounts[earlier] == run.layout.counts[earlier]
         }
     }
 
     /// The works that a new run starts with; the store makes its rows from the same list.
     package static func makeWorks(run: RunID, request: RunRequest, firstWork: WorkID) -> [WorkRecord] {
+        makeWorks(run: run, request: request, from: 0, firstWork: firstWork)
+    }
+
+    /// Those of items that came later.
+    /// - Parameters:
+    ///   - request: with all items.
+    ///   - item: the first of those that have come now.
+    package static func makeWorks(
+        run: RunID, request: RunRequest, fromItem item: Int, firstWork: WorkID
+    ) -> [WorkRecord] {
+        let layout = request.layout
+        return makeWorks(
+            run: run, request: request, from: layout.singleWorkCount + item * layout.itemWorkCount,
+            firstWork: firstWork)
+    }
+
+    private static func makeWorks(
+        run: RunID, request: RunRequest, from first: Int, firstWork: WorkID
+    ) -> [WorkRecord] {
         let (layout, steps) = (request.layout, request.plan.steps)
-        return (0..<layout.workCount).map { offset in
+        return (first..<layout.workCount).map { offset in
             let (step, index) = layout.piece(atOffset: offset)
             let waits = steps[step].inputs.contains { if case .step = $0.source { true } else { false } }
             return WorkRecord(
-                id: WorkID(firstWork.value + UInt64(offset)), run: run, step: step, kind: steps[step].kind,
-                index: index, state: waits ? .waiting : .ready)
+                id: WorkID(firstWork.value + UInt64(offset - first)), run: run, step: step,
+                kind: steps[step].kind, index: index, state: waits ? .waiting : .ready)
         }
     }
 
     /// What a result makes possible, and what is needed no more.
     mutating func goOn(after id: WorkID, at nowMilliseconds: Int64) {
-        for consumer in consumers(of: works[id]!) where works[consumer]!.state == .waiting {
-            guard isSupplied(works[consumer]!) else { continue }
-            if works[consumer]!.kind == .vote {
-                works[consumer]!.state = .voting
-                actions.append(.persist(.workVoting(consumer)))
-                requestVote(consumer)
-            } else {
-                makeReady(consumer, at: nowMilliseconds)
-                actions.append(.persist(.workReady(consumer)))
-            }
-        }
+        for consumer in consumers(of: works[id]!) { beginIfSupplied(consumer, at: nowMilliseconds) }
         for producer in producers(of: works[id]!) { releaseIfConsumed(producer) }
         endRunIfComplete(works[id]!.run)
+    }
+
+    mutating func beginIfSupplied(_ id: WorkID, at nowMilliseconds: Int64) {
+        guard let work = works[id], work.state == .waiting, isSupplied(work) else { return }
+        if work.kind == .vote {
+            works[id]!.state = .voting
+            actions.append(.persist(.workVoting(id)))
+            requestVote(id)
+        } else {
+            makeReady(id, at: nowMilliseconds)
+            actions.append(.persist(.workReady(id)))
+        }
     }
 
     /// What every reader has read goes, where the plan says so. Readers that were refused may be tried again.

@@ -5,6 +5,7 @@ package struct RecoveredRun: Sendable {
     package var id: RunID
     package var request: RunRequest
     package var firstWork: WorkID
+    package var itemBlocks: [ItemBlock]
     package var state: RunState
     package var isPaused: Bool
     package var priority: Int32
@@ -13,12 +14,13 @@ package struct RecoveredRun: Sendable {
     package var works: [WorkRecord]
 
     package init(
-        id: RunID, request: RunRequest, firstWork: WorkID, state: RunState, isPaused: Bool = false,
-        priority: Int32 = 0, arithmetic: ContentDigest? = nil, works: [WorkRecord]
+        id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = [], state: RunState,
+        isPaused: Bool = false, priority: Int32 = 0, arithmetic: ContentDigest? = nil, works: [WorkRecord]
     ) {
         self.id = id
         self.request = request
         self.firstWork = firstWork
+        self.itemBlocks = itemBlocks
         self.state = state
         self.isPaused = isPaused
         self.priority = priority
@@ -78,7 +80,9 @@ extension Scheduler {
         self.init(configuration: configuration)
         (nextRun, nextWork) = (last.run + 1, last.work + 1)
         for recovered in runs {
-            var run = RunRecord(id: recovered.id, request: recovered.request, firstWork: recovered.firstWork)
+            var run = RunRecord(
+                id: recovered.id, request: recovered.request, firstWork: recovered.firstWork,
+                itemBlocks: recovered.itemBlocks)
             run.state = recovered.state
             run.isPaused = recovered.isPaused
             run.priority = recovered.priority
@@ -100,7 +104,7 @@ extension Scheduler {
             runsByKey[run.request.idempotencyKey] = run.id
             if run.state == .running { activeRuns.insertSorted(run.id) }
             nextRun = max(nextRun, run.id.value + 1)
-            nextWork = max(nextWork, run.firstWork.value + UInt64(run.layout.workCount))
+            nextWork = max(nextWork, (recovered.works.last?.id.value ?? run.firstWork.value) + 1)
         }
     }
 

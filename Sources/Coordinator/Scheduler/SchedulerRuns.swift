@@ -38,7 +38,7 @@ extension Scheduler {
     /// Tries again what was refused or cancelled.
     private mutating func reopen(_ id: RunID, at nowMilliseconds: Int64) {
         let again = runs[id]!.works.filter { works[$0]!.state != .done }
-        guard !again.isEmpty else { return }
+        guard !again.isEmpty || runs[id]!.isOpen else { return }
         runs[id]!.state = .running
         runs[id]!.remainingCount = again.count
         runs[id]!.isPaused = false

@@ -101,6 +101,7 @@ extension StoreChange {
         switch self {
         case .runAdded(_, let request, _):
             return (request.inputs + request.items.flatMap(\.inputs)).map(\.digest)
+        case .itemsAdded(_, _, _, let items): return items.flatMap(\.inputs).map(\.digest)
         case .checkpointAccepted(_, _, let checkpoint, _): return [checkpoint.blob.digest]
         case .resultAccepted(let result, _): return result.outputs.map(\.digest)
         case .votesCounted(_, let blob): return [blob.digest]

@@ -10,6 +10,9 @@ extension CoordinatorCore {
         guard mayAsk(message, requestID, connection) else { return }
         switch message {
         case .submit(let submission): submit(submission, requestID, connection, at: now)
+        case .appendItems(let run, let first, let manifest):
+            append(manifest, to: run, from: Int(first), requestID, connection, at: now)
+        case .closeItems(let run): apply(.closeItems(run), connection, requestID, at: now)
         case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
         case .forget(let run): apply(.forget(run), connection, requestID, at: now)
         case .pause(let run): apply(.pause(run), connection, requestID, at: now)
@@ -41,32 +44,50 @@ extension CoordinatorCore {
         var items: [ItemSubmission] = []
         guard hasBlobs(submission.inputs, requestID, connection) else { return }
         if let manifest = submission.itemManifest {
-            guard hasBlobs([manifest], requestID, connection) else { return }
-            do {
-                guard manifest.byteCount <= UInt64(Limits.manifestBytesMax) else {
-                    throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
-                }
-                items = try ItemManifest.decode(
-                    try shelf.read(manifest.digest, byteCount: Int(manifest.byteCount)))
-            } catch {
-                return refuse(.malformed, "the list of items cannot be read: \(error)", requestID, connection)
-            }
-            guard hasBlobs(items.flatMap(\.inputs), requestID, connection) else { return }
+            guard let listed = readItems(manifest, requestID, connection) else { return }
+            items = listed
         }
         let request = RunRequest(
             plan: submission.plan, recipe: submission.recipe, parameters: submission.parameters,
             seed: submission.seed, replicaCount: Int(submission.replicaCount),
             checkpointSeconds: submission.checkpointSeconds, inputs: submission.inputs, items: items,
             idempotencyKey: submission.idempotencyKey,
-            label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount)
+            label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount,
+            isOpen: submission.isOpen)
         apply(.submit(request), connection, requestID, at: now)
+    }
+
+    private mutating func append(
+        _ manifest: BlobReference, to run: RunID, from first: Int, _ requestID: UInt32, _ connection: ConnectionID,
+        at now: UInt64
+    ) {
+        if isWaitingForRoom, let problem { return refuse(.diskFull, problem, requestID, connection) }
+        guard let items = readItems(manifest, requestID, connection) else { return }
+        apply(.appendItems(run, first: first, items), connection, requestID, at: now)
+    }
+
+    /// The items that a manifest lists, all of whose blobs are here; nil where the request is refused.
+    private mutating func readItems(
+        _ manifest: BlobReference, _ requestID: UInt32, _ connection: ConnectionID
+    ) -> [ItemSubmission]? {
+        guard hasBlobs([manifest], requestID, connection) else { return nil }
+        do {
+            guard manifest.byteCount <= UInt64(Limits.manifestBytesMax) else {
+                throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
+            }
+            let items = try ItemManifest.decode(try shelf.read(manifest.digest, byteCount: Int(manifest.byteCount)))
+            return hasBlobs(items.flatMap(\.inputs), requestID, connection) ? items : nil
+        } catch {
+            refuse(.malformed, "the list of items cannot be read: \(error)", requestID, connection)
+            return nil
+        }
     }
 }
 
 extension Message {
     fileprivate var leavesQuestionOpen: Bool {
         switch self {
-        case .submit, .statusRequest, .outputsRequest, .metricsRequest: return true
+        case .submit, .appendItems, .statusRequest, .outputsRequest, .metricsRequest: return true
         default: return false
         }
     }

@@ -156,7 +156,7 @@ extension Message {
     /// Costs the coordinator more than a moment: reads the store or many files.
     fileprivate var isQuestion: Bool {
         switch self {
-        case .submit, .statusRequest, .outputsRequest, .metricsRequest: return true
+        case .submit, .appendItems, .statusRequest, .outputsRequest, .metricsRequest: return true
         default: return false
         }
     }

@@ -106,6 +106,9 @@ package final class Store {
         switch change {
         case .runAdded(let run, let request, let firstWork):
             try insertRun(run, request, firstWork, wallMilliseconds)
+        case .itemsAdded(let run, let first, let firstWork, let items):
+            try appendItems(items, to: run, first: first, firstWork: firstWork, wallMilliseconds)
+        case .itemsClosed(let run): try database.run("UPDATE runs SET is_open = 0 WHERE id = ?", id(run))
         case .runReopened(let run, let works): try reopen(run, works, wallMilliseconds)
         case .runEnded(let run, _):
             try database.run(
@@ -223,6 +226,8 @@ extension StoreChange {
     package var site: String {
         switch self {
         case .runAdded: return "submit"
+        case .itemsAdded: return "append"
+        case .itemsClosed: return "close"
         case .runReopened: return "reopen"
         case .runEnded: return "finish"
         case .runCancelled: return "cancel"
@@ -254,7 +259,7 @@ extension StoreChange {
     /// Whom it is about, for the audit.
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {
-        case .runAdded(let run, _, _), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
+        case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
             .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
             .arithmeticChosen(let run, _):
             return (run, nil, nil, nil)

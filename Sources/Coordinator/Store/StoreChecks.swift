@@ -9,14 +9,20 @@ extension RecoveredRun {
 
     /// Whether its works are the ones that its request leads to, each in a state that those around it allow.
     var isWhole: Bool {
-        guard request.problem == nil, (1...Self.numberMax).contains(id.value),
+        // One that was closed without an item is none to submit, and may be there.
+        var asked = request
+        asked.isOpen = asked.plan.hasItems
+        guard asked.problem == nil, (1...Self.numberMax).contains(id.value),
             (1...Self.numberMax).contains(firstWork.value)
         else { return false }
-        let made = Scheduler.makeWorks(run: id, request: request, firstWork: firstWork)
-        guard made.count == works.count,
-            zip(made, works).allSatisfy({ $0.id == $1.id && $0.step == $1.step && $0.index == $1.index })
+        guard itemBlocks.allSatisfy({ (1...Self.numberMax).contains($0.work.value) }) else { return false }
+        let run = RunRecord(id: id, request: request, firstWork: firstWork, itemBlocks: itemBlocks)
+        let layout = run.layout
+        guard layout.workCount == works.count,
+            zip(run.works, works).enumerated().allSatisfy({ offset, pair in
+                pair.0 == pair.1.id && layout.piece(atOffset: offset) == (pair.1.step, pair.1.index)
+            })
         else { return false }
-        let layout = request.layout
         return works.allSatisfy { hasPossibleCounts($0) && hasWhatItsStateNeeds($0, layout) }
     }
 

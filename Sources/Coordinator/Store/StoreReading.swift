@@ -21,31 +21,32 @@ extension Store {
         var inputs = try references("SELECT run, 0, role, name, r.digest, byte_count FROM run_inputs r")
         let itemInputs = try references("SELECT run, item, role, name, r.digest, byte_count FROM item_inputs r")
         let steps = try recoverSteps()
-        var names: [RunID: [String]] = [:]
-        try database.query("SELECT run, name FROM items ORDER BY run, position") {
-            names[RunID($0.bits(0)), default: []].append($0.text(1))
+        var items: [RunID: [(name: String, work: WorkID)]] = [:]
+        try database.query("SELECT run, name, first_work FROM items ORDER BY run, position") {
+            items[RunID($0.bits(0)), default: []].append(($0.text(1), WorkID($0.bits(2))))
         }
         var works = Dictionary(grouping: try recoverWorks(steps), by: \.run)
         try database.query(
             """
             SELECT id, key, plan, recipe, parameters, seed, replica_count, checkpoint_seconds, first_work, state,
-                label, submitter, memory_bytes, paused, priority, arithmetic FROM runs ORDER BY id
+                label, submitter, memory_bytes, paused, priority, arithmetic, is_open FROM runs ORDER BY id
             """
         ) { row in
             let id = RunID(row.bits(0))
-            let own = works.removeValue(forKey: id) ?? []
-            let items = (names[id] ?? []).enumerated().map { index, name in
-                ItemSubmission(name: name, inputs: itemInputs[Key(id.value, UInt64(index))] ?? [])
+            let own = works.removeValue(forKey: id) ?? [], rows = items[id] ?? []
+            let submissions = rows.enumerated().map { index, row in
+                ItemSubmission(name: row.name, inputs: itemInputs[Key(id.value, UInt64(index))] ?? [])
             }
             guard let state = RunState(rawValue: row.text(9)) else { throw corrupt("\(id) is '\(row.text(9))'") }
             let request = RunRequest(
                 plan: Plan(name: row.text(2), steps: steps[id] ?? []), recipe: row.text(3), parameters: row.text(4),
                 seed: row.bits(5), replicaCount: row.int(6), checkpointSeconds: row.uint32(7),
-                inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [], items: items,
+                inputs: inputs.removeValue(forKey: Key(id.value, 0)) ?? [], items: submissions,
                 idempotencyKey: row.text(1), label: row.text(10), submitter: row.text(11),
-                memoryByteCount: row.bits(12))
+                memoryByteCount: row.bits(12), isOpen: row.integer(16) != 0)
             let run = RecoveredRun(
-                id: id, request: request, firstWork: WorkID(row.bits(8)), state: state,
+                id: id, request: request, firstWork: WorkID(row.bits(8)),
+                itemBlocks: Self.blocks(rows.map(\.work), stride: request.layout.itemWorkCount), state: state,
                 isPaused: row.integer(13) != 0, priority: Int32(clamping: row.integer(14)),
                 arithmetic: try row.optionalText(15).map(digest), works: own)
             guard run.isWhole else { throw corrupt("\(id) does not hold together") }
@@ -134,6 +135,19 @@ extension Store {
         }
         return digest
     }
+
+    /// Items with consecutive numbers, together.
+    private static func blocks(_ firstWorks: [WorkID], stride: Int) -> [ItemBlock] {
+        var blocks: [ItemBlock] = []
+        for (item, work) in firstWorks.enumerated() {
+            if let last = blocks.last,
+                work.value == last.work.value &+ UInt64((item - last.item) * stride) { continue }
+            blocks.append(ItemBlock(item: item, work: work))
+        }
+        return blocks
+    }
+
+    func steps(of run: RunID) throws -> [Step] { try recoverSteps()[run] ?? [] }
 
     private func recoverSteps() throws -> [RunID: [Step]] {
         var found: [RunID: [Step]] = [:]

@@ -7,13 +7,13 @@ extension Store {
         try database.run(
             """
             INSERT INTO runs(id, key, plan, recipe, parameters, seed, replica_count,
-                checkpoint_seconds, first_work, label, submitter, memory_bytes, state, created_ms)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                checkpoint_seconds, first_work, label, submitter, memory_bytes, is_open, state, created_ms)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
             """, id(run), .text(request.idempotencyKey), .text(request.plan.name), .text(request.recipe),
             .text(request.parameters), .bits(request.seed), .integer(Int64(request.replicaCount)),
             .integer(Int64(request.checkpointSeconds)), id(firstWork),
             .text(request.label), .text(request.submitter), .bits(request.memoryByteCount),
-            .integer(wallMilliseconds))
+            .integer(request.isOpen ? 1 : 0), .integer(wallMilliseconds))
         try database.run(
             "UPDATE numbers SET last_run = max(last_run, ?), last_work = max(last_work, ?)", id(run),
             id(WorkID(firstWork.value + UInt64(request.layout.workCount) - 1)))
@@ -24,14 +24,53 @@ extension Store {
                 "INSERT INTO run_inputs(run, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(run),
                 .integer(Int64(position)), .text(input.role), .text(input.name), .text("\(input.digest)"))
         }
-        for (position, item) in request.items.enumerated() {
-            try insertItem(run, position, item, wallMilliseconds)
-        }
-        for work in Scheduler.makeWorks(run: run, request: request, firstWork: firstWork) {
+        let layout = request.layout
+        try insertItems(
+            request.items, of: run, from: 0,
+            firstWork: WorkID(firstWork.value + UInt64(layout.singleWorkCount)), layout, wallMilliseconds)
+        try insertWorks(
+            Scheduler.makeWorks(run: run, request: request, firstWork: firstWork), wallMilliseconds)
+    }
+
+    /// More items of a run whose items are open.
+    func appendItems(
+        _ items: [ItemSubmission], to run: RunID, first: Int, firstWork: WorkID, _ wallMilliseconds: Int64
+    ) throws {
+        // Which works an item has follows from the plan; of those before only their number counts.
+        let earlier = Array(repeating: ItemSubmission(name: "", inputs: []), count: first)
+        let request = RunRequest(
+            plan: Plan(name: "", steps: try steps(of: run)), recipe: "", parameters: "", seed: 0,
+            replicaCount: try replicaCount(of: run), checkpointSeconds: 0, inputs: [], items: earlier + items,
+            idempotencyKey: "")
+        try insertItems(items, of: run, from: first, firstWork: firstWork, request.layout, wallMilliseconds)
+        let works = Scheduler.makeWorks(run: run, request: request, fromItem: first, firstWork: firstWork)
+        try database.run(
+            "UPDATE numbers SET last_work = max(last_work, ?)", id(WorkID(firstWork.value + UInt64(works.count) - 1)))
+        try insertWorks(works, wallMilliseconds)
+    }
+
+    private func replicaCount(of run: RunID) throws -> Int {
+        var count = 1
+        try database.query("SELECT replica_count FROM runs WHERE id = ?", id(run)) { count = $0.int(0) }
+        return count
+    }
+
+    private func insertWorks(_ works: [WorkRecord], _ wallMilliseconds: Int64) throws {
+        for work in works {
             try database.run(
                 "INSERT INTO works(id, run, step, position, state, changed_ms) VALUES(?, ?, ?, ?, ?, ?)",
-                id(work.id), id(run), .integer(Int64(work.step)), .integer(Int64(work.index)), .text(work.state.name),
-                .integer(wallMilliseconds))
+                id(work.id), id(work.run), .integer(Int64(work.step)), .integer(Int64(work.index)),
+                .text(work.state.name), .integer(wallMilliseconds))
+        }
+    }
+
+    private func insertItems(
+        _ items: [ItemSubmission], of run: RunID, from first: Int, firstWork: WorkID, _ layout: WorkLayout,
+        _ wallMilliseconds: Int64
+    ) throws {
+        for (number, item) in items.enumerated() {
+            let work = WorkID(firstWork.value + UInt64(number * layout.itemWorkCount))
+            try insertItem(run, first + number, item, work, wallMilliseconds)
         }
     }
 
@@ -50,11 +89,11 @@ extension Store {
     }
 
     private func insertItem(
-        _ run: RunID, _ item: Int, _ submission: ItemSubmission, _ wallMilliseconds: Int64
+        _ run: RunID, _ item: Int, _ submission: ItemSubmission, _ firstWork: WorkID, _ wallMilliseconds: Int64
     ) throws {
         try database.run(
-            "INSERT INTO items(run, position, name) VALUES(?, ?, ?)", id(run), .integer(Int64(item)),
-            .text(submission.name))
+            "INSERT INTO items(run, position, name, first_work) VALUES(?, ?, ?, ?)", id(run), .integer(Int64(item)),
+            .text(submission.name), id(firstWork))
         for (position, input) in submission.inputs.enumerated() {
             try insertBlob(input, wallMilliseconds)
             try database.run(

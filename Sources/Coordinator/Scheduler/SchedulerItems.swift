@@ -1,0 +1,59 @@
+import Protocol
+
+// Items that come while a run goes on.
+
+extension Scheduler {
+    /// - Parameter first: the position of the first of them; those that are there already change nothing, so that a
+    ///   client that has heard no answer may say it again.
+    mutating func appendItems(_ id: RunID, first: Int, _ items: [ItemSubmission], at nowMilliseconds: Int64) {
+        guard let run = runs[id] else {
+            return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
+        }
+        let known = run.request.items
+        if first + items.count <= known.count, Array(known[first..<first + items.count]) == items {
+            return actions.append(.answer(.accepted))
+        }
+        guard run.isOpen, run.state == .running else {
+            return answerRefusal(.notAllowed, "the items of \(id) are closed; submit another run for more")
+        }
+        guard first == known.count else {
+            return answerRefusal(.malformed, "\(id) has \(known.count) items; others cannot begin at \(first)")
+        }
+        guard known.count + items.count <= Limits.runItemsMax else {
+            return answerRefusal(.limit, "at most \(Limits.runItemsMax) items fit into one run: submit another one")
+        }
+        guard !items.isEmpty else { return actions.append(.answer(.accepted)) }
+        add(items, to: id, at: nowMilliseconds)
+        actions.append(.answer(.accepted))
+    }
+
+    private mutating func add(_ items: [ItemSubmission], to id: RunID, at nowMilliseconds: Int64) {
+        let (first, firstWork) = (runs[id]!.request.items.count, WorkID(nextWork))
+        runs[id]!.append(items, firstWork: firstWork)
+        nextWork += UInt64(items.count * runs[id]!.layout.itemWorkCount)
+        actions.append(.persist(.itemsAdded(id, first: first, firstWork: firstWork, items)))
+        let added = Self.makeWorks(run: id, request: runs[id]!.request, fromItem: first, firstWork: firstWork)
+        for var work in added {
+            work.readySinceMilliseconds = nowMilliseconds
+            works[work.id] = work
+            if work.state == .ready { runs[id]!.ready[work.step].insertSorted(work.id) }
+        }
+        // What they read of earlier steps may be there already.
+        for work in added { beginIfSupplied(work.id, at: nowMilliseconds) }
+    }
+
+    /// No more come: what waits for all of them may begin, and the run may end.
+    mutating func closeItems(_ id: RunID, at nowMilliseconds: Int64) {
+        guard let run = runs[id] else {
+            return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
+        }
+        defer { actions.append(.answer(.accepted)) }
+        guard run.isOpen else { return }
+        runs[id]!.setOpen(false)
+        actions.append(.persist(.itemsClosed(id)))
+        for step in run.plan.steps.indices where run.plan.steps[step].fan != .item {
+            for index in 0..<run.layout.counts[step] { beginIfSupplied(run.work(step, index), at: nowMilliseconds) }
+        }
+        endRunIfComplete(id)
+    }
+}
