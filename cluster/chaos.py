@@ -139,14 +139,19 @@ class Audit:
         database.close()
 
     def check_works(self, database):
-        for work, state in database.execute("SELECT id, state FROM works"):
+        # Votes are the coordinator's own: nobody leases them.
+        for work, state in database.execute(
+                "SELECT id, works.state FROM works JOIN steps ON steps.run = works.run"
+                " AND steps.position = works.step WHERE kind <> 'vote'").fetchall():
             leases = database.execute("SELECT epoch, outcome FROM leases WHERE work = ?", (work,)).fetchall()
             outcomes = [outcome for _, outcome in leases]
             if state != "done" or outcomes.count("done") != 1 or None in outcomes:
                 self.problems.append(f"work {work} is {state}; its leases: {leases}")
-        for run, replicas, iterations in database.execute(
-                "SELECT id, replica_count, iteration_count FROM runs WHERE kind = 'train'"):
-            (count,) = database.execute("SELECT count(*) FROM metrics WHERE run = ?", (run,)).fetchone()
+        for run, step, replicas, iterations in database.execute(
+                "SELECT id, position, replica_count, iteration_count FROM runs JOIN steps ON run = id"
+                " WHERE kind = 'session'").fetchall():
+            (count,) = database.execute(
+                "SELECT count(*) FROM figures WHERE run = ? AND step = ?", (run, step)).fetchone()
             if count != replicas * iterations:
                 self.problems.append(f"run {run} has {count} figures, not {replicas * iterations}")
 

@@ -181,7 +181,7 @@ import Testing
             return connected == 0
         })
         var counts: [String: Int] = [:]
-        for table in ["runs", "works", "workers", "leases", "blobs", "outputs", "checkpoints", "metrics", "events"] {
+        for table in ["runs", "works", "workers", "leases", "blobs", "outputs", "checkpoints", "figures", "events"] {
             try store.query("SELECT count(*) FROM \(table)") { counts[table] = $0.int(0) }
         }
         return counts

@@ -72,6 +72,14 @@ struct Promises {
         }
     }
 
+    /// Whoever has been told where to go on must find it there.
+    mutating func removing(_ digests: [ContentDigest], _ scheduler: Scheduler) {
+        let fetched = scheduler.digestsBeingFetched
+        for digest in digests where fetched.contains(digest) {
+            violate("the file of \(digest) is removed while somebody is about to fetch it")
+        }
+    }
+
     mutating func submitted(_ key: String) { acknowledgedKeys.insert(key) }
     mutating func cancelled(_ run: RunID) { cancelledRuns.insert(run) }
 
@@ -364,7 +372,8 @@ struct Promises {
                 if !work.state.isFinal { remaining += 1 }
             }
             if run.remainingCount != remaining { violate("\(run.id) counts \(run.remainingCount), not \(remaining)") }
-            if (run.state == .running) != (remaining > 0 || run.isOpen && run.state == .running) { violate("\(run.id) is \(run.state)") }
+            let goesOn = run.state == .running && (remaining > 0 || run.isOpen)
+            if (run.state == .running || remaining > 0) != goesOn { violate("\(run.id) is \(run.state)") }
         }
         if leasedCount != scheduler.leased.count { violate("\(leasedCount) works are leased") }
     }

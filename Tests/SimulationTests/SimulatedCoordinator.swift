@@ -204,7 +204,6 @@ extension Simulation {
         coordinator.inbox = []
         _ = coordinator.core!.goOn(at: UInt64(local))
         for input in inputs { take(input) }
-        coordinator.core!.drained(CoordinatorMachine.client)
         if bug != .neverLetsLeasesExpire { coordinator.core!.tick(at: UInt64(local), awayMilliseconds: away) }
         decided()
         endTurn()
@@ -278,7 +277,7 @@ extension Simulation {
             return coordinatorHears(.commitFailed, life)
         }
         if fault(.coordinatorKilledAfterCommit) { return endCoordinator(isPowerCut: random.happens(perMille: 500)) }
-        if bug == .removesAtOnce { unreferenced.forEach { coordinator.blobs.remove($0) } }
+        if bug == .removesAtOnce { remove(unreferenced) }
         coordinatorHears(.committed(turn.number, unreferenced), life)
         guard let next = coordinator.committing.first else { return }
         queue.add(.coordinatorCommits(life: life, turn: next.number), at: now + commitMilliseconds())
@@ -313,6 +312,11 @@ extension Simulation {
             promises.violate("the store refuses \(turn.changes.map(\.description)): \(error)")
             return nil
         }
+    }
+
+    private func remove(_ digests: [ContentDigest]) {
+        promises.removing(digests, coordinator.core!.scheduler)
+        digests.forEach { coordinator.blobs.remove($0) }
     }
 
     private func carryOut(_ outgoing: [Outgoing]) {
@@ -370,6 +374,7 @@ extension Simulation {
     }
 
     private func tellClient(_ message: Message, _ requestID: RequestID) {
+        say("the client hears \(message.brief)")
         guard let index = coordinator.submissions.removeValue(forKey: requestID),
             case .submitted(let run) = message,
             // Not if somebody else forgot the run meanwhile.
@@ -413,7 +418,7 @@ extension Simulation {
         case .damaged(let work, let digest): coordinator.core!.inputDamaged(work, digest, at: local)
         case .verified(let work): coordinator.core!.verified(work, at: local)
         case .remove(let digests):
-            digests.forEach { coordinator.blobs.remove($0) }
+            remove(digests)
             coordinator.core!.removed(digests)
         case .committed(let number, let unreferenced):
             let outgoing = coordinator.core!.committed(number, unreferenced: unreferenced)
@@ -441,6 +446,8 @@ extension Simulation {
     @discardableResult private func ask(_ message: Message) -> RequestID {
         coordinator.lastClientRequest += 1
         hear(frame(message, coordinator.lastClientRequest + 1), CoordinatorMachine.client)
+        // However long the coordinator stood still: people are not one connection.
+        coordinator.core!.drained(CoordinatorMachine.client)
         return coordinator.lastClientRequest + 1
     }
 

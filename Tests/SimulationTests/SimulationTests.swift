@@ -62,9 +62,9 @@ import Testing
     }
 
     private static let knownSeeds: [PlantedBug: UInt64] = [
-        .forgetsSharedBlobs: 15, .blamesAllMachines: 19, .forgetsVotesOnRestart: 46, .givesNumbersAgain: 79,
-        .forgetsWhatIsLeaving: 265, .checksNoEpochs: 306, .countsBothOfTwo: 332, .countsDuplicatesTwice: 412,
-        .removesAtOnce: 412,
+        .forgetsSharedBlobs: 15, .blamesAllMachines: 22, .forgetsVotesOnRestart: 97, .removesAtOnce: 197,
+        .givesNumbersAgain: 235, .checksNoEpochs: 406, .countsDuplicatesTwice: 528, .forgetsWhatIsLeaving: 564,
+        .countsBothOfTwo: 733,
     ]
 
     /// The promises see what they are there to see.

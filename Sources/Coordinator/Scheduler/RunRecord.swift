@@ -21,8 +21,8 @@ package struct ItemBlock: Hashable, Sendable {
     }
 }
 
-/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`), but for items
-/// that came later.
+/// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`), but for
+/// items that came later.
 package struct RunRecord: Sendable {
     package let id: RunID
     package private(set) var request: RunRequest

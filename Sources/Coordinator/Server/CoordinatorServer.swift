@@ -171,6 +171,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         let cleaningMilliseconds = max(
             Self.leastCleaningMilliseconds, min(Self.cleaningMilliseconds, unusedMilliseconds, endedMilliseconds))
         var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, cleaningMilliseconds)
+        var tickAt = lastMilliseconds
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
             let events = try loop.wait(timeoutMilliseconds: core.unfinished.isEmpty ? Int(tick) : 0)
             let now = MonotonicClock.nowMilliseconds()
@@ -180,7 +181,11 @@ public final class CoordinatorServer: @unchecked Sendable {
             try takeReports(at: now)
             for connection in core.goOn(at: now) { loop.setReading(true, on: connection) }
             for event in events { take(event, at: now) }
-            core.tick(at: now, awayMilliseconds: away)
+            // By the clock and not with every message: it looks at every lease.
+            if now >= tickAt || away > 0 {
+                tickAt = now + UInt64(tick)
+                core.tick(at: now, awayMilliseconds: away)
+            }
             endTurn()
             if now >= cleanAt {
                 cleanAt = now + cleaningMilliseconds

@@ -259,7 +259,8 @@ extension StoreChange {
     /// Whom it is about, for the audit.
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {
-        case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run), .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
+        case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run),
+            .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
             .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
             .arithmeticChosen(let run, _):
             return (run, nil, nil, nil)

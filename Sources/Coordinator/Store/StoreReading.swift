@@ -46,7 +46,8 @@ extension Store {
                 memoryByteCount: row.bits(12), isOpen: row.integer(16) != 0)
             let run = RecoveredRun(
                 id: id, request: request, firstWork: WorkID(row.bits(8)),
-                itemBlocks: Self.blocks(rows.map(\.work), stride: request.layout.itemWorkCount), state: state,
+                itemBlocks: Self.blocks(rows.map(\.work), stride: request.plan.steps.count { $0.fan == .item }),
+                state: state,
                 isPaused: row.integer(13) != 0, priority: Int32(clamping: row.integer(14)),
                 arithmetic: try row.optionalText(15).map(digest), works: own)
             guard run.isWhole else { throw corrupt("\(id) does not hold together") }
