@@ -5,7 +5,7 @@ import Worker
 
 /// The coordinator's machine: a disk that outlives its processes, and the process. It decides by the real
 /// `CoordinatorCore` and remembers in the real `Store`; this is the shell around them, as CoordinatorServer is.
-struct CoordinatorMachine {
+final class CoordinatorMachine {
     /// What an acknowledgement promises.
     enum Promise {
         case checkpoint(Lease, UInt32)
@@ -75,15 +75,15 @@ struct CoordinatorMachine {
         }
     }
 
-    mutating func expect(_ promise: Promise, in answerTo: RequestID, on connection: ConnectionID) {
+    func expect(_ promise: Promise, in answerTo: RequestID, on connection: ConnectionID) {
         promises[Request(connection: connection, requestID: answerTo)] = promise
     }
 
-    mutating func promise(in answerTo: RequestID, on connection: ConnectionID) -> Promise? {
+    func promise(in answerTo: RequestID, on connection: ConnectionID) -> Promise? {
         promises.removeValue(forKey: Request(connection: connection, requestID: answerTo))
     }
 
-    mutating func processEnded() {
+    func processEnded() {
         isRunning = false
         inbox = []
         committing = []

@@ -28,7 +28,7 @@ final class Simulation {
     var hasFaults = true
     var queue = EventQueue<Event>()
     var wires: [Wire] = []
-    var coordinator: CoordinatorMachine
+    let coordinator: CoordinatorMachine
     var boxes: [Box] = []
     var clientAcknowledged: [RunID?]
     var promises: Promises
