@@ -371,23 +371,23 @@ public final class NetworkLoop {
         }
     }
 
-    /// Makes room for a newcomer among those who have not shown a token; nil when there is room.
+    /// Makes room for a newcomer among those who have not shown a token; nil when there is room. Nobody goes for one who
+    /// is turned away all the same.
     private func reasonToTurnAway(_ address: SocketAddress?) -> String? {
         let machine = address?.machine ?? []
         let strangers = connections.values.filter { !$0.isAnnounced }
         let neighbours = strangers.filter { $0.machine == machine }
+        let fromThere = connections.values.count { !$0.isDialled && $0.machine == machine }
         let isFull = connections.count >= limits.connectionsMax
-        let crowd = neighbours.count >= limits.handshakesPerAddressMax
+        let isFullThere = fromThere >= limits.connectionsPerAddressMax
+        if isFullThere, neighbours.isEmpty { return "there are \(fromThere) connections from its address already" }
+        if isFull, strangers.isEmpty { return "there are \(connections.count) connections already" }
+        let crowd = neighbours.count >= limits.handshakesPerAddressMax || isFullThere
             ? neighbours : strangers.count >= limits.handshakesMax || isFull ? strangers : []
         if let oldest = crowd.min(by: { $0.id < $1.id }) {
             end(oldest, "it had not shown a token when its place was needed")
         }
-        guard connections.count < limits.connectionsMax else {
-            return "there are \(connections.count) connections already"
-        }
-        let fromThere = connections.values.count { !$0.isDialled && $0.machine == machine }
-        return fromThere < limits.connectionsPerAddressMax
-            ? nil : "there are \(fromThere) connections from its address already"
+        return nil
     }
 
     /// The waiting peer would be reported by every poll; with the spare descriptor it is accepted and dropped.

@@ -21,9 +21,9 @@ public enum Limits {
     // Connections.
 
     /// Peers that a coordinator serves at the same moment.
-    public static let connectionsMax = 1024
-    /// Of these, peers at one address.
-    public static let connectionsPerAddressMax = 512
+    public static let connectionsMax = 2048
+    /// Of these, peers at one address: a lab's workers may all come through one.
+    public static let connectionsPerAddressMax = 1536
     /// Peers that have not shown a token yet, and again those that have not been welcomed yet. When one more comes, the
     /// oldest of them goes: an honest one needs milliseconds for both, so the newcomer is the more likely honest one.
     public static let connectionsBeforeWelcomeMax = 256

@@ -18,6 +18,9 @@ struct RunFolder {
         var replicaDigests: [String]
         /// Dice on generator lesions by threshold, from the calibration.
         var calibration: [String: Double]
+        /// How the workers computed that trained it: the digest of their proof (`quintet --version` says its number).
+        /// Absent in runs of earlier versions.
+        var arithmetic: String?
     }
 
     let path: String

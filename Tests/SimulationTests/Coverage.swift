@@ -8,7 +8,7 @@ struct Coverage {
     private(set) var workSteps: [String: Int] = [:]
     /// "lapsed: finished": what is said of a piece of work, by where it stands.
     private(set) var workEvents: [String: Int] = [:]
-    /// "computing -> delivering" of a worker's work, "away -> dialling" of its connection.
+    /// "computing -> uploading" of a worker's work, "away -> dialling" of its connection.
     private(set) var workerSteps: [String: Int] = [:]
     /// "computing + fetching: disconnected".
     private(set) var workerEvents: [String: Int] = [:]

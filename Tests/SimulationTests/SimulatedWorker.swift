@@ -34,7 +34,7 @@ struct Box {
     var isCheckpointAsked = false
     var suspendedUntil: Int64 = 0
     var wakesAt: Int64 = .max
-    /// Under a planted bug: outputs that were not delivered.
+    /// Under a planted bug: outputs that were not uploaded.
     var oldOutputs: [Payload]?
 
     static func name(_ box: Int, life: Int, _ bug: PlantedBug?) -> WorkerName {
@@ -97,7 +97,7 @@ extension Simulation {
 
     private func isAlive(_ box: Int, _ life: Int) -> Bool { boxes[box].isUp && boxes[box].life == life }
 
-    func deliver(_ event: WorkerEvent, to box: Int, life: Int, connection: Int?) {
+    func upload(_ event: WorkerEvent, to box: Int, life: Int, connection: Int?) {
         guard isAlive(box, life) else { return }
         if boxes[box].suspendedUntil > now {
             return queue.add(
@@ -144,7 +144,7 @@ extension Simulation {
         func count(_ names: Set<String>) -> Int { phases.count { names.contains($0) } }
         if count(["computing", "stopping"]) > 1 || count(["fetching"]) > 2
             || count(["computing", "stopping", "fetching"]) > 2
-            || count(["delivering"]) > WorkerLimits.resultsWaitingMax
+            || count(["uploading"]) > WorkerLimits.resultsWaitingMax
         {
             promises.violate("worker \(box) has \(Coverage.slots(boxes[box].worker.phases.works))")
         }

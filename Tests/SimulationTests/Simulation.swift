@@ -123,7 +123,7 @@ final class Simulation {
     private func happen(_ event: Event) {
         switch event {
         case .worker(let box, let life, let connection, let workerEvent):
-            deliver(workerEvent, to: box, life: life, connection: connection)
+            upload(workerEvent, to: box, life: life, connection: connection)
         case .workerWakes(let box, let life): wake(box, life)
         case .workerSteps(let box, let life): step(box, life)
         case .workerStarts(let box): startWorker(box)

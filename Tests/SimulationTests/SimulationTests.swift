@@ -138,22 +138,22 @@ enum LegalSteps {
     static let ofWorkers = [
         "away -> dialling", "dialling -> greeting", "dialling -> away", "greeting -> serving", "greeting -> away",
         "serving -> away", "serving -> closed", "none -> fetching", "fetching -> computing",
-        "fetching -> givingBack", "fetching -> none", "computing -> fetching", "computing -> delivering",
+        "fetching -> givingBack", "fetching -> none", "computing -> fetching", "computing -> uploading",
         "computing -> stopping", "computing -> givingBack", "computing -> none", "stopping -> handingOver",
         "stopping -> givingBack", "stopping -> none", "handingOver -> givingBack", "handingOver -> none",
-        "delivering -> none", "givingBack -> none", "away -> closed", "closed -> dialling",
+        "uploading -> none", "givingBack -> none", "away -> closed", "closed -> dialling",
     ]
 
     /// What befalls a worker with two pieces of work.
     static let eventsOfWorkers = [
         "computing + fetching: blobHeld", "computing + fetching: done", "computing + fetching: failed",
         "computing + fetching: disconnected", "computing + fetching: revoke", "computing + fetching: drainRequested",
-        "computing + delivering: accepted", "computing + delivering: disconnected", "computing + delivering: revoke",
-        "computing + delivering: done", "delivering + fetching: accepted",
+        "computing + uploading: accepted", "computing + uploading: disconnected", "computing + uploading: revoke",
+        "computing + uploading: done", "fetching + uploading: accepted",
     ]
 
     /// A coordinator may turn down the result, or a worker be told to leave, in a moment that is short.
     static let rareOfWorkers = [
-        "dialling -> closed", "greeting -> closed", "delivering -> givingBack", "computing -> handingOver",
+        "dialling -> closed", "greeting -> closed", "uploading -> givingBack", "computing -> handingOver",
     ]
 }

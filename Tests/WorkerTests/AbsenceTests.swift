@@ -97,7 +97,7 @@ import Worker
         #expect(bench.count { $0 == .takeCheckpoint(Self.lease) } == 10)
         let dials = bench.count { if case .dial = $0 { true } else { false } }
         #expect((30...80).contains(dials), "\(dials) attempts in ten minutes")
-        // Back: within a lease's time it says what it holds, and delivers the newest checkpoint and every figure.
+        // Back: within a lease's time it says what it holds, and uploads the newest checkpoint and every figure.
         bench.actions = []
         var waited = 0
         while !bench.actions.contains(where: { if case .dial = $0 { true } else { false } }) {
@@ -111,10 +111,10 @@ import Worker
             if case .send(.hello(let hello), _) = action { hello.held } else { nil }
         }
         #expect(held == [[Self.lease]])
-        deliver(&bench)
+        upload(&bench)
     }
 
-    private func deliver(_ bench: inout Bench) {
+    private func upload(_ bench: inout Bench) {
         var figures: [UInt32] = []
         for _ in 0..<10 {
             guard let (message, requestID) = bench.actions.compactMap({ action -> (Message, RequestID)? in

@@ -33,6 +33,8 @@ public struct StatusReport: Codable, Sendable {
         public var priority: Int32
         public var idempotencyKey: String
         public var seed: UInt64
+        /// How the workers compute that do its sessions: the digest of what they prove; absent before the first.
+        public var arithmetic: String?
         /// Its settings, the recipe's own JSON.
         public var parameters: String
         public var replicaCount: Int

@@ -5,21 +5,21 @@ import Protocol
 /// - fetching: its inputs are on their way into the cache; when all are there and the compute thread is free, it
 ///   starts. Until then it waits its turn.
 /// - computing: the compute thread runs it. While it trains, every `checkpointSeconds` a checkpoint is taken
-///   and delivered beside it; the thread never waits for that.
+///   and uploaded beside it; the thread never waits for that.
 /// - stopping: it was asked to end with a checkpoint (the worker leaves).
-/// - delivering: computed; the outputs are uploaded, then `finished` is said until it is answered.
-/// - handingOver: stopped; the last checkpoint is delivered, then the work is given back.
+/// - uploading: computed; the outputs are uploaded, then `finished` is said until it is answered.
+/// - handingOver: stopped; the last checkpoint is uploaded, then the work is given back.
 /// - givingBack: `surrender` is said until it is answered.
 struct Work: Sendable {
     enum Phase: Hashable, Sendable {
-        case fetching, computing, stopping, delivering, handingOver, givingBack
+        case fetching, computing, stopping, uploading, handingOver, givingBack
 
         var name: String {
             switch self {
             case .fetching: "fetching"
             case .computing: "computing"
             case .stopping: "stopping"
-            case .delivering: "delivering"
+            case .uploading: "uploading"
             case .handingOver: "handingOver"
             case .givingBack: "givingBack"
             }
@@ -30,7 +30,7 @@ struct Work: Sendable {
     private(set) var phase = Phase.fetching
     var fetch: InputFetch
     /// A checkpoint beside the computing; a result, a last checkpoint or a surrender after it.
-    private(set) var delivery: Delivery?
+    private(set) var upload: Upload?
     /// Figures that the coordinator has not accepted yet, in the order of their iterations.
     private(set) var metrics: [IterationFigures] = []
     private var acceptedIteration: UInt32
@@ -53,7 +53,7 @@ struct Work: Sendable {
     var isToBeComputed: Bool {
         switch phase {
         case .fetching, .computing, .stopping: true
-        case .delivering, .handingOver, .givingBack: false
+        case .uploading, .handingOver, .givingBack: false
         }
     }
 
@@ -76,9 +76,9 @@ struct Work: Sendable {
             let note = fetch.isComplete ? "waits its turn" : "fetching, \(fetch.needs.count) inputs to go"
             report.note = fetch.obstacle ?? note
         case .computing, .stopping:
-            if let obstacle = delivery?.obstacle { report.note += report.note.isEmpty ? obstacle : "; " + obstacle }
-        case .delivering, .handingOver, .givingBack:
-            report.note = delivery?.obstacle ?? "uploading"
+            if let obstacle = upload?.obstacle { report.note += report.note.isEmpty ? obstacle : "; " + obstacle }
+        case .uploading, .handingOver, .givingBack:
+            report.note = upload?.obstacle ?? "uploading"
         }
         report.note = report.note.cut(toBytes: Limits.noteBytesMax)
         return report
@@ -103,7 +103,7 @@ struct Work: Sendable {
         guard refetchCount < WorkerLimits.damageMax else { return false }
         phase = .fetching
         fetch = InputFetch(assignment, pieceBytes: pieceBytes)
-        delivery = nil
+        upload = nil
         checkpointAt = nil
         isCheckpointAsked = false
         return true
@@ -129,7 +129,7 @@ struct Work: Sendable {
     /// When the next checkpoint is due; nil while none can be asked for.
     func checkpointWakeMilliseconds(isServing: Bool) -> UInt64? {
         guard phase == .computing, !isCheckpointAsked else { return nil }
-        if isServing, let delivery, delivery.pausedUntil == nil { return nil }
+        if isServing, let upload, upload.pausedUntil == nil { return nil }
         return checkpointAt
     }
 
@@ -139,7 +139,7 @@ struct Work: Sendable {
         switch phase {
         case .fetching: return fetch.storageFailedSince.map { $0 + WorkerLimits.storageMilliseconds }
         case .computing, .stopping: return progressAt + settings.progressMilliseconds
-        case .delivering, .handingOver, .givingBack: return nil
+        case .uploading, .handingOver, .givingBack: return nil
         }
     }
 
@@ -149,7 +149,7 @@ struct Work: Sendable {
         isCheckpointAsked = false
         guard phase == .computing else { return }
         checkpointAt = now + checkpointMilliseconds
-        deliver(Delivery(taken))
+        begin(Upload(taken))
     }
 
     // MARK: After computing
@@ -157,39 +157,39 @@ struct Work: Sendable {
     mutating func stop() { if phase == .computing { phase = .stopping } }
 
     mutating func finish(outputs: [Payload], reportJSON: String) {
-        phase = .delivering
-        deliver(Delivery(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: outputs))
+        phase = .uploading
+        begin(Upload(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: outputs))
     }
 
     mutating func handOver(_ taken: TakenCheckpoint) {
         phase = .handingOver
-        deliver(Delivery(taken))
+        begin(Upload(taken))
     }
 
     mutating func giveBack(_ reason: SurrenderReason, _ message: String) {
         phase = .givingBack
-        deliver(Delivery(.surrender(reason, message.cut(toBytes: Limits.messageBytesMax))))
+        begin(Upload(.surrender(reason, message.cut(toBytes: Limits.messageBytesMax))))
     }
 
-    private mutating func deliver(_ delivery: Delivery) {
-        self.delivery = delivery
+    private mutating func begin(_ upload: Upload) {
+        self.upload = upload
         statedIteration = nil
     }
 
-    // MARK: Delivery
+    // MARK: Upload
 
-    /// Hands the delivery out for a change; nil ends it.
-    mutating func withDelivery<Result>(_ body: (inout Delivery) -> Result) -> Result? {
-        guard var current = delivery else { return nil }
-        delivery = nil
-        defer { delivery = current }
+    /// Hands the upload out for a change; nil ends it.
+    mutating func withUpload<Result>(_ body: (inout Upload) -> Result) -> Result? {
+        guard var current = upload else { return nil }
+        upload = nil
+        defer { upload = current }
         return body(&current)
     }
 
-    mutating func pumpDelivery(requests: inout RequestNumbers, atMilliseconds now: UInt64) -> [WorkerAction] {
-        guard let statement = delivery?.statement else { return [] }
+    mutating func pumpUpload(requests: inout RequestNumbers, atMilliseconds now: UInt64) -> [WorkerAction] {
+        guard let statement = upload?.statement else { return [] }
         let (lease, stated, pieceBytes) = (lease, metricsToState(statement), pieceBytes)
-        let actions = withDelivery {
+        let actions = withUpload {
             $0.pump(requests: &requests, pieceBytes: pieceBytes, atMilliseconds: now) {
                 switch statement {
                 case .checkpoint(let checkpoint):
@@ -208,7 +208,7 @@ struct Work: Sendable {
 
     /// A checkpoint carries the oldest figures up to its iteration, a result all that are left (the newest, should they
     /// be more than a message holds).
-    private func metricsToState(_ statement: Delivery.Statement) -> ArraySlice<IterationFigures> {
+    private func metricsToState(_ statement: Upload.Statement) -> ArraySlice<IterationFigures> {
         switch statement {
         case .checkpoint(let checkpoint):
             metrics.prefix { $0.iteration <= checkpoint.iteration }.prefix(Limits.metricsMax)
@@ -219,22 +219,22 @@ struct Work: Sendable {
 
     /// The checkpoint at hand was accepted with the figures stated. When more figures belong to it, it is stated
     /// again with those.
-    /// - Returns: whether the delivery is over.
+    /// - Returns: whether the upload is over.
     mutating func settleCheckpoint(_ checkpoint: Checkpoint) -> Bool {
         if let statedIteration {
             acceptedIteration = statedIteration
             metrics.removeAll { $0.iteration <= statedIteration }
         }
         if let next = metrics.first, next.iteration <= checkpoint.iteration {
-            _ = withDelivery { $0.stateAgain() }
+            _ = withUpload { $0.stateAgain() }
             return false
         }
-        delivery = nil
+        upload = nil
         return true
     }
 
     /// The coordinator will not have this checkpoint; the next one is due at its time.
-    mutating func dropCheckpoint() { delivery = nil }
+    mutating func dropCheckpoint() { upload = nil }
 }
 
 extension Assignment {

@@ -33,7 +33,7 @@ package enum WorkerLimits {
     /// How long the current training step may go on before it is interrupted (and undone).
     package static let drainStepMilliseconds: UInt64 = 3_000
 
-    /// Nothing is begun while so many results wait for their delivery, or results of so many bytes: what waits in
+    /// Nothing is begun while so many results wait for their upload, or results of so many bytes: what waits in
     /// memory is at most this much and the result that was made last.
     package static let resultsWaitingMax = 2
     package static let resultWaitingBytesMax: UInt64 = 256 << 20

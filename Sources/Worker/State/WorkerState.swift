@@ -6,8 +6,8 @@ import Protocol
 /// Between two events a worker is in one state of each of three machines, nearly independent of one another:
 ///
 /// - the connection (`Connection`): away, dialling, greeting, serving, closed;
-/// - each piece of work (`Work`): fetching, computing, stopping, delivering, handingOver, givingBack. While one is
-///   computed, one more is fetched and earlier ones are delivered (WorkerStateSlots.swift says how many and how much);
+/// - each piece of work (`Work`): fetching, computing, stopping, uploading, handingOver, givingBack. While one is
+///   computed, one more is fetched and earlier ones are uploaded (WorkerStateSlots.swift says how many and how much);
 /// - the compute thread: free, or running a lease. That is one of theirs, or one that was revoked while the thread had
 ///   not noticed yet.
 ///
@@ -25,8 +25,8 @@ import Protocol
 ///   thread is told to stop; until it does, this worker asks for nothing.
 /// - A cache that is full or has errors is waited for, and people are told, for 30 s. Then the work is given back as
 ///   failed, so that another worker gets it, and this one asks for none before its cache would take what it did not.
-/// - Leaving (`drainRequested`): what is fetched or waits is given back, results are delivered; computing stops after
-///   the current step (interrupted after 3 s), its checkpoint is delivered, the lease given back. Then, or after 10 s
+/// - Leaving (`drainRequested`): what is fetched or waits is given back, results are uploaded; computing stops after
+///   the current step (interrupted after 3 s), its checkpoint is uploaded, the lease given back. Then, or after 10 s
 ///   whatever happened, the worker is gone.
 package struct WorkerState: Sendable {
     package let settings: WorkerSettings
@@ -80,7 +80,7 @@ package struct WorkerState: Sendable {
             if work.phase == .fetching { times.append(work.fetch.wakeMilliseconds) }
             times.append(work.stuckMilliseconds(settings))
         }
-        if isServing { times += deliveriesAtHand.map { works[$0].delivery?.wakeMilliseconds } }
+        if isServing { times += uploadsAtHand.map { works[$0].upload?.wakeMilliseconds } }
         if isServing, restUntil > now, wantsMore { times.append(restUntil) }
         if let drain, !connection.isClosed {
             times.append(drain.since + WorkerLimits.drainMilliseconds)
@@ -144,7 +144,7 @@ package struct WorkerState: Sendable {
     }
 
     mutating func tellObstacle() {
-        let obstacles = works.lazy.compactMap { $0.phase == .fetching ? $0.fetch.obstacle : $0.delivery?.obstacle }
+        let obstacles = works.lazy.compactMap { $0.phase == .fetching ? $0.fetch.obstacle : $0.upload?.obstacle }
         let obstacle = obstacles.first
         if let obstacle, obstacle != toldObstacle {
             let seconds = WorkerLimits.pauseMilliseconds / 1_000

@@ -25,7 +25,7 @@ extension WorkerState {
         let pause = connection.lose(atMilliseconds: now)
         for index in works.indices {
             works[index].fetch.connectionLost()
-            _ = works[index].withDelivery { $0.connectionLost() }
+            _ = works[index].withUpload { $0.connectionLost() }
         }
         var line = "no coordinator: \(reason)"
         let leavesAt = drain.map { $0.since + WorkerLimits.drainMilliseconds } ?? .max

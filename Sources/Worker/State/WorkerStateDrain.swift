@@ -17,7 +17,7 @@ extension WorkerState {
             case .computing:
                 change(work.lease) { $0.stop() }
                 actions.append(.stopCompute(work.lease))
-            case .stopping, .delivering, .handingOver, .givingBack: break
+            case .stopping, .uploading, .handingOver, .givingBack: break
             }
         }
     }

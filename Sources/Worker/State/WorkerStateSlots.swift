@@ -1,11 +1,11 @@
 import Protocol
 
 // What overlaps, and how much of it: while one piece of work is computed, the next one is fetched and the last ones are
-// delivered. In order of their assignments a worker has
+// uploaded. In order of their assignments a worker has
 //
 // - at most one piece of work in the compute thread;
 // - at most one ahead of it, fetching or waiting its turn. It is asked for (`idle`) as soon as the thread runs a piece
-//   of work of minutes and no result waits for its delivery: the coordinator then knows what the last result has made
+//   of work of minutes and no result waits for its upload: the coordinator then knows what the last result has made
 //   possible, and this worker, which still holds the volume, gets that first. Behind a training nothing is asked for,
 //   it would wait for hours;
 // - results on their way, one upload at a time. Nothing is begun, nor asked for, while `resultsWaitingMax` of them wait
@@ -70,7 +70,7 @@ extension WorkerState {
     // MARK: Computing
 
     var hasRoomForAResult: Bool {
-        let waiting = works.filter { $0.phase == .delivering }
+        let waiting = works.filter { $0.phase == .uploading }
         return waiting.count < WorkerLimits.resultsWaitingMax
             && waiting.reduce(0) { $0 + $1.waitingBytes } < WorkerLimits.resultWaitingBytesMax
     }
@@ -103,28 +103,28 @@ extension WorkerState {
         }
     }
 
-    // MARK: Delivering
+    // MARK: Uploading
 
     /// Those whose turn it is: one upload after the other, in the order of the assignments; what has no bytes waits for
     /// none. (Two at once would be late both, and might be of the same blob.)
-    var deliveriesAtHand: [Int] {
+    var uploadsAtHand: [Int] {
         var isUploading = false
         return works.indices.filter { index in
-            guard let delivery = works[index].delivery else { return false }
-            guard delivery.payloadBytes > 0 else { return true }
+            guard let upload = works[index].upload else { return false }
+            guard upload.payloadBytes > 0 else { return true }
             defer { isUploading = true }
             return !isUploading
         }
     }
 
-    mutating func pumpDeliveries() {
-        for index in deliveriesAtHand {
-            actions += works[index].pumpDelivery(requests: &requests, atMilliseconds: now)
+    mutating func pumpUploads() {
+        for index in uploadsAtHand {
+            actions += works[index].pumpUpload(requests: &requests, atMilliseconds: now)
         }
     }
 }
 
 extension Work {
     /// What of its result lies in memory.
-    var waitingBytes: UInt64 { delivery?.payloadBytes ?? 0 }
+    var waitingBytes: UInt64 { upload?.payloadBytes ?? 0 }
 }

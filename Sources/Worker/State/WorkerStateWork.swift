@@ -1,6 +1,6 @@
 import Protocol
 
-// Pieces of work: assigned, fetched, computed, delivered, given back or abandoned.
+// Pieces of work: assigned, fetched, computed, uploaded, given back or abandoned.
 extension WorkerState {
     // MARK: Beginning
 
@@ -49,7 +49,7 @@ extension WorkerState {
             works[index].askedForCheckpoint()
             actions.append(.takeCheckpoint(works[index].lease))
         }
-        if isServing { pumpDeliveries() }
+        if isServing { pumpUploads() }
     }
 
     private mutating func giveBackStuck(_ work: Work) {
@@ -102,9 +102,9 @@ extension WorkerState {
             let (piece, verdict) = works[index].fetch.answered(message, requestID: requestID, atMilliseconds: now)
             if let piece { actions.append(piece) }
             apply(verdict, of: works[index].lease)
-        } else if let index = works.firstIndex(where: { $0.delivery?.awaits(requestID) == true }) {
-            let (lease, statement) = (works[index].lease, works[index].delivery?.statement)
-            let verdict = works[index].withDelivery {
+        } else if let index = works.firstIndex(where: { $0.upload?.awaits(requestID) == true }) {
+            let (lease, statement) = (works[index].lease, works[index].upload?.statement)
+            let verdict = works[index].withUpload {
                 $0.answered(message, requestID: requestID, atMilliseconds: now)
             }
             if let verdict, let statement { apply(verdict, of: statement, lease) }
@@ -126,7 +126,7 @@ extension WorkerState {
         }
     }
 
-    mutating func apply(_ verdict: Delivery.Verdict, of statement: Delivery.Statement, _ lease: Lease) {
+    mutating func apply(_ verdict: Upload.Verdict, of statement: Upload.Statement, _ lease: Lease) {
         switch (verdict, statement) {
         case (.goesOn, _): break
         case (.violation(let reason), _): hangUp(reason)

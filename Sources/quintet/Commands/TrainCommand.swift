@@ -124,7 +124,8 @@ enum TrainCommand: Command {
         let description = RunFolder.Description(
             recipe: LungNormNet.name, version: Version.text, seed: plan.seed, replicaCount: plan.replicaCount,
             configuration: configuration, dataSetDigest: "\(inputs[0].digest)", replicaDigests: digests,
-            calibration: report.diceByThreshold)
+            calibration: report.diceByThreshold,
+            arithmetic: try session.client.status(of: run).runs.first?.arithmetic)
         let page = RunReport(
             description: description,
             metrics: (try plan.earlierMetrics(before: metrics) + metrics).sorted {

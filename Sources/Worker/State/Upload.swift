@@ -7,7 +7,7 @@ import Protocol
 /// where it was cut), `piecesInFlightMax` at a time, until the coordinator says that it holds all; then the next one.
 /// When all are there: the statement. After a lost connection the payload at hand is offered again, or the statement
 /// repeated; what the coordinator has, it does not get twice.
-struct Delivery: Sendable {
+struct Upload: Sendable {
     enum Statement: Hashable, Sendable {
         case checkpoint(Checkpoint)
         case result([BlobReference], reportJSON: String)
