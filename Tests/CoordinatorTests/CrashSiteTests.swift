@@ -11,7 +11,7 @@ import Worker
 @Suite(.serialized) struct CrashSiteTests {
     static let sites = [
         "submit", "connect", "lease", "checkpoint", "result", "release", "ready", "voting", "vote", "finish", "cancel",
-        "reopen", "refuse",
+        "reopen", "refuse", "arithmetic", "read",
     ].flatMap { ["store.\($0).before", "store.\($0).after"] } + ["blob.land.before", "blob.land.after"]
 
     @Test func aCoordinatorThatDiesAroundAnyCommitLosesNothing() throws {

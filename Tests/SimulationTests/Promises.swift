@@ -354,9 +354,10 @@ struct Promises {
     mutating func checkConsistency(_ scheduler: Scheduler) {
         var leasedCount = 0
         for run in scheduler.runs.values {
-            var remaining = 0
+            var counts = run.plan.steps.map { _ in WorkCounts() }
             for id in run.works {
                 let work = scheduler.works[id]!
+                counts[work.step].add(work.state)
                 let isListed = run.ready[work.step].contains(work.id)
                 if isListed != (work.state == .ready) { violate("\(work.id) is \(work.state), listed \(isListed)") }
                 if work.state == .leased {
@@ -369,9 +370,9 @@ struct Promises {
                 }
                 if work.state != .leased, work.backup != nil { violate("\(work.id) has a backup of nothing") }
                 if work.state.isFinal, work.lease != nil { violate("\(work.id) is final with a lease") }
-                if !work.state.isFinal { remaining += 1 }
             }
-            if run.remainingCount != remaining { violate("\(run.id) counts \(run.remainingCount), not \(remaining)") }
+            if run.counts != counts { violate("\(run.id) counts \(run.counts), not \(counts)") }
+            let remaining = run.remainingCount
             let goesOn = run.state == .running && (remaining > 0 || run.isOpen)
             if (run.state == .running || remaining > 0) != goesOn { violate("\(run.id) is \(run.state)") }
         }

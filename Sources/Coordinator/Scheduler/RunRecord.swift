@@ -39,12 +39,10 @@ package struct RunRecord: Sendable {
     package var priority: Int32 = 0
     /// How the workers compute that do its sessions; nil before the first of them, or where nobody has said.
     package var arithmetic: ContentDigest?
-    /// Works that are neither done, refused nor cancelled.
-    package var remainingCount: Int
-    /// By step: works that are done.
-    package internal(set) var doneCounts: [Int]
+    /// By step.
+    package internal(set) var counts: [WorkCounts]
     /// By step: works that can be leased now, in order of their numbers.
-    package var ready: [[WorkID]]
+    package var ready: [SortedWorks]
     /// When its first lease was granted, and how many works of last steps have ended since, for the rate.
     package var begunMilliseconds: Int64?
     package var concludedCount = 0
@@ -61,18 +59,20 @@ package struct RunRecord: Sendable {
         self.request = request
         self.firstWork = firstWork
         layout = request.layout
-        remainingCount = layout.workCount
         let first = ItemBlock(item: 0, work: WorkID(firstWork.value + UInt64(layout.singleWorkCount)))
         self.itemBlocks = itemBlocks.isEmpty ? [first] : itemBlocks
         let steps = request.plan.steps
         readers = steps.indices.map(request.plan.readers)
-        doneCounts = steps.map { _ in 0 }
+        counts = steps.map { _ in WorkCounts() }
         ready = steps.map { _ in [] }
         paces = steps.map { _ in [] }
         starts = steps.map { _ in [] }
     }
 
     package var plan: Plan { request.plan }
+
+    /// Works that are neither done, refused nor cancelled.
+    package var remainingCount: Int { counts.reduce(0) { $0 + $1.unfinished } }
 
     package var works: [WorkID] { (0..<layout.workCount).map(work(atOffset:)) }
 
@@ -94,7 +94,6 @@ package struct RunRecord: Sendable {
         if block.item == 0 { itemBlocks = [block] } else { itemBlocks.append(block) }
         request.items += items
         layout = request.layout
-        remainingCount += items.count * layout.itemWorkCount
     }
 
     /// Whether more items may come.

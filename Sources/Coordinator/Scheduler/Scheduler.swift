@@ -63,7 +63,7 @@ package struct Scheduler: Sendable {
     /// Runs of state running, oldest first.
     var activeRuns: [RunID] = []
     /// Works of state leased, in order of their numbers.
-    package internal(set) var leased: [WorkID] = []
+    package internal(set) var leased: SortedWorks = []
     /// Idle workers, the one longest idle first.
     var idle: [WorkerName] = []
     var runsByKey: [String: RunID] = [:]
@@ -124,12 +124,10 @@ package struct Scheduler: Sendable {
     /// Ends a piece of work for good, without saying so to the store.
     mutating func conclude(_ id: WorkID, _ state: WorkState) {
         leave(id)
-        works[id]!.state = state
+        set(id, state)
         works[id]!.lease = nil
         works[id]!.backup = nil
         let run = works[id]!.run, step = works[id]!.step
-        runs[run]!.remainingCount -= 1
-        if state == .done { runs[run]!.doneCounts[step] += 1 }
         if runs[run]!.isLastOfItem(step) { runs[run]!.concludedCount += 1 }
     }
 
@@ -138,17 +136,17 @@ package struct Scheduler: Sendable {
         let work = works[id]!
         precondition(!work.state.isFinal, "\(id) is \(work.state.name) and cannot change")
         switch work.state {
-        case .ready: runs[work.run]!.ready[work.step].removeSorted(id)
-        case .leased: leased.removeSorted(id)
+        case .ready: runs[work.run]!.ready[work.step].remove(id)
+        case .leased: leased.remove(id)
         default: break
         }
     }
 
     mutating func makeReady(_ id: WorkID, at nowMilliseconds: Int64) {
         leave(id)
-        works[id]!.state = .ready
+        set(id, .ready)
         works[id]!.readySinceMilliseconds = nowMilliseconds
-        runs[works[id]!.run]!.ready[works[id]!.step].insertSorted(id)
+        runs[works[id]!.run]!.ready[works[id]!.step].insert(id)
     }
 
     mutating func refuse(_ id: WorkID, _ cause: RefusalCause, _ message: String) {
@@ -166,11 +164,7 @@ package struct Scheduler: Sendable {
     }
 
     /// How much of a run was refused for a reason of its own, not with something else.
-    package func refusedCount(of id: RunID) -> Int {
-        runs[id]!.works.count {
-            if case .refused(let cause) = works[$0]!.state { cause != .dependency } else { false }
-        }
-    }
+    package func refusedCount(of id: RunID) -> Int { runs[id]!.counts.reduce(0) { $0 + $1.refused } }
 
     mutating func tick(at nowMilliseconds: Int64) {
         for id in leased {

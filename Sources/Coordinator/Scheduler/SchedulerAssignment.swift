@@ -87,9 +87,9 @@ extension Scheduler {
 
     mutating func grant(_ id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) {
         leave(id)
-        works[id]!.state = .leased
+        set(id, .leased)
         works[id]!.lease = newLease(on: id, to: name, at: nowMilliseconds)
-        leased.insertSorted(id)
+        leased.insert(id)
         let run = works[id]!.run
         if runs[run]!.begunMilliseconds == nil { runs[run]!.begunMilliseconds = nowMilliseconds }
         chooseArithmetic(for: id, by: name)

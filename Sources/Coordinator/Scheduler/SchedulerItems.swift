@@ -36,7 +36,8 @@ extension Scheduler {
         for var work in added {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
-            if work.state == .ready { runs[id]!.ready[work.step].insertSorted(work.id) }
+            runs[id]!.counts[work.step].add(work.state)
+            if work.state == .ready { runs[id]!.ready[work.step].insert(work.id) }
         }
         // What they read of earlier steps may be there already.
         for work in added { beginIfSupplied(work.id, at: nowMilliseconds) }

@@ -123,10 +123,10 @@ extension Scheduler {
         let id = lease.work
         if works[id]!.lease!.hasLapsed {
             leave(id)
-            works[id]!.state = .leased
+            set(id, .leased)
             works[id]!.lease!.hasLapsed = false
             works[id]!.takeBackLoss(on: works[id]!.lease!.worker)
-            leased.insertSorted(id)
+            leased.insert(id)
             actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
         }
         let full = nowMilliseconds + configuration.leaseMilliseconds

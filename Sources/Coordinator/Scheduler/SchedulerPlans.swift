@@ -38,7 +38,7 @@ extension Scheduler {
             guard case .step(let earlier) = input.source else { return true }
             if run.plan.steps[earlier].fan == fan { return works[run.work(earlier, work.index)]!.state == .done }
             if run.isOpen, run.plan.steps[earlier].fan == .item { return false }
-            return run.doneCounts[earlier] == run.layout.counts[earlier]
+            return run.counts[earlier].done == run.layout.counts[earlier]
         }
     }
 
@@ -83,7 +83,7 @@ extension Scheduler {
     mutating func beginIfSupplied(_ id: WorkID, at nowMilliseconds: Int64) {
         guard let work = works[id], work.state == .waiting, isSupplied(work) else { return }
         if work.kind == .vote {
-            works[id]!.state = .voting
+            set(id, .voting)
             actions.append(.persist(.workVoting(id)))
             requestVote(id)
         } else {
@@ -125,7 +125,7 @@ extension Scheduler {
         let state: WorkState = work.kind == .vote ? .voting : .ready
         actions.append(.persist(.outputsDamaged(id, state, waiting: waiting)))
         if work.kind == .vote {
-            works[id]!.state = .voting
+            set(id, .voting)
             requestVote(id)
         } else {
             makeReady(id, at: nowMilliseconds)
@@ -134,12 +134,9 @@ extension Scheduler {
 
     /// From done to waiting, with nothing made.
     mutating func undo(_ id: WorkID) {
-        let run = works[id]!.run
         works[id]!.outputs = []
-        works[id]!.state = .waiting
+        set(id, .waiting)
         works[id]!.doneEpoch = nil
-        runs[run]!.remainingCount += 1
-        runs[run]!.doneCounts[works[id]!.step] -= 1
     }
 
     /// Back to waiting; whoever is at it is told.
@@ -152,6 +149,6 @@ extension Scheduler {
         leave(id)
         works[id]!.lease = nil
         works[id]!.backup = nil
-        works[id]!.state = .waiting
+        set(id, .waiting)
     }
 }

@@ -87,7 +87,6 @@ extension Scheduler {
             run.isPaused = recovered.isPaused
             run.priority = recovered.priority
             run.arithmetic = recovered.arithmetic
-            run.remainingCount = recovered.works.count { !$0.state.isFinal }
             for var work in recovered.works {
                 work.readySinceMilliseconds = nowMilliseconds
                 work.triedMilliseconds = nowMilliseconds
@@ -96,9 +95,9 @@ extension Scheduler {
                 work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 works[work.id] = work
-                if work.state == .ready { run.ready[work.step].insertSorted(work.id) }
-                if work.state == .done { run.doneCounts[work.step] += 1 }
-                if work.state == .leased { leased.insertSorted(work.id) }
+                if work.state == .ready { run.ready[work.step].insert(work.id) }
+                run.counts[work.step].add(work.state)
+                if work.state == .leased { leased.insert(work.id) }
             }
             self.runs[run.id] = run
             runsByKey[run.request.idempotencyKey] = run.id

@@ -29,7 +29,8 @@ extension Scheduler {
         for var work in Self.makeWorks(run: id, request: request, firstWork: first) {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
-            if work.state == .ready { runs[id]!.ready[work.step].insertSorted(work.id) }
+            runs[id]!.counts[work.step].add(work.state)
+            if work.state == .ready { runs[id]!.ready[work.step].insert(work.id) }
         }
         actions.append(.persist(.runAdded(id, request, firstWork: first)))
         actions.append(.answer(.submitted(id)))
@@ -40,13 +41,12 @@ extension Scheduler {
         let again = runs[id]!.works.filter { works[$0]!.state != .done }
         guard !again.isEmpty || runs[id]!.isOpen else { return }
         runs[id]!.state = .running
-        runs[id]!.remainingCount = again.count
         runs[id]!.isPaused = false
         // The pace is that of what begins now: what was cancelled took no time.
         (runs[id]!.begunMilliseconds, runs[id]!.concludedCount) = (nil, 0)
         activeRuns.insertSorted(id)
         for work in again {
-            works[work]!.state = .waiting
+            set(work, .waiting)
             works[work]!.forgetAttempts()
             works[work]!.isBeingVerified = false
             works[work]!.avoided = [:]
@@ -58,7 +58,7 @@ extension Scheduler {
             reopened.append(ReopenedWork(work: work, state: state))
             if state == .ready { makeReady(work, at: nowMilliseconds) }
             if state == .voting {
-                works[work]!.state = .voting
+                set(work, .voting)
                 toVote.append(work)
             }
         }

@@ -75,7 +75,7 @@ extension Scheduler {
     /// The ballots are no use, so they are made again, a bounded number of times.
     mutating func retryVote(_ vote: WorkID, _ message: String, at nowMilliseconds: Int64) {
         guard works[vote]?.state == .voting else { return }
-        works[vote]!.state = .waiting
+        set(vote, .waiting)
         let sources = step(of: works[vote]!).inputs.flatMap { producers(of: works[vote]!, by: $0) }
             .filter { works[$0]!.state == .done }
         actions.append(.persist(.votesDamaged(vote, sources, message)))

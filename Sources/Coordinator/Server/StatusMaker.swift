@@ -55,9 +55,9 @@ struct StatusMaker {
 
     private func describe(_ run: RunRecord) throws -> StatusReport.Run? {
         guard let stored = try facts(run.id) else { return nil }
-        let works = run.works.map { scheduler.works[$0]! }
-        let replicas = works.filter { $0.kind == .session }.map { describe($0, of: run) }
-        let (fraction, secondsLeft) = progress(of: run, works, replicas)
+        // However many items there are: nothing but counts is read of them.
+        let replicas = sessions(of: run).map { describe($0, of: run) }
+        let (fraction, secondsLeft) = progress(of: run, replicas)
         let isRunning = stored.state == .running, request = run.request
         let rates = replicas.compactMap(\.iterationsPerSecond)
         return StatusReport.Run(
@@ -71,7 +71,7 @@ struct StatusMaker {
             volumeCount: request.items.count, fraction: fraction,
             iterationsPerSecond: isRunning && !rates.isEmpty ? rates.reduce(0, +) : nil,
             volumesPerSecond: isRunning && replicas.isEmpty ? run.concludedRate(at: nowMilliseconds) : nil,
-            secondsLeft: isRunning ? secondsLeft : nil, works: count(works),
+            secondsLeft: isRunning ? secondsLeft : nil, works: count(run),
             refusedCount: scheduler.refusedCount(of: run.id), refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
             problem: isRunning ? problem ?? problem(of: run) : nil,
@@ -93,8 +93,8 @@ struct StatusMaker {
 
     /// What is ready and has gone wrong where it was tried, while nobody else has it.
     private func attemptsProblem(of run: RunRecord) -> String? {
-        guard !run.isPaused, !run.works.contains(where: { scheduler.works[$0]!.state == .leased }) else { return nil }
-        let tried = run.works.lazy.map { scheduler.works[$0]! }.first { $0.state == .ready && !$0.attempts.isEmpty }
+        guard !run.isPaused, run.counts.allSatisfy({ $0.leased == 0 }) else { return nil }
+        let tried = run.ready.lazy.joined().map { scheduler.works[$0]! }.first { !$0.attempts.isEmpty }
         return tried.flatMap(scheduler.whyItWaits)?.cut(toBytes: 600)
     }
 
@@ -104,38 +104,36 @@ struct StatusMaker {
 
     private func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 
-    private func count(_ works: [WorkRecord]) -> StatusReport.Works {
-        var counts = StatusReport.Works(
-            total: works.count, waiting: 0, ready: 0, leased: 0, done: 0, refused: 0, cancelled: 0)
-        for work in works {
-            switch work.state {
-            case .waiting, .voting: counts.waiting += 1
-            case .ready: counts.ready += 1
-            case .leased: counts.leased += 1
-            case .done: counts.done += 1
-            case .refused: counts.refused += 1
-            case .cancelled: counts.cancelled += 1
-            }
+    private func sessions(of run: RunRecord) -> [WorkRecord] {
+        run.plan.steps.indices.filter { run.plan.steps[$0].kind == .session }.flatMap { step in
+            (0..<run.layout.counts[step]).map { scheduler.works[run.work(step, $0)]! }
         }
-        return counts
     }
 
-    private func progress(of run: RunRecord, _ works: [WorkRecord], _ replicas: [StatusReport.Replica])
+    private func count(_ run: RunRecord) -> StatusReport.Works {
+        func sum(_ count: (WorkCounts) -> Int) -> Int { run.counts.reduce(0) { $0 + count($1) } }
+        return StatusReport.Works(
+            total: run.layout.workCount, waiting: sum { $0.waiting + $0.voting }, ready: sum(\.ready),
+            leased: sum(\.leased), done: sum(\.done), refused: sum { $0.refused + $0.refusedWithOthers },
+            cancelled: sum(\.cancelled))
+    }
+
+    private func progress(of run: RunRecord, _ replicas: [StatusReport.Replica])
         -> (fraction: Double, secondsLeft: Double?)
     {
-        let sessions = works.filter { $0.kind == .session }
-        if !sessions.isEmpty {
-            let total = sessions.reduce(0) { $0 + Double(scheduler.step(of: $1).iterationCount) }
+        let steps = run.plan.steps
+        let total = steps.indices.reduce(0) { $0 + Double(steps[$1].iterationCount) * Double(run.layout.counts[$1]) }
+        if !replicas.isEmpty {
             let done = replicas.reduce(0) { $0 + Double($1.iteration) }
             let rate = replicas.compactMap(\.iterationsPerSecond).reduce(0, +)
             return (total > 0 ? min(1, done / total) : 0, rate > 0 ? (total - done) / rate : nil)
         }
         // Where there are items, those that have their answer; else all works.
-        let lasts = works.filter { run.isLastOfItem($0.step) }
-        let counted = lasts.isEmpty ? works : lasts
-        let done = counted.count { $0.state.isFinal }
+        let lasts = steps.indices.filter(run.isLastOfItem)
+        let counted = (lasts.isEmpty ? Array(steps.indices) : lasts).map { run.counts[$0] }
+        let ended = counted.reduce(0) { $0 + $1.ended }, all = counted.reduce(ended) { $0 + $1.unfinished }
         let rate = run.concludedRate(at: nowMilliseconds)
-        return (Double(done) / Double(max(1, counted.count)), rate.map { Double(counted.count - done) / $0 })
+        return (Double(ended) / Double(max(1, all)), rate.map { Double(all - ended) / $0 })
     }
 
     private func describe(_ work: WorkRecord, of run: RunRecord) -> StatusReport.Replica {
