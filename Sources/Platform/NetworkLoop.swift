@@ -371,8 +371,8 @@ public final class NetworkLoop {
         }
     }
 
-    /// Makes room for a newcomer among those who have not shown a token; nil when there is room. Nobody goes for one who
-    /// is turned away all the same.
+    /// Makes room for a newcomer among those who have not shown a token; nil when there is room. Nobody goes for one
+    /// who is turned away all the same.
     private func reasonToTurnAway(_ address: SocketAddress?) -> String? {
         let machine = address?.machine ?? []
         let strangers = connections.values.filter { !$0.isAnnounced }
