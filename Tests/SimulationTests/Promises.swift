@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import TestSupport
 
 /// What must hold whatever happens, checked after every event. It keeps its own books from what is committed and from
 /// what leaves the coordinator, and trusts neither the scheduler nor the store.
@@ -24,6 +25,7 @@ struct Promises {
     private var assignees: [Lease: WorkerName] = [:]
     private var acknowledgedResults: [WorkID: WorkResult] = [:]
     private var acknowledgedCheckpoints: [WorkID: UInt32] = [:]
+    private var owners: [(works: Range<UInt64>, run: RunID)] = []
     private var acknowledgedKeys: Set<String> = []
     private var cancelledRuns: Set<RunID> = []
     private var endedRuns: Set<RunID> = []
@@ -130,7 +132,8 @@ struct Promises {
             if cause == .input, story.refusedVolume == nil { violate("\(work) was refused: \(message)") }
         case .runCancelled(let run):
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
-            for work in before.allWorks where work.run == run { live[work.id] = [] }
+            // Some of its works may have come in this very turn.
+            for work in live.keys where owner(of: work) == run { live[work] = [] }
         case .votesDamaged(_, let sources, _): sources.forEach { madeAgain($0, before) }
         case .outputsDamaged(let work, _, _): madeAgain(work, before)
         default: break
@@ -172,8 +175,18 @@ struct Promises {
     }
 
     /// What people wanted, and who is there.
+    private func owner(of work: WorkID) -> RunID? { owners.last { $0.works.contains(work.value) }?.run }
+
+    private mutating func own(_ run: RunID, from first: WorkID, _ count: Int) {
+        owners.append((first.value..<first.value + UInt64(count), run))
+    }
+
     private mutating func noteControl(_ change: StoreChange, _ before: CommittedState) {
         switch change {
+        case .runAdded(let run, let request, let firstWork):
+            own(run, from: firstWork, request.layout.workCount)
+        case .itemsAdded(let run, _, let firstWork, let items):
+            own(run, from: firstWork, items.count * Plan.segmenting.steps.count)
         case .workerConnected(let name, _): connected.insert(name)
         case .workerDisconnected(let name): connected.remove(name)
         case .workerDrained(let name): leaving.insert(name)
