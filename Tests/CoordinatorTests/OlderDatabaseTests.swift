@@ -66,6 +66,73 @@ import Testing
         #expect(try Store(path: path).recover().count == 2)
     }
 
+    /// An archive in the middle of its way, a volume at every point of it: as the schemas before plans kept it.
+    @Test func anArchiveUnderWayIsCarriedOverWhereverItsVolumesAre() throws {
+        let folder = try TestFolder(), path = folder.file("state.sqlite")
+        let database = try Database(path: path)
+        try Migrations.apply(to: database, steps: Array(Migrations.steps[..<2]))
+        let names = ["u", "v", "w", "x", "y"], replica = blob("replica", "replica-0")
+        let votes = ["u", "v"].map { blob("votes", $0) }, voted = blob("voted", "v")
+        for one in names.map({ blob("ct", $0) }) + votes + [replica, voted] {
+            let row = "INSERT INTO blobs(digest, byte_count, added_ms) VALUES(?, 100, 1)"
+            try database.run(row, .text("\(one.digest)"))
+        }
+        try database.execute(
+            """
+            INSERT INTO workers(name, build, device, thread_count, connected, changed_ms)
+                VALUES('a', 't', 'cpu', 2, 1, 1);
+            INSERT INTO runs(id, key, kind, recipe, parameters, seed, replica_count, iteration_count,
+                checkpoint_seconds, first_work, state, created_ms)
+                VALUES(1, 's', 'segment', 'test', '{}', 7, 1, 0, 60, 1, 'running', 5);
+            INSERT INTO run_inputs VALUES(1, 0, 'replica', 'replica-0', '\(replica.digest)');
+            UPDATE numbers SET last_run = 1, last_work = 10;
+            INSERT INTO works(id, run, stage, position, state, epoch, cause, done_by, voted, sequence, changed_ms)
+                VALUES
+                (1, 1, 'predict', 0, 'done', 1, NULL, 'a', NULL, NULL, 1),
+                (2, 1, 'finish', 0, 'voting', 0, NULL, NULL, NULL, NULL, 1),
+                (3, 1, 'predict', 1, 'done', 1, NULL, 'a', NULL, NULL, 1),
+                (4, 1, 'finish', 1, 'ready', 1, NULL, NULL, '\(voted.digest)', NULL, 1),
+                (5, 1, 'predict', 2, 'leased', 2, NULL, NULL, NULL, NULL, 1),
+                (6, 1, 'finish', 2, 'waiting', 0, NULL, NULL, NULL, NULL, 1),
+                (7, 1, 'predict', 3, 'refused', 1, 'input', NULL, NULL, 1, 1),
+                (8, 1, 'finish', 3, 'refused', 0, 'dependency', NULL, NULL, NULL, 1),
+                (9, 1, 'predict', 4, 'ready', 0, NULL, NULL, NULL, NULL, 1),
+                (10, 1, 'finish', 4, 'waiting', 0, NULL, NULL, NULL, NULL, 1);
+            INSERT INTO leases VALUES(1, 1, 'a', 1, 2, 'done'), (3, 1, 'a', 1, 2, 'done'), (4, 1, 'a', 2, 3, 'failed'),
+                (5, 1, 'a', 1, 2, 'lapsed'), (5, 2, 'a', 3, NULL, NULL), (7, 1, 'a', 1, 2, 'refused');
+            INSERT INTO outputs VALUES(1, 0, 'votes', 'votes', '\(votes[0].digest)');
+            INSERT INTO outputs VALUES(3, 0, 'votes', 'votes', '\(votes[1].digest)');
+            """)
+        for (position, name) in names.enumerated() {
+            try database.run("INSERT INTO shards VALUES(1, ?, ?)", .integer(Int64(position)), .text(name))
+            try database.run(
+                "INSERT INTO shard_inputs VALUES(1, ?, 0, 'ct', ?, ?)", .integer(Int64(position)), .text(name),
+                .text("\(blob("ct", name).digest)"))
+        }
+        database.close()
+        let store = try Store(path: path)
+        let run = try #require(try store.recover().first)
+        #expect(run.request == segmentRequest(key: "s", voters: 1, volumes: names))
+        // Predict, vote and finish of each; the numbers begin behind the old ones.
+        #expect(run.works.map(\.id.value) == Array(11...25))
+        #expect(run.works.map(\.state) == [
+            .done, .voting, .waiting, .done, .done, .ready, .leased, .waiting, .waiting, .refused(.input),
+            .refused(.dependency), .refused(.dependency), .ready, .waiting, .waiting,
+        ])
+        #expect(run.works[6].lease?.epoch == 2 && run.works[6].lease?.worker == "a")
+        #expect(run.works[4].outputs.map(\.digest) == [voted.digest] && run.works[4].outputs[0].name == "v")
+        #expect(try store.lastNumbers() == LastNumbers(run: 1, work: 25))
+        var scheduler = Scheduler(
+            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(),
+            after: try store.lastNumbers(), at: 0)
+        #expect(scheduler.resume().map(\.description) == ["vote work 12: votes"])
+        _ = scheduler.apply(.workerConnected("b", testFacts, held: []), at: 1)
+        let first = scheduler.apply(.idle("b"), at: 1).map(\.description)
+        let expected = "send b: assignment work 16 epoch 2 finish [ct v, voted v, votes votes]"
+        #expect(first.last == expected, "\(first)")
+        #expect(try store.integrityReport() == "ok")
+    }
+
     /// And goes on: what is new counts from now on.
     @Test func anOldRunIsPausedForgottenAndItsFailuresCountByMachine() throws {
         let folder = try TestFolder(), path = folder.file("state.sqlite")
