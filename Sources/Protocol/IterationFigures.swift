@@ -25,11 +25,9 @@ public struct IterationFigures: Hashable, Sendable {
         self.init(iteration: iteration, values)
     }
 
-    /// Letters, digits and "-_.": a name is a column of a table.
+    /// A name is a column of a table.
     public static func isName(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= Limits.figureNameBytesMax && text.utf8.allSatisfy {
-            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || [45, 46, 95].contains($0)
-        }
+        text.isPlainName && text.utf8.count <= Limits.figureNameBytesMax
     }
 
     static let bytesMin = 4

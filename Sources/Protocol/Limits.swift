@@ -132,11 +132,12 @@ public enum Limits {
     public static let stepsMax = 16
     public static let stepInputsMax = 16
 
+    /// Works of one run, in however many manifests its items come: a million volumes with three steps.
+    public static let runWorksMax = 3_000_000
+
     // Manifests: blobs, so not bound to a frame.
 
     public static let manifestItemsMax = 100_000
-    /// Of one run, in however many manifests.
-    public static let runItemsMax = 1_000_000
     public static let manifestBytesMax = 64 << 20
     /// Blobs of one item: a CT and a mask.
     public static let itemInputsMax = 8

@@ -41,7 +41,7 @@ public struct StepInput: Hashable, Sendable {
     }
 
     public var source: Source
-    /// Only blobs of this role; empty for all.
+    /// Only blobs of this role, of which every result of that step has one at least; empty for all that there are.
     public var role: String
 
     public init(_ source: Source, role: String = "") {
@@ -88,8 +88,6 @@ public struct Plan: Hashable, Sendable {
         self.steps = steps
     }
 
-    public func index(of label: String) -> Int? { steps.firstIndex { $0.label == label } }
-
     /// Whether the run is asked for items.
     public var hasItems: Bool { steps.contains { $0.fan == .item } }
 
@@ -117,6 +115,9 @@ public struct Plan: Hashable, Sendable {
             return "has \(step.iterationCount) iterations; a session has at least one, others have none"
         }
         for input in step.inputs {
+            guard input.role.isEmpty || input.role.isPlainName else {
+                return "reads '\(input.role)'; a role is one word of letters, digits, '-', '_' and '.'"
+            }
             switch input.source {
             case .run: break
             case .item: if step.fan != .item { return "reads an item and is not done for each" }

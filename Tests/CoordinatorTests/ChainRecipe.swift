@@ -27,61 +27,37 @@ struct ChainRecipe: Recipe {
 
     func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("chain arithmetic".utf8) }
 
-    private func makeTrainingSession(
-        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
-        resources: RecipeResources
+    func makeSession(
+        _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
     ) throws -> any TrainingSession {
-        try ChainSession(seed: seed, replica: replica, resume: resume) {
-            while parameters != "{}", !Self.openGates.withLock({ $0.contains(parameters) }) {
+        try ChainSession(seed: step.seed, replica: step.replica, resume: resume) {
+            while step.parameters != "{}", !Self.openGates.withLock({ $0.contains(step.parameters) }) {
                 if resources.isCancelled() { throw RecipeError.interrupted }
                 MonotonicClock.sleep(milliseconds: 1)
             }
         }
     }
 
-    func makeSession(
-        _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
-    ) throws -> any TrainingSession {
-        try makeTrainingSession(
-            parameters: step.parameters, seed: step.seed, replica: step.replica, inputs: inputs, resume: resume,
-            resources: resources)
-    }
-
     func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
+        let replicaCount = inputs.count { $0.role == "replica" }
         switch step.label {
-        case "calibrate":
-            return try calibrate(parameters: step.parameters, seed: step.seed, inputs: inputs, resources: resources)
-        case "predict": return try predict(parameters: step.parameters, inputs: inputs, resources: resources)
-        case "finish": return try finish(parameters: step.parameters, inputs: inputs, resources: resources)
+        case "calibrate": return RecipeResult(outputs: [], reportJSON: "{\"replicas\":\(replicaCount)}")
+        case "predict":
+            let ct = inputs.first { $0.role == "ct" }!
+            let bytes = try FileSystem.read(ct.path, byteCountMax: 1000)
+            guard !bytes.isEmpty else { throw RecipeError.inputRefused("\(ct.name) is empty") }
+            return RecipeResult(
+                outputs: (0..<replicaCount).map { voter in
+                    var mask = BitMask(shape: VolumeShape(depth: 1, height: 1, width: bytes.count))
+                    for (x, byte) in bytes.enumerated() { mask[0, 0, x] = Int(byte) % (voter + 2) == 0 }
+                    return RecipeOutput(role: "votes", name: "votes-\(voter)", bytes: mask.bytes())
+                }, reportJSON: "{}")
+        case "finish":
+            let voted = inputs.first { $0.role == "voted" }!
+            let bytes = try FileSystem.read(voted.path, byteCountMax: 10_000)
+            return RecipeResult(outputs: [RecipeOutput(role: "mask", name: "mask", bytes: bytes)], reportJSON: "{}")
         default: throw RecipeError.unknownStep(step.label)
         }
-    }
-
-    private func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
-        -> RecipeResult
-    {
-        RecipeResult(outputs: [], reportJSON: "{\"replicas\":\(inputs.count { $0.role == "replica" })}")
-    }
-
-    private func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        let ct = inputs.first { $0.role == "ct" }!
-        let bytes = try FileSystem.read(ct.path, byteCountMax: 1000)
-        guard !bytes.isEmpty else { throw RecipeError.inputRefused("\(ct.name) is empty") }
-        let replicas = inputs.filter { $0.role == "replica" }
-        return RecipeResult(
-            outputs: replicas.indices.map { voter in
-                var mask = BitMask(shape: VolumeShape(depth: 1, height: 1, width: bytes.count))
-                for (x, byte) in bytes.enumerated() { mask[0, 0, x] = Int(byte) % (voter + 2) == 0 }
-                return RecipeOutput(role: "votes", name: "votes-\(voter)", bytes: mask.bytes())
-            }, reportJSON: "{}")
-    }
-
-    private func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        let voted = inputs.first { $0.role == "voted" }!
-        return RecipeResult(
-            outputs: [
-                RecipeOutput(role: "mask", name: "mask", bytes: try FileSystem.read(voted.path, byteCountMax: 10_000))
-            ], reportJSON: "{}")
     }
 }
 

@@ -67,8 +67,7 @@ import Testing
     }
 
     /// An archive in the middle of its way, a volume at every point of it: as the schemas before plans kept it.
-    @Test func anArchiveUnderWayIsCarriedOverWhereverItsVolumesAre() throws {
-        let folder = try TestFolder(), path = folder.file("state.sqlite")
+    private func makeArchiveUnderWay(_ path: String, parameters: String) throws {
         let database = try Database(path: path)
         try Migrations.apply(to: database, steps: Array(Migrations.steps[..<2]))
         let names = ["u", "v", "w", "x", "y"], replica = blob("replica", "replica-0")
@@ -83,7 +82,7 @@ import Testing
                 VALUES('a', 't', 'cpu', 2, 1, 1);
             INSERT INTO runs(id, key, kind, recipe, parameters, seed, replica_count, iteration_count,
                 checkpoint_seconds, first_work, state, created_ms)
-                VALUES(1, 's', 'segment', 'test', '{}', 7, 1, 0, 60, 1, 'running', 5);
+                VALUES(1, 's', 'segment', 'test', '\(parameters)', 7, 1, 0, 60, 1, 'running', 5);
             INSERT INTO run_inputs VALUES(1, 0, 'replica', 'replica-0', '\(replica.digest)');
             UPDATE numbers SET last_run = 1, last_work = 10;
             INSERT INTO works(id, run, stage, position, state, epoch, cause, done_by, voted, sequence, changed_ms)
@@ -110,9 +109,14 @@ import Testing
                 .text("\(blob("ct", name).digest)"))
         }
         database.close()
+    }
+
+    @Test func anArchiveUnderWayIsCarriedOverWhereverItsVolumesAre() throws {
+        let folder = try TestFolder(), path = folder.file("state.sqlite")
+        try makeArchiveUnderWay(path, parameters: "{}")
         let store = try Store(path: path)
         let run = try #require(try store.recover().first)
-        #expect(run.request == segmentRequest(key: "s", voters: 1, volumes: names))
+        #expect(run.request == segmentRequest(key: "s", voters: 1, volumes: ["u", "v", "w", "x", "y"]))
         // Predict, vote and finish of each; the numbers begin behind the old ones.
         #expect(run.works.map(\.id.value) == Array(11...25))
         #expect(run.works.map(\.state) == [
@@ -120,7 +124,8 @@ import Testing
             .refused(.dependency), .refused(.dependency), .ready, .waiting, .waiting,
         ])
         #expect(run.works[6].lease?.epoch == 2 && run.works[6].lease?.worker == "a")
-        #expect(run.works[4].outputs.map(\.digest) == [voted.digest] && run.works[4].outputs[0].name == "v")
+        let voted = try #require(run.works[4].outputs.first)
+        #expect(run.works[4].outputs.count == 1 && voted.digest == blob("voted", "v").digest && voted.name == "v")
         #expect(try store.lastNumbers() == LastNumbers(run: 1, work: 25))
         var scheduler = Scheduler(
             configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(),
@@ -131,6 +136,27 @@ import Testing
         let expected = "send b: assignment work 16 epoch 2 finish [ct v, voted v, votes votes]"
         #expect(first.last == expected, "\(first)")
         #expect(try store.integrityReport() == "ok")
+    }
+
+    /// `quintet segment` asks for ballots in the last step only where the replicas' answers are wanted: the same
+    /// command after the upgrade must find its run, and what only ballots were kept for goes.
+    @Test func aRunWithoutMemberAnswersIsAskedForByTheSameCommandAgain() throws {
+        let folder = try TestFolder(), path = folder.file("state.sqlite")
+        let parameters = #"{"depth":16,"memberAnswers":false,"seed":7}"#
+        try makeArchiveUnderWay(path, parameters: parameters)
+        let store = try Store(path: path)
+        var scheduler = Scheduler(
+            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(),
+            after: try store.lastNumbers(), at: 0)
+        // Of the volume whose ballots are counted; not of the one where they are yet to be.
+        #expect(scheduler.resume().map(\.description) == ["vote work 12: votes", "persist work 14 has been read"])
+        var request = segmentRequest(key: "s", voters: 1, volumes: ["u", "v", "w", "x", "y"])
+        request.parameters = parameters
+        request.plan.steps[2].inputs = [StepInput(.item), StepInput(.step(1))]
+        #expect(scheduler.apply(.submit(request), at: 1).map(\.description) == ["answer submitted run 1"])
+        _ = scheduler.apply(.workerConnected("b", testFacts, held: []), at: 1)
+        let first = scheduler.apply(.idle("b"), at: 1).map(\.description)
+        #expect(first.last == "send b: assignment work 16 epoch 2 finish [ct v, voted v]", "\(first)")
     }
 
     /// And goes on: what is new counts from now on.

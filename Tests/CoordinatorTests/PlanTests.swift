@@ -225,6 +225,8 @@ private final class MadeUpSession: TrainingSession {
             ("something else than a task's ballots", [step("v", .vote, .item, [StepInput(.item)])]),
             ("2 kinds", [ballots, step("v", .vote, .item, [StepInput(.step(0)), StepInput(.step(0))])]),
             ("done as often", [ballots, step("t", .task, .once, affinity: 0)]),
+            // The store writes them with spaces between.
+            ("'my ct'; a role is one word", [step("t", .task, .item, [StepInput(.item, role: "my ct")])]),
         ]
         for (words, steps) in cases {
             let problem = Plan(name: "p", steps: steps).problem

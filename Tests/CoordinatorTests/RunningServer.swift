@@ -20,12 +20,22 @@ final class RunningServer {
         configuration.limits = limits
         // No test is about it, and the thread of an honest peer may stand still before its hello.
         configuration.limits.handshakeMilliseconds = 600_000
-        server = try CoordinatorServer(configuration: configuration)
+        server = try Self.open(configuration)
         let (server, ended) = (server, ended)
         Thread.detachNewThread {
             try? server.run()
             ended.signal()
         }
+    }
+
+    /// A process that another test starts just now has the lock of a server that has ended, from its fork to its exec.
+    private static func open(_ configuration: CoordinatorConfiguration) throws -> CoordinatorServer {
+        for _ in 0..<100 {
+            do { return try CoordinatorServer(configuration: configuration) } catch is FolderLock.Held {
+                Thread.sleep(forTimeInterval: 0.05)
+            }
+        }
+        return try CoordinatorServer(configuration: configuration)
     }
 
     var port: UInt16 { server.port }

@@ -153,6 +153,8 @@ import Testing
         #expect(try again.request(save(blob, at: 1, own.lease)) == .accepted)
         // What the lease reads may be stated without: it is the worker's to have.
         #expect(try again.request(.blobOffer(blob.digest, byteCount: 2)) == .blobOffset(blob.digest, offset: 2))
-        #expect(try again.finish(own, [blob]) == .accepted)
+        var result = blob
+        result.role = "replica"
+        #expect(try again.finish(own, [result]) == .accepted)
     }
 }

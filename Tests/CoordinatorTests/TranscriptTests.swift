@@ -33,6 +33,18 @@ import Testing
         #expect(run.begunMilliseconds == nil || run.begunMilliseconds == 60_000)
     }
 
+    /// Notices a training of which a later step would read less than all replicas.
+    @Test func aResultWithoutWhatALaterStepReadsIsAFailure() throws {
+        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        for line in ["0 submit k train replicas=1", "0 connect a", "0 idle a"] { _ = try player.play(line) }
+        let lease = Lease(work: WorkID(1), epoch: 1)
+        let result = WorkResult(lease: lease, outputs: [blob("notes", "n")], reportJSON: "{}", metrics: [])
+        let actions = player.scheduler.apply(.finished("a", result), at: 5).map(\.description)
+        let problem = "the result of work 1 holds no 'replica', which a later step reads"
+        #expect(actions.contains("answer refusal malformed: \(problem)"), "\(actions)")
+        #expect(player.scheduler.works[WorkID(1)]?.state == .ready)
+    }
+
     /// Plays a transcript and writes it down again: events as they are, actions as the scheduler decided. Must give the
     /// file back. Each change is written to a real store, too, from which a restart recovers.
     /// `QUINTET_WRITE_TRANSCRIPTS=1` writes what came out over it; read the difference before you commit it.

@@ -11,41 +11,28 @@ struct FakeRecipe: Recipe {
 
     func proveArithmetic(pool: ThreadPool) -> [UInt8] { Array("fake arithmetic".utf8) }
 
-    private func makeTrainingSession(
-        parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
-        resources: RecipeResources
-    ) throws -> any TrainingSession {
-        try FakeSession(
-            FakeParameters(parameters), seed: seed &+ UInt64(replica) &* 1_000_003 &+ fold(read(inputs)),
-            resume: resume, resources: resources)
-    }
-
     func makeSession(
         _ step: RecipeStep, inputs: [RecipeInput], resume: String?, resources: RecipeResources
     ) throws -> any TrainingSession {
-        try makeTrainingSession(
-            parameters: step.parameters, seed: step.seed, replica: step.replica, inputs: inputs, resume: resume,
-            resources: resources)
+        try FakeSession(
+            FakeParameters(step.parameters), seed: step.seed &+ UInt64(step.replica) &* 1_000_003 &+ fold(read(inputs)),
+            resume: resume, resources: resources)
     }
 
     func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
         switch step.label {
-        case "calibrate":
-            return try calibrate(parameters: step.parameters, seed: step.seed, inputs: inputs, resources: resources)
-        case "predict": return try predict(parameters: step.parameters, inputs: inputs, resources: resources)
-        case "finish": return try finish(parameters: step.parameters, inputs: inputs, resources: resources)
+        case "calibrate": return RecipeResult(outputs: [], reportJSON: "{\"threshold\":\(step.seed)}")
+        case "predict": return try predict(FakeParameters(step.parameters), inputs: inputs, resources: resources)
+        case "finish":
+            let mask = RecipeOutput(role: "mask", name: inputs[0].name, bytes: try read(inputs))
+            return RecipeResult(outputs: [mask], reportJSON: "{}")
         default: throw RecipeError.unknownStep(step.label)
         }
     }
 
-    private func calibrate(parameters: String, seed: UInt64, inputs: [RecipeInput], resources: RecipeResources) throws
+    private func predict(_ parameters: FakeParameters, inputs: [RecipeInput], resources: RecipeResources) throws
         -> RecipeResult
     {
-        RecipeResult(outputs: [], reportJSON: "{\"threshold\":\(seed)}")
-    }
-
-    private func predict(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        let parameters = FakeParameters(parameters)
         if parameters.has("refuse") { throw RecipeError.inputRefused("\(inputs[0].name) has no lungs: give a mask") }
         if parameters.has("fail") { throw FakeError.broken }
         if parameters.has("confused") { throw RecipeError.interrupted }
@@ -58,11 +45,6 @@ struct FakeRecipe: Recipe {
             RecipeOutput(role: "votes", name: "votes-\(index)", bytes: bytes.map { $0 &+ UInt8(index & 255) })
         }
         return RecipeResult(outputs: votes, reportJSON: "{}")
-    }
-
-    private func finish(parameters: String, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult {
-        RecipeResult(
-            outputs: [RecipeOutput(role: "mask", name: inputs[0].name, bytes: try read(inputs))], reportJSON: "{}")
     }
 
     private func read(_ inputs: [RecipeInput]) throws -> [UInt8] {

@@ -7,18 +7,23 @@ extension Scheduler {
     /// Whether a worker would give other bytes than those that a session has begun with.
     func computesOtherwise(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool {
         guard work.kind == .session else { return false }
-        guard let begun = runs[work.run]!.arithmetic else { return worker.facts.arithmetic != commonArithmetic }
-        return worker.facts.arithmetic != begun
+        let run = runs[work.run]!
+        return worker.facts.arithmetic != (run.arithmetic ?? commonArithmetic(for: run))
     }
 
-    /// How most of the workers compute that are there: a run begins with what the most can go on with.
-    private var commonArithmetic: ContentDigest? {
+    /// How most of the workers compute that are there and have the memory: a run begins with what the most can go on
+    /// with.
+    private func commonArithmetic(for run: RunRecord) -> ContentDigest? {
         var counts: [ContentDigest?: Int] = [:]
-        for worker in workers.values where worker.isConnected && !worker.isLeaving {
+        for worker in workers.values where isThere(worker, for: run) {
             counts[worker.facts.arithmetic, default: 0] += 1
         }
         let most = counts.max { ($0.value, order($1.key)) < ($1.value, order($0.key)) }
         return most?.key ?? nil
+    }
+
+    private func isThere(_ worker: WorkerRecord, for run: RunRecord) -> Bool {
+        worker.isConnected && !worker.isLeaving && fits(run, worker)
     }
 
     private func order(_ digest: ContentDigest?) -> String { digest.map { "\($0)" } ?? "" }
@@ -36,12 +41,14 @@ extension Scheduler {
     package func whyNobodyComputesAlike(_ run: RunRecord) -> String? {
         guard let begun = run.arithmetic else { return nil }
         let steps = run.plan.steps.indices.filter { run.plan.steps[$0].kind == .session }
-        let others = workers.values.filter { $0.isConnected && !$0.isLeaving && $0.facts.arithmetic != begun }
-        guard steps.contains(where: { !run.ready[$0].isEmpty }), !others.isEmpty,
-            !workers.values.contains(where: { $0.isConnected && !$0.isLeaving && $0.facts.arithmetic == begun })
-        else { return nil }
+        let there = workers.values.filter { isThere($0, for: run) }
+        let others = there.filter { $0.facts.arithmetic != begun }
+        guard steps.contains(where: { !run.ready[$0].isEmpty }), !others.isEmpty, others.count == there.count else {
+            return nil
+        }
         let names = others.map(\.name).sorted().prefix(3).joined(separator: ", ")
         return "it has begun with arithmetic \("\(begun)".prefix(12)), and no connected worker computes so: \(names) "
-            + "would give other bytes; start a worker of the program that it began with, or submit the run anew"
+            + "would give other bytes; start a worker of the program that it began with, or begin anew: cancel and "
+            + "forget this run, and submit it again"
     }
 }

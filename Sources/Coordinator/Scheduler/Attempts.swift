@@ -132,8 +132,10 @@ extension Scheduler {
     }
 
     /// Whether a worker has the memory that a step needs, as far as both are known.
-    func fits(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool {
-        let needed = runs[work.run]!.request.memoryByteCount, has = worker.facts.memoryByteCount
+    func fits(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool { fits(runs[work.run]!, worker) }
+
+    func fits(_ run: RunRecord, _ worker: WorkerRecord) -> Bool {
+        let needed = run.request.memoryByteCount, has = worker.facts.memoryByteCount
         return needed == 0 || has == 0 || has >= needed
     }
 

@@ -42,7 +42,7 @@ package struct RunRecord: Sendable {
     /// By step.
     package internal(set) var counts: [WorkCounts]
     /// By step: works that can be leased now, in order of their numbers.
-    package var ready: [SortedWorks]
+    package var ready: [SortedList<WorkID>]
     /// When its first lease was granted, and how many works of last steps have ended since, for the rate.
     package var begunMilliseconds: Int64?
     package var concludedCount = 0
@@ -64,7 +64,7 @@ package struct RunRecord: Sendable {
         let steps = request.plan.steps
         readers = steps.indices.map(request.plan.readers)
         counts = steps.map { _ in WorkCounts() }
-        ready = steps.map { _ in [] }
+        ready = steps.map { _ in SortedList() }
         paces = steps.map { _ in [] }
         starts = steps.map { _ in [] }
     }
@@ -111,29 +111,5 @@ package struct RunRecord: Sendable {
         case .replica: return "replica-\(index)"
         case .item: return request.items[index].name
         }
-    }
-}
-
-extension Array where Element: Comparable {
-    /// Index of the first element that is not less than `element`.
-    func sortedIndex(of element: Element) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < element { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
-    /// Keeps an ascending array ascending; an element that is there already stays there once.
-    mutating func insertSorted(_ element: Element) {
-        let index = sortedIndex(of: element)
-        if index == count || self[index] != element { insert(element, at: index) }
-    }
-
-    mutating func removeSorted(_ element: Element) {
-        let index = sortedIndex(of: element)
-        if index < count && self[index] == element { remove(at: index) }
     }
 }

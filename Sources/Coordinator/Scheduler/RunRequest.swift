@@ -75,8 +75,9 @@ package struct RunRequest: Hashable, Sendable {
             return items.isEmpty ? nil : "a run of plan '\(plan.name)' has no items, and \(items.count) came with it"
         }
         if items.isEmpty && !isOpen { return "there is no item to \(plan.name)" }
-        if items.count > Limits.runItemsMax {
-            return "\(items.count) items; at most \(Limits.runItemsMax) fit into one run: split them"
+        if layout.workCount > Limits.runWorksMax {
+            return "\(items.count) items lead to \(layout.workCount) works; at most \(Limits.runWorksMax) fit into one "
+                + "run: split them"
         }
         return nil
     }
@@ -84,7 +85,7 @@ package struct RunRequest: Hashable, Sendable {
 
 /// Which number each piece of work of a run has, from the run's first one on: the works that are done once or for each
 /// replica, step by step; then item by item its steps.
-package struct WorkLayout: Hashable, Sendable {
+package struct WorkLayout: Sendable {
     /// By step: of the first work of it; for an item's step from the item's first work on.
     private let offsets: [Int]
     /// By step: how many works it has.
@@ -129,7 +130,4 @@ package struct WorkLayout: Hashable, Sendable {
         let (item, place) = (offset - singleCount).quotientAndRemainder(dividingBy: itemSteps.count)
         return (itemSteps[place], item)
     }
-
-    package static func == (a: Self, b: Self) -> Bool { a.offsets == b.offsets && a.counts == b.counts }
-    package func hash(into hasher: inout Hasher) { hasher.combine(counts) }
 }

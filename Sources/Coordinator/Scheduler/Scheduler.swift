@@ -61,9 +61,9 @@ package struct Scheduler: Sendable {
     package internal(set) var works: [WorkID: WorkRecord] = [:]
     package internal(set) var workers: [WorkerName: WorkerRecord] = [:]
     /// Runs of state running, oldest first.
-    var activeRuns: [RunID] = []
+    var activeRuns = SortedList<RunID>()
     /// Works of state leased, in order of their numbers.
-    package internal(set) var leased: SortedWorks = []
+    package internal(set) var leased = SortedList<WorkID>()
     /// Idle workers, the one longest idle first.
     var idle: [WorkerName] = []
     var runsByKey: [String: RunID] = [:]
@@ -159,7 +159,7 @@ package struct Scheduler: Sendable {
     mutating func endRunIfComplete(_ id: RunID) {
         guard runs[id]!.state == .running, runs[id]!.remainingCount == 0, !runs[id]!.isOpen else { return }
         runs[id]!.state = .ended
-        activeRuns.removeSorted(id)
+        activeRuns.remove(id)
         actions.append(.persist(.runEnded(id, refusedCount: refusedCount(of: id))))
     }
 

@@ -19,8 +19,8 @@ extension Scheduler {
         guard first == known.count else {
             return answerRefusal(.malformed, "\(id) has \(known.count) items; others cannot begin at \(first)")
         }
-        guard known.count + items.count <= Limits.runItemsMax else {
-            return answerRefusal(.limit, "at most \(Limits.runItemsMax) items fit into one run: submit another one")
+        guard run.layout.workCount + items.count * run.layout.itemWorkCount <= Limits.runWorksMax else {
+            return answerRefusal(.limit, "at most \(Limits.runWorksMax) works fit into one run: submit another one")
         }
         guard !items.isEmpty else { return actions.append(.answer(.accepted)) }
         add(items, to: id, at: nowMilliseconds)
@@ -32,7 +32,8 @@ extension Scheduler {
         runs[id]!.append(items, firstWork: firstWork)
         nextWork += UInt64(items.count * runs[id]!.layout.itemWorkCount)
         actions.append(.persist(.itemsAdded(id, first: first, firstWork: firstWork, items)))
-        let added = Self.makeWorks(run: id, request: runs[id]!.request, fromItem: first, firstWork: firstWork)
+        let added = Self.makeWorks(
+            of: runs[id]!.plan, run: id, items: first..<first + items.count, firstWork: firstWork)
         for var work in added {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work

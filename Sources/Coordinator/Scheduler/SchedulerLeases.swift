@@ -245,12 +245,21 @@ extension Scheduler {
         goOn(after: lease.work, at: nowMilliseconds)
     }
 
+    /// What a result lacks. Those who read it must find what they ask for, or they would do with less.
     private func problem(of result: WorkResult) -> String? {
         let work = works[result.lease.work]!
-        if work.kind == .session { return result.outputs.isEmpty ? "the result of \(work.id) holds nothing" : nil }
-        guard let (role, wanted) = ballotsWanted(of: work) else { return nil }
-        let count = role.isEmpty ? result.outputs.count : result.outputs.count { $0.role == role }
-        return count == wanted ? nil : "the result of \(work.id) holds \(count) votes; \(wanted) were asked for"
+        if work.kind == .session, result.outputs.isEmpty { return "the result of \(work.id) holds nothing" }
+        if let (role, wanted) = ballotsWanted(of: work) {
+            let count = role.isEmpty ? result.outputs.count : result.outputs.count { $0.role == role }
+            if count != wanted { return "the result of \(work.id) holds \(count) votes; \(wanted) were asked for" }
+        }
+        let run = runs[work.run]!
+        let wanted = run.readers[work.step].lazy.flatMap { run.plan.steps[$0].inputs }
+            .filter { $0.source == .step(work.step) && !$0.role.isEmpty }.map(\.role)
+        guard let role = wanted.first(where: { role in !result.outputs.contains { $0.role == role } }) else {
+            return nil
+        }
+        return "the result of \(work.id) holds no '\(role)', which a later step reads"
     }
 
     private mutating func refuseStale(

@@ -44,33 +44,32 @@ extension Scheduler {
 
     /// The works that a new run starts with; the store makes its rows from the same list.
     package static func makeWorks(run: RunID, request: RunRequest, firstWork: WorkID) -> [WorkRecord] {
-        makeWorks(run: run, request: request, from: 0, firstWork: firstWork)
-    }
-
-    /// Those of items that came later.
-    /// - Parameters:
-    ///   - request: with all items.
-    ///   - item: the first of those that have come now.
-    package static func makeWorks(
-        run: RunID, request: RunRequest, fromItem item: Int, firstWork: WorkID
-    ) -> [WorkRecord] {
-        let layout = request.layout
-        return makeWorks(
-            run: run, request: request, from: layout.singleWorkCount + item * layout.itemWorkCount,
-            firstWork: firstWork)
-    }
-
-    private static func makeWorks(
-        run: RunID, request: RunRequest, from first: Int, firstWork: WorkID
-    ) -> [WorkRecord] {
-        let (layout, steps) = (request.layout, request.plan.steps)
-        return (first..<layout.workCount).map { offset in
+        let (layout, plan) = (request.layout, request.plan)
+        let single = (0..<layout.singleWorkCount).map { offset in
             let (step, index) = layout.piece(atOffset: offset)
-            let waits = steps[step].inputs.contains { if case .step = $0.source { true } else { false } }
-            return WorkRecord(
-                id: WorkID(firstWork.value + UInt64(offset - first)), run: run, step: step,
-                kind: steps[step].kind, index: index, state: waits ? .waiting : .ready)
+            return makeWork(WorkID(firstWork.value + UInt64(offset)), of: plan, run, step, index)
         }
+        let firstOfItems = WorkID(firstWork.value + UInt64(layout.singleWorkCount))
+        return single + makeWorks(of: plan, run: run, items: 0..<request.items.count, firstWork: firstOfItems)
+    }
+
+    /// Those of items that came together, item by item.
+    package static func makeWorks(
+        of plan: Plan, run: RunID, items: Range<Int>, firstWork: WorkID
+    ) -> [WorkRecord] {
+        var works: [WorkRecord] = []
+        for item in items {
+            for step in plan.steps.indices where plan.steps[step].fan == .item {
+                works.append(makeWork(WorkID(firstWork.value + UInt64(works.count)), of: plan, run, step, item))
+            }
+        }
+        return works
+    }
+
+    private static func makeWork(_ id: WorkID, of plan: Plan, _ run: RunID, _ step: Int, _ index: Int) -> WorkRecord {
+        let waits = plan.steps[step].inputs.contains { if case .step = $0.source { true } else { false } }
+        return WorkRecord(
+            id: id, run: run, step: step, kind: plan.steps[step].kind, index: index, state: waits ? .waiting : .ready)
     }
 
     /// What a result makes possible, and what is needed no more.
@@ -93,7 +92,7 @@ extension Scheduler {
     }
 
     /// What every reader has read goes, where the plan says so. Readers that were refused may be tried again.
-    private mutating func releaseIfConsumed(_ id: WorkID) {
+    mutating func releaseIfConsumed(_ id: WorkID) {
         let work = works[id]!
         guard step(of: work).keep == .untilConsumed, !work.outputs.isEmpty,
             consumers(of: work).allSatisfy({ works[$0]!.state == .done })

@@ -79,6 +79,7 @@ extension Scheduler {
     ) {
         self.init(configuration: configuration)
         (nextRun, nextWork) = (last.run + 1, last.work + 1)
+        works.reserveCapacity(runs.reduce(0) { $0 + $1.works.count })
         for recovered in runs {
             var run = RunRecord(
                 id: recovered.id, request: recovered.request, firstWork: recovered.firstWork,
@@ -101,20 +102,22 @@ extension Scheduler {
             }
             self.runs[run.id] = run
             runsByKey[run.request.idempotencyKey] = run.id
-            if run.state == .running { activeRuns.insertSorted(run.id) }
+            if run.state == .running { activeRuns.insert(run.id) }
             nextRun = max(nextRun, run.id.value + 1)
             nextWork = max(nextWork, (recovered.works.last?.id.value ?? run.firstWork.value) + 1)
         }
     }
 
     /// What was under way in the coordinator itself when it stopped: votes to count again; whether what has failed too
-    /// often reads something damaged. Once, after recovery.
+    /// often reads something damaged. And what no reader needs goes: an earlier version may have kept it for more.
+    /// Once, after recovery.
     package mutating func resume() -> [SchedulerAction] {
         defer { actions = [] }
         for run in activeRuns {
             for id in runs[run]!.works {
                 let work = works[id]!
                 if work.state == .voting { requestVote(id) }
+                if work.state == .done { releaseIfConsumed(id) }
                 guard work.state == .ready, work.lease == nil, work.failureCount >= configuration.failuresMax else {
                     continue
                 }

@@ -25,7 +25,8 @@ extension Scheduler {
         runs[id] = RunRecord(id: id, request: request, firstWork: first)
         nextWork += UInt64(runs[id]!.layout.workCount)
         runsByKey[request.idempotencyKey] = id
-        activeRuns.insertSorted(id)
+        activeRuns.insert(id)
+        works.reserveCapacity(works.count + runs[id]!.layout.workCount)
         for var work in Self.makeWorks(run: id, request: request, firstWork: first) {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
@@ -44,7 +45,7 @@ extension Scheduler {
         runs[id]!.isPaused = false
         // The pace is that of what begins now: what was cancelled took no time.
         (runs[id]!.begunMilliseconds, runs[id]!.concludedCount) = (nil, 0)
-        activeRuns.insertSorted(id)
+        activeRuns.insert(id)
         for work in again {
             set(work, .waiting)
             works[work]!.forgetAttempts()
@@ -86,7 +87,7 @@ extension Scheduler {
             for lease in work.liveLeases { revoke(work.id(of: lease), of: lease.worker) }
         }
         runs[id]!.state = .cancelled
-        activeRuns.removeSorted(id)
+        activeRuns.remove(id)
     }
 
     mutating func revoke(_ lease: Lease, of name: WorkerName) {

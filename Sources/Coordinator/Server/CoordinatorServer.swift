@@ -136,13 +136,9 @@ public final class CoordinatorServer: @unchecked Sendable {
     public func registerExternalBlob(path: String, digest: ContentDigest, byteCount: UInt64) throws {
         let path = try FileSystem.absolutePath(path)
         try blobs.registerExternal(path: path, digest: digest.bytes, byteCount: byteCount)
-        do {
-            try storeThread.withStore {
-                try $0.registerExternalBlob(
-                    digest, byteCount: byteCount, path: path, wallMilliseconds: Int64(WallClock.nowSeconds() * 1000))
-            }
-        } catch {
-            configuration.log.problem("\(path) will not be known after a restart: \(error)")
+        let wall = Int64(WallClock.nowSeconds() * 1000)
+        storeThread.perform(ifItFails: "\(path) will not be known after a restart") {
+            try $0.registerExternalBlob(digest, byteCount: byteCount, path: path, wallMilliseconds: wall)
         }
     }
 
@@ -252,8 +248,7 @@ public final class CoordinatorServer: @unchecked Sendable {
             for (number, unreferenced) in turns { carryOut(core.committed(number, unreferenced: unreferenced)) }
         case .waits(let problem): carryOut(core.waits(problem))
         case .failed(let problem):
-            let recovery = try storeThread.withStore { try $0.recovery() }
-            storeThread.goOn()
+            guard let recovery = try storeThread.startAgain() else { return }
             carryOut(core.startAgain(after: problem, recovery, at: now))
         }
     }
@@ -349,15 +344,10 @@ public final class CoordinatorServer: @unchecked Sendable {
         } catch {
             configuration.log.problem("what is old cannot be forgotten: \(error)")
         }
-        blobQueue.async { [self] in
-            do {
-                try storeThread.withStore {
-                    try $0.trimEvents()
-                    try $0.trimWorkers(goneBefore: Int64((WallClock.nowSeconds() - Self.goneWorkerSeconds) * 1000))
-                }
-            } catch {
-                configuration.log.problem("old events and workers cannot be removed: \(error)")
-            }
+        let goneBefore = Int64((WallClock.nowSeconds() - Self.goneWorkerSeconds) * 1000)
+        storeThread.perform(ifItFails: "old events and workers cannot be removed") {
+            try $0.trimEvents()
+            try $0.trimWorkers(goneBefore: goneBefore)
         }
     }
 
@@ -391,7 +381,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     private func vanish() {
         loop.stopListening()
         for connection in core.peers.keys { loop.abort(connection, reason: "killed") }
-        storeThread.end()
+        storeThread.end(isAbrupt: true)
         questions.reader.close()
     }
 

@@ -28,7 +28,7 @@ extension CoordinatorCore {
     }
 
     private mutating func mayAsk(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) -> Bool {
-        guard message.leavesQuestionOpen else { return true }
+        guard message.isQuestion else { return true }
         peers[connection]!.openQuestionCount += 1
         guard peers[connection]!.openQuestionCount > Limits.openQuestionsMax else { return true }
         refuse(.limit, "more than \(Limits.openQuestionsMax) questions at a time", requestID, connection)
@@ -85,7 +85,8 @@ extension CoordinatorCore {
 }
 
 extension Message {
-    fileprivate var leavesQuestionOpen: Bool {
+    /// Costs the coordinator more than a moment: reads the store or many files. Counts until its answer has left.
+    var isQuestion: Bool {
         switch self {
         case .submit, .appendItems, .statusRequest, .outputsRequest, .metricsRequest: return true
         default: return false

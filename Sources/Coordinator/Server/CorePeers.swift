@@ -151,13 +151,3 @@ extension CoordinatorCore {
         turn.atOnce.append(.send(.refusal(refusal), requestID: requestID, to: connection))
     }
 }
-
-extension Message {
-    /// Costs the coordinator more than a moment: reads the store or many files.
-    fileprivate var isQuestion: Bool {
-        switch self {
-        case .submit, .appendItems, .statusRequest, .outputsRequest, .metricsRequest: return true
-        default: return false
-        }
-    }
-}

@@ -188,7 +188,7 @@ extension LeaseRecord {
 }
 
 extension RunRecord {
-    /// Works of the last stage that ended per second since this coordinator began with the run.
+    /// Works of the last step that ended per second since this coordinator began with the run.
     func concludedRate(at nowMilliseconds: Int64) -> Double? {
         guard concludedCount > 0, let begunMilliseconds, nowMilliseconds > begunMilliseconds else { return nil }
         return Double(concludedCount) * 1000 / Double(nowMilliseconds - begunMilliseconds)

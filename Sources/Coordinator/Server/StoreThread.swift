@@ -3,12 +3,13 @@ import Platform
 import Protocol
 
 /// Commits turns in their order, on a thread of its own: the network goes on while the disk syncs. Turns that have
-/// come meanwhile share one transaction, and with it one sync.
+/// come meanwhile share one transaction, and with it one sync. What else the store has to do is done between them.
 ///
-/// A disk that is full is waited for: the same turns are tried again until there is room. Any other failure ends the
-/// commits; what is queued is dropped, until the loop has read what the store remembers and calls `goOn`.
-final class StoreThread: @unchecked Sendable {
-    enum Report: Sendable {
+/// A disk that is full is waited for: the same turns are tried again until there is room, and later ones wait behind
+/// them. Any other failure ends the commits; what is queued is dropped, until the loop has read what the store
+/// remembers (`startAgain`).
+package final class StoreThread: @unchecked Sendable {
+    package enum Report: Sendable {
         /// The blobs that nothing refers to since, for each turn in its order.
         case committed([(number: UInt64, unreferenced: [ContentDigest])])
         /// The disk is full; what people have to do.
@@ -21,95 +22,127 @@ final class StoreThread: @unchecked Sendable {
     private let log: Log
     private let report: @Sendable (Report) -> Void
     private let condition = NSCondition()
-    // Guarded by `condition`; the store is the thread's own while `isCommitting`.
-    private var queue: [Turn] = []
-    private var isCommitting = false
+    // Guarded by `condition`; the store is the thread's own while `isAtWork`.
+    private var waiting = Batch()
+    private var isAtWork = false
     private var hasFailed = false
     private var isEnding = false
     private let hasEnded = DispatchSemaphore(value: 0)
 
+    /// What waits, in this order.
+    private struct Batch {
+        var jobs: [Job] = []
+        var turns: [Turn] = []
+        var isEmpty: Bool { jobs.isEmpty && turns.isEmpty }
+    }
+
+    private struct Job {
+        var ifItFails: String
+        var body: @Sendable (Store) throws -> Void
+    }
+
     private static let retrySeconds = 1.0
 
     /// - Parameter report: called on the thread; must return at once.
-    init(store: Store, folder: String, log: Log, report: @escaping @Sendable (Report) -> Void) {
+    package init(store: Store, folder: String, log: Log, report: @escaping @Sendable (Report) -> Void) {
         (self.store, self.folder, self.log, self.report) = (store, folder, log, report)
         let thread = Thread { self.run() }
         thread.name = "store"
         thread.start()
     }
 
-    func commit(_ turn: Turn) {
+    package func commit(_ turn: Turn) {
         condition.lock()
         defer { condition.unlock() }
         guard !hasFailed else { return }
-        queue.append(turn)
+        waiting.turns.append(turn)
         condition.signal()
     }
 
-    /// Does something with the store between two commits.
-    func withStore<Result>(_ body: (Store) throws -> Result) rethrows -> Result {
+    /// Before every turn that comes later. Tried once: it can be done without.
+    /// - Parameter ifItFails: for the log, with the reason behind it.
+    func perform(ifItFails: String, _ body: @escaping @Sendable (Store) throws -> Void) {
         condition.lock()
         defer { condition.unlock() }
-        while isCommitting { condition.wait() }
-        return try body(store)
+        waiting.jobs.append(Job(ifItFails: ifItFails, body: body))
+        condition.signal()
     }
 
-    /// After a failure: turns are taken again.
-    func goOn() {
+    /// After a failure: what the store remembers. Turns are taken again.
+    /// - Returns: nil where the thread ends anyway.
+    func startAgain() throws -> Recovery? {
         condition.lock()
+        defer { condition.unlock() }
+        while isAtWork { condition.wait() }
+        guard !isEnding else { return nil }
+        let recovery = try store.recovery()
         hasFailed = false
-        condition.unlock()
+        return recovery
     }
 
-    /// Ends the thread and closes the store; what is queued is committed before, unless there is no room for it.
-    func end() {
+    /// Ends the thread and closes the store; what is queued is done before, as far as there is room for it.
+    /// - Parameter isAbrupt: what is queued is dropped, as when the process is killed.
+    package func end(isAbrupt: Bool = false) {
         condition.lock()
         isEnding = true
+        if isAbrupt { drop() }
         condition.broadcast()
         condition.unlock()
         hasEnded.wait()
         store.close()
     }
 
+    /// What comes after a turn that was not kept must not be kept either.
+    private func drop() { (hasFailed, waiting) = (true, Batch()) }
+
     // MARK: - On the thread
 
     private func run() {
-        while let turns = next() {
-            commitPatiently(turns)
+        while let batch = next() {
+            perform(batch)
             condition.lock()
-            isCommitting = false
+            isAtWork = false
             condition.broadcast()
             condition.unlock()
         }
         hasEnded.signal()
     }
 
-    private func next() -> [Turn]? {
+    private func next() -> Batch? {
         condition.lock()
         defer { condition.unlock() }
-        while queue.isEmpty, !isEnding { condition.wait() }
-        guard !queue.isEmpty else { return nil }
-        defer { queue = [] }
-        isCommitting = true
-        return queue
+        while waiting.isEmpty, !isEnding { condition.wait() }
+        guard !waiting.isEmpty else { return nil }
+        defer { waiting = Batch() }
+        isAtWork = true
+        return waiting
     }
 
-    private func commitPatiently(_ turns: [Turn]) {
+    private func perform(_ batch: Batch) {
+        for job in batch.jobs {
+            do { try job.body(store) } catch { log.problem("\(job.ifItFails): \(error)") }
+        }
+        guard !batch.turns.isEmpty else { return }
+        do {
+            report(.committed(try commitPatiently(batch.turns)))
+        } catch {
+            log.problem("nothing of this turn was kept: \(error)")
+            condition.lock()
+            drop()
+            condition.unlock()
+            report(.failed("\(error)"))
+        }
+    }
+
+    /// Again and again while there is no room, until the coordinator ends.
+    private func commitPatiently(_ turns: [Turn]) throws -> [(number: UInt64, unreferenced: [ContentDigest])] {
         var hasTold = false
         while true {
-            do {
-                return report(.committed(try commit(turns)))
-            } catch where Self.isForWantOfRoom(error) {
+            do { return try commit(turns) } catch where Self.isForWantOfRoom(error) {
                 if !hasTold { log.problem("nothing can be kept, and is tried again until there is room: \(error)") }
                 hasTold = true
                 report(.waits("coordinator: \(error)"))
-                guard waits() else { return }
-            } catch {
-                log.problem("nothing of this turn was kept: \(error)")
-                condition.lock()
-                (hasFailed, queue) = (true, [])
-                condition.unlock()
-                return report(.failed("\(error)"))
+                guard waits() else { throw error }
             }
         }
     }

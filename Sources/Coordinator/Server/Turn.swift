@@ -36,7 +36,7 @@ package struct Turn: Sendable {
     /// Said and done when this turn, and every one before it, is committed.
     package var outgoing: [Outgoing] = []
 
-    init(number: UInt64) { self.number = number }
+    package init(number: UInt64, changes: [StoreChange] = []) { (self.number, self.changes) = (number, changes) }
 
     /// Blobs that count once it is committed.
     var references: Set<ContentDigest> { Set(changes.flatMap(\.references)) }

@@ -67,6 +67,8 @@ package enum Migrations {
             FROM runs WHERE kind = 'segment';
         INSERT INTO steps SELECT id, 2, 'finish', 'task', 'item', 'item 1 0:votes', 'forRun', 0, 0, 0, 1
             FROM runs WHERE kind = 'segment';
+        UPDATE steps SET inputs = 'item 1' WHERE label = 'finish' AND (SELECT parameters FROM runs WHERE id = run)
+            LIKE '%"memberAnswers":false%';
 
         CREATE TABLE new_runs(
             id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, plan TEXT NOT NULL,

@@ -56,13 +56,6 @@ package final class Store {
         return unreferenced
     }
 
-    /// Those of one turn.
-    package func commit(_ changes: [StoreChange], wallMilliseconds: Int64) throws -> [ContentDigest] {
-        var turn = Turn(number: 0)
-        turn.changes = changes
-        return try commit([turn], wallMilliseconds: wallMilliseconds)[0]
-    }
-
     private func write(_ turn: Turn, _ wallMilliseconds: Int64) throws -> [ContentDigest] {
         var released: [String] = []
         for change in turn.changes {

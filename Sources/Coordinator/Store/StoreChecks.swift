@@ -44,8 +44,9 @@ extension RecoveredRun {
             let producers = isBeside ? work.index..<work.index + 1 : 0..<layout.counts[earlier]
             let made = producers.map { works[layout.offset(ofStep: earlier, index: $0)] }
             guard made.allSatisfy({ $0.state == .done }) else { return false }
-            let blobs = made.flatMap(\.outputs).filter { input.role.isEmpty || $0.role == input.role }
-            return work.kind == .vote ? blobs.count == request.replicaCount : !blobs.isEmpty
+            guard work.kind == .vote || !input.role.isEmpty else { return true }
+            let count = made.reduce(0) { $0 + $1.outputs.count { input.role.isEmpty || $0.role == input.role } }
+            return work.kind == .vote ? count == request.replicaCount : count >= made.count
         }
     }
 }

@@ -148,14 +148,15 @@ extension Store {
         return blocks
     }
 
-    func steps(of run: RunID) throws -> [Step] { try recoverSteps()[run] ?? [] }
+    func steps(of run: RunID) throws -> [Step] { try recoverSteps(of: run.value...run.value)[run] ?? [] }
 
-    private func recoverSteps() throws -> [RunID: [Step]] {
+    private func recoverSteps(of runs: ClosedRange<UInt64> = 0...UInt64(Int64.max)) throws -> [RunID: [Step]] {
         var found: [RunID: [Step]] = [:]
         try database.query(
             """
-            SELECT run, label, kind, fan, inputs, keep, affinity, iteration_count FROM steps ORDER BY run, position
-            """
+            SELECT run, label, kind, fan, inputs, keep, affinity, iteration_count FROM steps
+            WHERE run BETWEEN ? AND ? ORDER BY run, position
+            """, .bits(runs.lowerBound), .bits(runs.upperBound)
         ) { row in
             let inputs = row.text(4).split(separator: " ").map(StepInput.init(text:))
             guard let kind = StepKind.allCases.first(where: { "\($0)" == row.text(2) }),

@@ -27,7 +27,7 @@ extension Store {
         let layout = request.layout
         try insertItems(
             request.items, of: run, from: 0,
-            firstWork: WorkID(firstWork.value + UInt64(layout.singleWorkCount)), layout, wallMilliseconds)
+            firstWork: WorkID(firstWork.value + UInt64(layout.singleWorkCount)), request.plan, wallMilliseconds)
         try insertWorks(
             Scheduler.makeWorks(run: run, request: request, firstWork: firstWork), wallMilliseconds)
     }
@@ -36,23 +36,12 @@ extension Store {
     func appendItems(
         _ items: [ItemSubmission], to run: RunID, first: Int, firstWork: WorkID, _ wallMilliseconds: Int64
     ) throws {
-        // Which works an item has follows from the plan; of those before only their number counts.
-        let earlier = Array(repeating: ItemSubmission(name: "", inputs: []), count: first)
-        let request = RunRequest(
-            plan: Plan(name: "", steps: try steps(of: run)), recipe: "", parameters: "", seed: 0,
-            replicaCount: try replicaCount(of: run), checkpointSeconds: 0, inputs: [], items: earlier + items,
-            idempotencyKey: "")
-        try insertItems(items, of: run, from: first, firstWork: firstWork, request.layout, wallMilliseconds)
-        let works = Scheduler.makeWorks(run: run, request: request, fromItem: first, firstWork: firstWork)
+        let plan = Plan(name: "", steps: try steps(of: run))
+        let works = Scheduler.makeWorks(of: plan, run: run, items: first..<first + items.count, firstWork: firstWork)
+        try insertItems(items, of: run, from: first, firstWork: firstWork, plan, wallMilliseconds)
         try database.run(
             "UPDATE numbers SET last_work = max(last_work, ?)", id(WorkID(firstWork.value + UInt64(works.count) - 1)))
         try insertWorks(works, wallMilliseconds)
-    }
-
-    private func replicaCount(of run: RunID) throws -> Int {
-        var count = 1
-        try database.query("SELECT replica_count FROM runs WHERE id = ?", id(run)) { count = $0.int(0) }
-        return count
     }
 
     private func insertWorks(_ works: [WorkRecord], _ wallMilliseconds: Int64) throws {
@@ -65,11 +54,12 @@ extension Store {
     }
 
     private func insertItems(
-        _ items: [ItemSubmission], of run: RunID, from first: Int, firstWork: WorkID, _ layout: WorkLayout,
+        _ items: [ItemSubmission], of run: RunID, from first: Int, firstWork: WorkID, _ plan: Plan,
         _ wallMilliseconds: Int64
     ) throws {
+        let workCount = plan.steps.count { $0.fan == .item }
         for (number, item) in items.enumerated() {
-            let work = WorkID(firstWork.value + UInt64(number * layout.itemWorkCount))
+            let work = WorkID(firstWork.value + UInt64(number * workCount))
             try insertItem(run, first + number, item, work, wallMilliseconds)
         }
     }

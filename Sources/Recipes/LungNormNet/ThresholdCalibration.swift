@@ -69,7 +69,7 @@ extension ConfusionCounts {
         truePositives: 0, falsePositives: 0, falseNegatives: 0, trueNegatives: 0)
 }
 
-/// What a calibration found: the report of a run's stage calibrate.
+/// What a calibration found: the report of a run's step calibrate.
 public struct CalibrationReport: Codable, Sendable {
     /// A voxel is healthy where a replica's probability is above this.
     public var healthyThreshold: Double
