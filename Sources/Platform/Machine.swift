@@ -40,6 +40,12 @@ public enum Machine {
 
     public static var residentByteCount: UInt64 { kibibytes("VmRSS", of: "/proc/self/status") }
 
+    /// What another process of this user has in RAM, and the most that it has had; 0 where it is gone.
+    public static func residentByteCounts(of processID: Int32) -> (now: UInt64, peak: UInt64) {
+        let file = "/proc/\(processID)/status"
+        return (kibibytes("VmRSS", of: file), kibibytes("VmHWM", of: file))
+    }
+
     /// Seconds since the system started this process, within a hundredth; nil where it does not say.
     public static var processAgeSeconds: Double? {
         guard let ticks = ProcessIdentity.startTicks(of: getpid()) else { return nil }

@@ -3,13 +3,13 @@ enum BenchCommand: Command {
     private static let benchmarks: [(name: String, run: @Sendable (Arguments) throws -> Void)] = [
         ("peak", PeakBench.run), ("network", NetworkBench.run), ("layers", LayerBench.run),
         ("lesions", LesionBench.run), ("postprocess", PostprocessBench.run), ("vote", VoteBench.run),
-        ("start", StartBench.run),
+        ("start", StartBench.run), ("coordinator", CoordinatorBench.run),
     ]
 
     private static var names: String { benchmarks.map(\.name).joined(separator: ", ") }
 
     static let syntax = CommandSyntax(
-        "bench", "Measure this machine: the network, its layers, lesions, post-processing, the vote.",
+        "bench", "Measure this machine: network, layers, lesions, post-processing, vote, coordinator.",
         positional: "WHAT",
         options: [
             Option("--mode", "MODE", "network and layers: infer or train; default infer and train"),
@@ -17,6 +17,8 @@ enum BenchCommand: Command {
             Option("--size", "DxHxW", "another size: 32x256x256"),
             Option("--samples", "N", "timed repetitions; the median counts; default 5, lesions 16, start 1"),
             Option("--threads", "N", "default: all processors"),
+            Option("--workers", "N", "coordinator: connected workers; default 1000"),
+            Option("--items", "N", "coordinator: items of the run; default 100000"),
             Option("--json", nil, "one JSON object on stdout"),
         ],
         details: """
@@ -28,6 +30,8 @@ enum BenchCommand: Command {
               postprocess  from the vote to the lesion mask; default size 300x512x512
               vote         five probability volumes to bits, and their majority; default size 300x512x512
               start        from the start of the process to the first training step
+              coordinator  a coordinator on this machine, with workers that compute nothing: leases a second,
+                           memory, how soon heartbeats are answered, a restart in between
             Inputs are made up. One repetition more runs first and is not counted. Numbers mean something on a machine
             that does nothing else; cluster/benchmark.py sets them beside PyTorch and scipy.
 
