@@ -365,16 +365,26 @@ struct Promises {
 
     /// The scheduler's lists say the same as its works.
     mutating func checkConsistency(_ scheduler: Scheduler) {
-        var leasedCount = 0
+        var leasedCount = 0, liveCount = 0
         for run in scheduler.runs.values {
             var counts = run.plan.steps.map { _ in WorkCounts() }
             for id in run.works {
                 let work = scheduler.works[id]!
                 counts[work.step].add(work.state)
-                let isListed = run.ready[work.step].contains(work.id)
+                let isOpen = run.ready[work.step].contains(work.id)
+                let isKept = work.keptFor.map { scheduler.kept[$0]?.contains(work.id) == true } ?? false
+                if isKept != (work.keptFor != nil) || work.isReserved && (isOpen || !isKept) {
+                    violate("\(work.id) is kept for \(work.keptFor ?? "nobody") and not listed so")
+                }
+                let isListed = isOpen || work.isReserved
                 if isListed != (work.state == .ready) { violate("\(work.id) is \(work.state), listed \(isListed)") }
                 if work.state == .leased {
                     leasedCount += 1
+                    for lease in work.liveLeases
+                    where !scheduler.holdings[lease.worker].contains(Lease(work: id, epoch: lease.epoch)) {
+                        violate("\(lease.worker) does not know of its epoch \(lease.epoch) of \(id)")
+                    }
+                    liveCount += work.liveLeases.count
                     if !scheduler.leased.contains(work.id) { violate("\(work.id) is leased and not listed") }
                     if work.backup?.hasLapsed == true || work.backup.map({ $0.epoch <= work.lease!.epoch }) == true {
                         violate("\(work.id) has a backup that is none")
@@ -390,6 +400,7 @@ struct Promises {
             if (run.state == .running || remaining > 0) != goesOn { violate("\(run.id) is \(run.state)") }
         }
         if leasedCount != scheduler.leased.count { violate("\(leasedCount) works are leased") }
+        if liveCount != scheduler.holdings.count { violate("\(liveCount) leases run, not \(scheduler.holdings.count)") }
     }
 
     /// What is in memory is what is on the disk, when nothing is under way between them.

@@ -6,9 +6,11 @@ import Protocol
 extension Scheduler {
     /// Whether a worker would give other bytes than those that a session has begun with.
     func computesOtherwise(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool {
-        guard work.kind == .session else { return false }
-        let run = runs[work.run]!
-        return worker.facts.arithmetic != (run.arithmetic ?? commonArithmetic(for: run))
+        work.kind == .session && computesOtherwise(runs[work.run]!, worker)
+    }
+
+    func computesOtherwise(_ run: RunRecord, _ worker: WorkerRecord) -> Bool {
+        worker.facts.arithmetic != (run.arithmetic ?? commonArithmetic(for: run))
     }
 
     /// How most of the workers compute that are there and have the memory: a run begins with what the most can go on

@@ -47,9 +47,9 @@ package struct RunRecord: Sendable {
     package var begunMilliseconds: Int64?
     package var concludedCount = 0
     /// By step: milliseconds that the latest works took; of a session each iteration.
-    var paces: [[Double]]
+    var paces: [PaceSamples]
     /// By step: milliseconds from the latest leases on sessions to their first iterations.
-    var starts: [[Double]]
+    var starts: [PaceSamples]
 
     /// - Parameter itemBlocks: items that came together, where they did not all come with the submission.
     package init(
@@ -65,8 +65,8 @@ package struct RunRecord: Sendable {
         readers = steps.indices.map(request.plan.readers)
         counts = steps.map { _ in WorkCounts() }
         ready = steps.map { _ in SortedList() }
-        paces = steps.map { _ in [] }
-        starts = steps.map { _ in [] }
+        paces = steps.map { _ in PaceSamples() }
+        starts = steps.map { _ in PaceSamples() }
     }
 
     package var plan: Plan { request.plan }

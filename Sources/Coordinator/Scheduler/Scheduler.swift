@@ -64,8 +64,15 @@ package struct Scheduler: Sendable {
     var activeRuns = SortedList<RunID>()
     /// Works of state leased, in order of their numbers.
     package internal(set) var leased = SortedList<WorkID>()
-    /// Idle workers, the one longest idle first.
-    var idle: [WorkerName] = []
+    var idle = IdleQueue()
+    /// The leases that run, by worker.
+    package internal(set) var holdings = Holdings()
+    /// By worker: what is ready and of which it still holds something (SchedulerReady.swift).
+    package internal(set) var kept: [WorkerName: SortedList<WorkID>] = [:]
+    /// Whether something may have become possible for workers that had asked before.
+    var isWorkNew = false
+    /// Those that have asked since work was last given out.
+    var asking: Set<WorkerName> = []
     var runsByKey: [String: RunID] = [:]
     var nextRun: UInt64 = 1
     var nextWork: UInt64 = 1
@@ -88,7 +95,7 @@ package struct Scheduler: Sendable {
         case .pause(let run): pause(run)
         case .resume(let run): resume(run)
         case .prioritise(let run, let priority): prioritise(run, priority)
-        case .drain(let name): drain(name)
+        case .drain(let name): drain(name, at: nowMilliseconds)
         case .workerConnected(let name, let facts, let held):
             connect(name, facts, held: held, at: nowMilliseconds)
         case .workerDisconnected(let name): disconnect(name, at: nowMilliseconds)
@@ -108,6 +115,7 @@ package struct Scheduler: Sendable {
         case .tick: tick(at: nowMilliseconds)
         }
         if let name = event.workerName { workers[name]?.lastSeenMilliseconds = nowMilliseconds }
+        if !event.isFrequent { isWorkNew = true }
         assignReadyWork(at: nowMilliseconds)
         noteBeginnings(at: nowMilliseconds)
         if case .tick = event {
@@ -136,17 +144,22 @@ package struct Scheduler: Sendable {
         let work = works[id]!
         precondition(!work.state.isFinal, "\(id) is \(work.state.name) and cannot change")
         switch work.state {
-        case .ready: runs[work.run]!.ready[work.step].remove(id)
-        case .leased: leased.remove(id)
+        case .ready: unlist(id)
+        case .leased:
+            leased.remove(id)
+            for lease in work.liveLeases { holdings.remove(work.id(of: lease), of: lease.worker) }
         default: break
         }
     }
 
-    mutating func makeReady(_ id: WorkID, at nowMilliseconds: Int64) {
+    /// - Parameter lapsed: the lease that its worker may revive.
+    mutating func makeReady(_ id: WorkID, lapsed: LeaseRecord? = nil, at nowMilliseconds: Int64) {
         leave(id)
         set(id, .ready)
+        works[id]!.lease = lapsed
+        works[id]!.backup = nil
         works[id]!.readySinceMilliseconds = nowMilliseconds
-        runs[works[id]!.run]!.ready[works[id]!.step].insert(id)
+        list(id, at: nowMilliseconds)
     }
 
     mutating func refuse(_ id: WorkID, _ cause: RefusalCause, _ message: String) {
@@ -172,9 +185,9 @@ package struct Scheduler: Sendable {
                 loseLease(id, lease, .lapsed, at: nowMilliseconds)
             }
         }
-        let holders = Set(leased.flatMap { works[$0]!.liveLeases.map(\.worker) })
+        endReservations(at: nowMilliseconds)
         workers = workers.filter { name, worker in
-            worker.isConnected || holders.contains(name)
+            worker.isConnected || holdings.isBusy(name)
                 || worker.lastSeenMilliseconds + Self.forgetMilliseconds > nowMilliseconds
         }
     }

@@ -3,27 +3,38 @@ import Protocol
 // Who gets what.
 
 extension Scheduler {
+    /// Whoever has asked or lost a lease since the last time; all that wait, where something new is there for them.
     mutating func assignReadyWork(at nowMilliseconds: Int64) {
         guard !activeRuns.isEmpty, !idle.isEmpty else { return }
-        let order = runsInOrder, busy = workersWithLeases
-        for name in idle where !busy.contains(name) {
+        let names = isWorkNew ? idle.all : idle.ordered(asking.union(holdings.changed))
+        (isWorkNew, asking) = (false, [])
+        let order = runsInOrder
+        var isAnythingReady = isAnythingReady(in: order)
+        let busy = names.filter(holdings.isBusy)
+        for name in names where !holdings.isBusy(name) && (isAnythingReady || kept[name] != nil) {
             guard let work = choose(for: name, in: order, at: nowMilliseconds) else { continue }
             grant(work, to: name, at: nowMilliseconds)
+            isAnythingReady = self.isAnythingReady(in: order)
         }
-        for name in idle where busy.contains(name) && !awaitsItsVote(name) {
+        for name in busy where (isAnythingReady || kept[name] != nil) && !awaitsItsVote(name) {
             guard let work = choose(for: name, isAhead: true, in: order, at: nowMilliseconds),
                 !isSlow(name, at: nowMilliseconds)
             else { continue }
             grant(work, to: name, at: nowMilliseconds)
+            isAnythingReady = self.isAnythingReady(in: order)
         }
+        isWorkNew = false
     }
 
     /// What is ready goes first; the others may help where somebody is slow.
     mutating func assignBackups(at nowMilliseconds: Int64) {
-        let busy = workersWithLeases
-        for name in idle where !busy.contains(name) {
-            guard let (work, why) = chooseBackup(for: name, at: nowMilliseconds) else { continue }
-            grantBackup(work, to: name, why, at: nowMilliseconds)
+        let free = idle.all.filter { !holdings.isBusy($0) }
+        guard !free.isEmpty else { return }
+        var candidates = backupCandidates(at: nowMilliseconds)
+        for name in free where !candidates.isEmpty {
+            guard let place = choose(from: candidates, for: name, at: nowMilliseconds) else { continue }
+            let chosen = candidates.remove(at: place)
+            grantBackup(chosen.work, to: name, chosen.why, at: nowMilliseconds)
         }
     }
 
@@ -32,22 +43,28 @@ extension Scheduler {
     private func choose(
         for name: WorkerName, isAhead: Bool = false, in order: [RunID], at nowMilliseconds: Int64
     ) -> WorkID? {
-        for run in order {
-            for step in runs[run]!.plan.steps.indices.reversed() where runs[run]!.plan.steps[step].affinity != nil {
-                let own = runs[run]!.ready[step].first {
-                    holder(for: $0) == name && !isWithheld($0, from: name, at: nowMilliseconds)
+        if let own = chooseKept(for: name, in: order, at: nowMilliseconds) { return own }
+        let worker = workers[name]!
+        for run in order where fits(runs[run]!, worker) {
+            for step in runs[run]!.plan.steps.indices.reversed() where !runs[run]!.ready[step].isEmpty {
+                if runs[run]!.plan.steps[step].kind == .session, isAhead || computesOtherwise(runs[run]!, worker) {
+                    continue
                 }
-                if let own { return own }
-            }
-        }
-        for run in order {
-            for step in runs[run]!.plan.steps.indices.reversed()
-            where !(isAhead && runs[run]!.plan.steps[step].kind == .session) {
-                let next = runs[run]!.ready[step].first {
-                    !isWithheld($0, from: name, at: nowMilliseconds) && !isReserved($0, at: nowMilliseconds)
-                }
+                let next = runs[run]!.ready[step].first { !isWithheld($0, from: name, at: nowMilliseconds) }
                 if let next { return next }
             }
+        }
+        return nil
+    }
+
+    /// Of what a worker still holds something of: by the order of runs, later steps first.
+    private func chooseKept(for name: WorkerName, in order: [RunID], at nowMilliseconds: Int64) -> WorkID? {
+        guard let mine = kept[name] else { return nil }
+        for run in order {
+            let works = mine.lazy.map { self.works[$0]! }.filter {
+                $0.run == run && !self.isWithheld($0.id, from: name, at: nowMilliseconds)
+            }
+            if let best = works.min(by: { (-$0.step, $0.id) < (-$1.step, $1.id) }) { return best.id }
         }
         return nil
     }
@@ -57,20 +74,6 @@ extension Scheduler {
         activeRuns.filter { !runs[$0]!.isPaused }.sorted {
             (-Int64(runs[$0]!.priority), $0) < (-Int64(runs[$1]!.priority), $1)
         }
-    }
-
-    /// Who still holds something of the same item or replica.
-    private func holder(for work: WorkID) -> WorkerName? {
-        let record = works[work]!
-        guard let affinity = step(of: record).affinity else { return nil }
-        return works[runs[record.run]!.work(affinity, record.index)]!.doneBy
-    }
-
-    /// Whether a piece of work still waits for the worker that holds something of it.
-    private func isReserved(_ work: WorkID, at nowMilliseconds: Int64) -> Bool {
-        guard let holder = holder(for: work), workers[holder]?.isConnected == true else { return false }
-        if isWithheld(work, from: holder, at: nowMilliseconds) { return false }
-        return nowMilliseconds < works[work]!.readySinceMilliseconds + configuration.preferenceMilliseconds
     }
 
     func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {
@@ -88,8 +91,8 @@ extension Scheduler {
     mutating func grant(_ id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) {
         leave(id)
         set(id, .leased)
-        works[id]!.lease = newLease(on: id, to: name, at: nowMilliseconds)
         leased.insert(id)
+        works[id]!.lease = newLease(on: id, to: name, at: nowMilliseconds)
         let run = works[id]!.run
         if runs[run]!.begunMilliseconds == nil { runs[run]!.begunMilliseconds = nowMilliseconds }
         chooseArithmetic(for: id, by: name)
@@ -107,8 +110,8 @@ extension Scheduler {
 
     private mutating func newLease(on id: WorkID, to name: WorkerName, at nowMilliseconds: Int64) -> LeaseRecord {
         works[id]!.epoch += 1
-        workers[name]!.isIdle = false
-        idle.removeAll { $0 == name }
+        idle.remove(name)
+        holdings.add(Lease(work: id, epoch: works[id]!.epoch), of: name)
         return LeaseRecord(
             worker: name, epoch: works[id]!.epoch, grantedMilliseconds: nowMilliseconds,
             expiresMilliseconds: nowMilliseconds + configuration.leaseMilliseconds)

@@ -16,8 +16,6 @@ extension Scheduler {
         var leftMilliseconds: Double
     }
 
-    /// Samples of how long works take, kept for each step of a run.
-    private static let pacesMax = 31
     /// So many times as long as usual may the first step take: fetching and preparing take longer on some machines.
     private static let startFactor = 4.0
 
@@ -26,66 +24,84 @@ extension Scheduler {
         work.failureCount >= configuration.failuresMax || work.lossCount >= configuration.lossesMax
     }
 
-    /// The work on which an idle worker helps most; nil where nobody is slow enough, or little is known yet.
-    func chooseBackup(for name: WorkerName, at nowMilliseconds: Int64) -> (WorkID, why: String)? {
-        var best: (work: WorkID, why: String, gain: Double)?
-        for id in leased {
-            let work = works[id]!
-            guard work.backup == nil, !isSpent(work), !runs[work.run]!.isPaused,
-                let lease = work.lease, lease.worker != name, lease.begunMilliseconds != nil,
-                !isWithheld(id, from: name, at: nowMilliseconds)
-            else { continue }
-            let isYetToBegin = work.kind == .session && !lease.hasBegun
-            let reason = isYetToBegin
-                ? reasonOfNoBeginning(lease, on: work, name, at: nowMilliseconds)
-                : reasonOfPace(lease, on: work, name, at: nowMilliseconds)
-            guard let (why, gain) = reason, gain > 0, gain > best?.gain ?? 0 else { continue }
-            best = (id, "epoch \(lease.epoch) of \(lease.worker) \(why)", gain)
-        }
-        return best.map { ($0.work, $0.why) }
+    /// Work that a backup would end sooner.
+    struct BackupCandidate {
+        var work: WorkID
+        var why: String
+        /// What is gained if the backup takes no time, in milliseconds.
+        var gain: Double
+        /// How long a worker of usual speed would need.
+        var afreshMilliseconds: Double
     }
 
-    private func reasonOfPace(
-        _ lease: LeaseRecord, on work: WorkRecord, _ name: WorkerName, at nowMilliseconds: Int64
-    ) -> (why: String, gain: Double)? {
+    /// What is slow, whoever may help; nothing where little is known yet.
+    func backupCandidates(at nowMilliseconds: Int64) -> [BackupCandidate] {
+        leased.compactMap { id in
+            let work = works[id]!
+            guard work.backup == nil, !isSpent(work), !runs[work.run]!.isPaused, let lease = work.lease,
+                lease.begunMilliseconds != nil
+            else { return nil }
+            let isYetToBegin = work.kind == .session && !lease.hasBegun
+            var candidate = isYetToBegin
+                ? candidateThatHasNotBegun(lease, on: work, at: nowMilliseconds)
+                : candidateOfPace(lease, on: work, at: nowMilliseconds)
+            if let why = candidate?.why { candidate?.why = "epoch \(lease.epoch) of \(lease.worker) \(why)" }
+            return candidate
+        }
+    }
+
+    /// The place of the one on which an idle worker helps most; nil where it helps nowhere.
+    func choose(from candidates: [BackupCandidate], for name: WorkerName, at nowMilliseconds: Int64) -> Int? {
+        var best: (place: Int, gain: Double)?
+        for (place, candidate) in candidates.enumerated() {
+            let gain = candidate.gain - candidate.afreshMilliseconds * workers[name]!.slowness
+            guard gain > best?.gain ?? 0, works[candidate.work]!.lease?.worker != name,
+                !isWithheld(candidate.work, from: name, at: nowMilliseconds)
+            else { continue }
+            best = (place, gain)
+        }
+        return best?.place
+    }
+
+    private func candidateOfPace(
+        _ lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64
+    ) -> BackupCandidate? {
         guard let pace = pace(of: lease, on: work, at: nowMilliseconds),
             let usual = usualStepMilliseconds(of: work, at: nowMilliseconds)
         else { return nil }
-        let gain = pace.leftMilliseconds * configuration.backupShare - afresh(work, usual, name)
-        return ("goes at \(Int(100 * usual / pace.stepMilliseconds)) % of the usual pace", gain)
+        return BackupCandidate(
+            work: work.id, why: "goes at \(Int(100 * usual / pace.stepMilliseconds)) % of the usual pace",
+            gain: pace.leftMilliseconds * configuration.backupShare, afreshMilliseconds: afresh(work, usual))
     }
 
-    /// How long the idle worker would need, from the last checkpoint.
-    private func afresh(_ work: WorkRecord, _ stepMilliseconds: Double, _ name: WorkerName) -> Double {
+    /// How long a worker of usual speed would need, from the last checkpoint.
+    private func afresh(_ work: WorkRecord, _ stepMilliseconds: Double) -> Double {
         let steps = work.kind == .session ? Double(stepsLeft(from: work.checkpoint?.iteration ?? 0, of: work)) : 1
-        return steps * stepMilliseconds * workers[name]!.slowness
+        return steps * stepMilliseconds
     }
 
     /// A training without a first step has no pace: its worker may be waiting for room in its cache, or a dead disk.
     /// It is compared with how long others needed to begin. Where nobody has begun since the coordinator started, it is
     /// taken as a volume that says nothing of itself: half may be done.
-    private func reasonOfNoBeginning(
-        _ lease: LeaseRecord, on work: WorkRecord, _ name: WorkerName, at nowMilliseconds: Int64
-    ) -> (why: String, gain: Double)? {
+    private func candidateThatHasNotBegun(
+        _ lease: LeaseRecord, on work: WorkRecord, at nowMilliseconds: Int64
+    ) -> BackupCandidate? {
         let elapsed = Double(nowMilliseconds - lease.grantedMilliseconds)
         guard elapsed >= Double(configuration.leaseMilliseconds) else { return nil }
-        let why = "has made no step in \(Int(elapsed / 1000)) s"
-        if let usual = Self.median(runs[work.run]!.starts[work.step]) {
+        let why = "has made no step in \(Int(elapsed / 1000)) s", gain = elapsed * configuration.backupShare
+        if let usual = runs[work.run]!.starts[work.step].median {
             guard elapsed > Self.startFactor * usual else { return nil }
-            return ("\(why), \(Int(usual / 1000)) s are usual", elapsed * configuration.backupShare)
+            return BackupCandidate(
+                work: work.id, why: "\(why), \(Int(usual / 1000)) s are usual", gain: gain, afreshMilliseconds: 0)
         }
         guard let usual = usualStepMilliseconds(of: work, at: nowMilliseconds) else { return nil }
-        return (why, elapsed * configuration.backupShare - afresh(work, usual, name))
+        return BackupCandidate(work: work.id, why: why, gain: gain, afreshMilliseconds: afresh(work, usual))
     }
 
     mutating func noteStart(of id: WorkID, milliseconds: Double) {
         let (run, step) = (works[id]!.run, works[id]!.step)
         guard works[id]!.kind == .session else { return }
-        runs[run]!.starts[step] = Array((runs[run]!.starts[step] + [milliseconds]).suffix(Self.pacesMax))
-    }
-
-    private static func median(_ values: [Double]) -> Double? {
-        values.isEmpty ? nil : values.sorted()[(values.count - 1) / 2]
+        runs[run]!.starts[step].note(milliseconds)
     }
 
     private func stepsLeft(from iteration: UInt32, of work: WorkRecord) -> UInt32 {
@@ -116,17 +132,16 @@ extension Scheduler {
     /// The median of what the same step of the same run has taken, and takes, elsewhere.
     func usualStepMilliseconds(of work: WorkRecord, at nowMilliseconds: Int64) -> Double? {
         let run = runs[work.run]!
-        var paces = run.paces[work.step]
-        if work.kind == .session {
-            for other in (0..<run.layout.counts[work.step]).map({ run.work(work.step, $0) }) where other != work.id {
-                for lease in works[other]!.liveLeases {
-                    if let pace = pace(of: lease, on: works[other]!, at: nowMilliseconds) {
-                        paces.append(pace.stepMilliseconds)
-                    }
+        guard work.kind == .session else { return run.paces[work.step].median }
+        var paces = run.paces[work.step].values
+        for other in (0..<run.layout.counts[work.step]).map({ run.work(work.step, $0) }) where other != work.id {
+            for lease in works[other]!.liveLeases {
+                if let pace = pace(of: lease, on: works[other]!, at: nowMilliseconds) {
+                    paces.append(pace.stepMilliseconds)
                 }
             }
         }
-        return Self.median(paces)
+        return PaceSamples.median(paces)
     }
 
     /// A lease that ends well tells how long such work takes, and how fast its worker is.
@@ -139,8 +154,7 @@ extension Scheduler {
             step = pace.stepMilliseconds
         }
         noteSlowness(of: record, on: work, stepMilliseconds: step, at: nowMilliseconds)
-        let paces = runs[work.run]!.paces[work.step]
-        runs[work.run]!.paces[work.step] = Array((paces + [step]).suffix(Self.pacesMax))
+        runs[work.run]!.paces[work.step].note(step)
     }
 
     private mutating func noteSlowness(
@@ -154,6 +168,7 @@ extension Scheduler {
 
     /// Takes an ended lease off a work that has two; the other one goes on.
     mutating func dropOne(_ lease: Lease) {
+        if let ended = liveLease(lease) { holdings.remove(lease, of: ended.worker) }
         if works[lease.work]!.lease?.epoch == lease.epoch { works[lease.work]!.lease = works[lease.work]!.backup }
         works[lease.work]!.backup = nil
     }

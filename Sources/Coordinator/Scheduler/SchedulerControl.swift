@@ -61,7 +61,7 @@ extension Scheduler {
     }
 
     /// - Parameter called: a worker's name, the readable part of it, or a machine's: all workers there.
-    mutating func drain(_ called: String) {
+    mutating func drain(_ called: String, at nowMilliseconds: Int64) {
         let found = workers.values.filter {
             $0.isConnected && (called == $0.name || called == $0.name.readablePart || called == $0.name.machine)
         }.map(\.name).sorted()
@@ -71,8 +71,8 @@ extension Scheduler {
         }
         for name in found {
             workers[name]!.isLeaving = true
-            workers[name]!.isIdle = false
-            idle.removeAll { $0 == name }
+            idle.remove(name)
+            reserveAnew(for: name, at: nowMilliseconds)
             actions.append(.persist(.workerDrained(name)))
             actions.append(.send(.leave, to: name))
         }
@@ -86,8 +86,6 @@ extension Scheduler {
             actions.append(.persist(.leaseEnded(work.id(of: lease), lease.worker, .revoked(why))))
             revoke(work.id(of: lease), of: lease.worker)
         }
-        works[id]!.lease = nil
-        works[id]!.backup = nil
         makeReady(id, at: nowMilliseconds)
     }
 }

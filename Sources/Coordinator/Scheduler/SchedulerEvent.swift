@@ -39,6 +39,14 @@ package enum SchedulerEvent: Sendable {
     /// Time has passed. The only event that lets leases run out; the shell gives it often.
     case tick
 
+    /// What comes all the time and changes nothing for workers that had asked before, but by way of what becomes ready.
+    var isFrequent: Bool {
+        switch self {
+        case .idle, .heartbeat, .checkpointSaved, .finished: true
+        default: false
+        }
+    }
+
     /// The worker that the event is a sign of life of.
     var workerName: WorkerName? {
         switch self {

@@ -38,7 +38,7 @@ extension Scheduler {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
             runs[id]!.counts[work.step].add(work.state)
-            if work.state == .ready { runs[id]!.ready[work.step].insert(work.id) }
+            if work.state == .ready { list(work.id, at: nowMilliseconds) }
         }
         // What they read of earlier steps may be there already.
         for work in added { beginIfSupplied(work.id, at: nowMilliseconds) }

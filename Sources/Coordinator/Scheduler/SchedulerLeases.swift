@@ -39,36 +39,40 @@ extension Scheduler {
             workers[name]!.isLeaving = before.isLeaving
             workers[name]!.latestDone = before.latestDone
         }
-        idle.removeAll { $0 == name }
+        idle.remove(name)
         actions.append(.persist(.workerConnected(name, facts)))
         for lease in held { renewOrRevoke(lease, of: name, at: nowMilliseconds) }
-        for id in leased {
-            let work = works[id]!
-            for lease in work.liveLeases where lease.worker == name && !held.contains(work.id(of: lease)) {
-                loseLease(id, lease, .notHeld, at: nowMilliseconds)
-            }
+        for lease in holdings[name].sorted(by: { $0.work < $1.work }) where !held.contains(lease) {
+            guard let record = liveLease(lease) else { continue }
+            loseLease(lease.work, record, .notHeld, at: nowMilliseconds)
         }
+        reserveAnew(for: name, at: nowMilliseconds)
         if workers[name]!.isLeaving { actions.append(.send(.leave, to: name)) }
     }
 
     mutating func disconnect(_ name: WorkerName, at nowMilliseconds: Int64) {
         guard workers[name]?.isConnected == true else { return }
         workers[name]!.isConnected = false
-        workers[name]!.isIdle = false
-        idle.removeAll { $0 == name }
+        idle.remove(name)
+        reserveAnew(for: name, at: nowMilliseconds)
         actions.append(.persist(.workerDisconnected(name)))
         let latest = nowMilliseconds + configuration.graceMilliseconds
-        for id in leased {
-            changeLeases(of: id) {
+        for lease in holdings[name] {
+            changeLeases(of: lease.work) {
                 if $0.worker == name { $0.expiresMilliseconds = min($0.expiresMilliseconds, latest) }
             }
         }
     }
 
     mutating func becomeIdle(_ name: WorkerName) {
-        guard let worker = workers[name], worker.isConnected, !worker.isIdle, !worker.isLeaving else { return }
-        workers[name]!.isIdle = true
+        guard let worker = workers[name], worker.isConnected, !worker.isLeaving else { return }
         idle.append(name)
+        asking.insert(name)
+    }
+
+    /// As it is now; nil where it has ended.
+    func liveLease(_ lease: Lease) -> LeaseRecord? {
+        works[lease.work]?.liveLeases.first { $0.epoch == lease.epoch }
     }
 
     mutating func heartbeat(_ name: WorkerName, _ progress: [LeaseProgress], at nowMilliseconds: Int64) {
@@ -127,6 +131,7 @@ extension Scheduler {
             works[id]!.lease!.hasLapsed = false
             works[id]!.takeBackLoss(on: works[id]!.lease!.worker)
             leased.insert(id)
+            holdings.add(lease, of: works[id]!.lease!.worker)
             actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
         }
         let full = nowMilliseconds + configuration.leaseMilliseconds
@@ -149,8 +154,6 @@ extension Scheduler {
             return dropOne(ended)
         }
         actions.append(.persist(.leaseEnded(ended, lease.worker, end)))
-        // Only the latest can be revived.
-        if lease.epoch == works[id]!.epoch { works[id]!.lease!.hasLapsed = true } else { works[id]!.lease = nil }
         if hasBeenLostTooOften(works[id]!) {
             let count = works[id]!.lossCount
             refuse(
@@ -158,7 +161,10 @@ extension Scheduler {
                 "\(count) workers in a row were lost while they did it, the last one '\(lease.worker)'; "
                     + "see their logs (memory?), then submit the run again")
         } else {
-            makeReady(id, at: nowMilliseconds)
+            // Only the latest can be revived.
+            var lapsed = lease.epoch == works[id]!.epoch ? works[id]!.lease : nil
+            lapsed?.hasLapsed = true
+            makeReady(id, lapsed: lapsed, at: nowMilliseconds)
         }
     }
 
@@ -279,13 +285,11 @@ extension Scheduler {
         case .running, .lapsed: renew(lease, at: nowMilliseconds)
         }
         // What it asked for ahead, it asks for again, after a rest perhaps; or it leaves.
-        workers[name]?.isIdle = false
-        idle.removeAll { $0 == name }
+        idle.remove(name)
         switch reason {
         case .drained:
             actions.append(.persist(.leaseEnded(lease, name, .drained)))
             if works[lease.work]!.backup != nil { return dropOne(lease) }
-            works[lease.work]!.lease = nil
             makeReady(lease.work, at: nowMilliseconds)
         case .inputRefused:
             endOthers(than: lease, because: "the input is at fault", at: nowMilliseconds)
@@ -312,7 +316,6 @@ extension Scheduler {
             return
         }
         actions.append(.persist(.leaseEnded(lease, name, .failed(message))))
-        works[id]!.lease = nil
         makeReady(id, at: nowMilliseconds)
         if !verifyInputs(of: id) { refuseIfFailedTooOften(id) }
     }

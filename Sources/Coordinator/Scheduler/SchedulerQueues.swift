@@ -8,10 +8,6 @@ import Protocol
 // ends it sooner.
 
 extension Scheduler {
-    var workersWithLeases: Set<WorkerName> {
-        Set(leased.flatMap { works[$0]!.liveLeases.map(\.worker) })
-    }
-
     /// Whether its latest result is being voted on, in a moment.
     func awaitsItsVote(_ name: WorkerName) -> Bool {
         guard let latest = workers[name]?.latestDone, let work = works[latest], step(of: work).fan == .item else {
@@ -22,18 +18,11 @@ extension Scheduler {
 
     /// A worker computes in the order in which it was given its work.
     mutating func noteBeginnings(at nowMilliseconds: Int64) {
-        guard leased.contains(where: { works[$0]!.liveLeases.contains { $0.begunMilliseconds == nil } }) else { return }
-        var first: [WorkerName: (work: WorkID, lease: LeaseRecord)] = [:]
-        for id in leased {
-            for lease in works[id]!.liveLeases {
-                if let known = first[lease.worker]?.lease, known.grantedMilliseconds <= lease.grantedMilliseconds {
-                    continue
-                }
-                first[lease.worker] = (id, lease)
+        for name in holdings.takeChanged() {
+            guard let first = holdings[name].first else { continue }
+            changeLeases(of: first.work) {
+                if $0.epoch == first.epoch, $0.begunMilliseconds == nil { $0.begunMilliseconds = nowMilliseconds }
             }
-        }
-        for (work, lease) in first.values where lease.begunMilliseconds == nil {
-            changeLeases(of: work) { if $0.epoch == lease.epoch { $0.begunMilliseconds = nowMilliseconds } }
         }
     }
 
@@ -47,22 +36,25 @@ extension Scheduler {
             return false
         }
         if let worker = workers[name], worker.slowness * share > 1 { return true }
-        return leased.contains { id in
-            works[id]!.liveLeases.contains { lease in
-                guard lease.worker == name, lease.begunMilliseconds != nil,
-                    let pace = pace(of: lease, on: works[id]!, at: nowMilliseconds),
-                    let usual = usualStepMilliseconds(of: works[id]!, at: nowMilliseconds)
-                else { return false }
-                return pace.leftMilliseconds * share > usual
-            }
+        return holdings[name].contains { held in
+            guard let lease = liveLease(held), lease.begunMilliseconds != nil,
+                let pace = pace(of: lease, on: works[held.work]!, at: nowMilliseconds),
+                let usual = usualStepMilliseconds(of: works[held.work]!, at: nowMilliseconds)
+            else { return false }
+            return pace.leftMilliseconds * share > usual
+        }
+    }
+
+    /// Works that wait behind another one of their worker's, and run nowhere else.
+    private var waitingWorks: [WorkID] {
+        leased.filter { id in
+            guard let lease = works[id]!.lease, works[id]!.backup == nil else { return false }
+            return isWaiting(lease)
         }
     }
 
     private mutating func takeBackFromTheSlow(at nowMilliseconds: Int64) {
-        for id in leased {
-            guard let lease = works[id]!.lease, works[id]!.backup == nil, isWaiting(lease),
-                isSlow(lease.worker, at: nowMilliseconds)
-            else { continue }
+        for id in waitingWorks where isSlow(works[id]!.lease!.worker, at: nowMilliseconds) {
             takeBack(id, "it waited behind a straggler", at: nowMilliseconds)
         }
         assignReadyWork(at: nowMilliseconds)
@@ -71,19 +63,21 @@ extension Scheduler {
     /// What is ready goes first.
     mutating func moveWaitingWork(at nowMilliseconds: Int64) {
         takeBackFromTheSlow(at: nowMilliseconds)
-        let busy = workersWithLeases
-        for name in idle where !busy.contains(name) {
-            guard let work = chooseWaiting(for: name, at: nowMilliseconds) else { continue }
+        let free = idle.all.filter { !holdings.isBusy($0) }
+        var waiting = free.isEmpty ? [] : waitingWorks
+        for name in free where !waiting.isEmpty {
+            guard let work = choose(from: waiting, for: name, at: nowMilliseconds) else { continue }
+            waiting.removeAll { $0 == work }
             takeBack(work, "it waited, and '\(name)' had nothing to do", at: nowMilliseconds)
             grant(work, to: name, at: nowMilliseconds)
         }
     }
 
-    private func chooseWaiting(for name: WorkerName, at nowMilliseconds: Int64) -> WorkID? {
+    private func choose(from waiting: [WorkID], for name: WorkerName, at nowMilliseconds: Int64) -> WorkID? {
         var best: (work: WorkID, gain: Double)?
-        for id in leased {
+        for id in waiting {
             let work = works[id]!
-            guard let lease = work.lease, work.backup == nil, isWaiting(lease), !runs[work.run]!.isPaused,
+            guard let lease = work.lease, !runs[work.run]!.isPaused,
                 lease.worker != name, !isWithheld(id, from: name, at: nowMilliseconds)
             else { continue }
             let gain = gain(ofMoving: work, lease, to: name, at: nowMilliseconds)
@@ -102,10 +96,9 @@ extension Scheduler {
         ofMoving work: WorkRecord, _ lease: LeaseRecord, to name: WorkerName, at nowMilliseconds: Int64
     ) -> Double {
         var there = 0.0
-        for id in leased {
-            for other in works[id]!.liveLeases where other.worker == lease.worker && other.begunMilliseconds != nil {
-                there += left(of: other, on: works[id]!, at: nowMilliseconds)
-            }
+        for held in holdings[lease.worker] {
+            guard let other = liveLease(held), other.begunMilliseconds != nil else { continue }
+            there += left(of: other, on: works[held.work]!, at: nowMilliseconds)
         }
         guard let usual = usualStepMilliseconds(of: work, at: nowMilliseconds) else { return there }
         let (fromThere, fromHere) = (workers[lease.worker]?.slowness ?? 1, workers[name]?.slowness ?? 1)
@@ -127,16 +120,14 @@ extension Scheduler {
         let ended = works[id]!.id(of: lease)
         actions.append(.persist(.leaseEnded(ended, lease.worker, .revoked(why))))
         if works[id]!.liveLeases.count > 1 { return dropOne(ended) }
-        works[id]!.lease = nil
         makeReady(id, at: nowMilliseconds)
     }
 
     /// Its worker has fallen silent.
     mutating func endAllWaiting(at name: WorkerName, _ nowMilliseconds: Int64) {
-        for id in leased {
-            for lease in works[id]!.liveLeases where lease.worker == name && lease.begunMilliseconds == nil {
-                endWaiting(id, lease, "its worker has fallen silent", at: nowMilliseconds)
-            }
+        for held in holdings[name] {
+            guard let lease = liveLease(held), lease.begunMilliseconds == nil else { continue }
+            endWaiting(held.work, lease, "its worker has fallen silent", at: nowMilliseconds)
         }
     }
 }

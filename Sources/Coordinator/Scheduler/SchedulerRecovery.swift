@@ -96,11 +96,12 @@ extension Scheduler {
                 work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
                 works[work.id] = work
-                if work.state == .ready { run.ready[work.step].insert(work.id) }
                 run.counts[work.step].add(work.state)
                 if work.state == .leased { leased.insert(work.id) }
+                for lease in work.liveLeases { holdings.add(work.id(of: lease), of: lease.worker) }
             }
             self.runs[run.id] = run
+            for work in recovered.works where work.state == .ready { list(work.id, at: nowMilliseconds) }
             runsByKey[run.request.idempotencyKey] = run.id
             if run.state == .running { activeRuns.insert(run.id) }
             nextRun = max(nextRun, run.id.value + 1)

@@ -31,7 +31,7 @@ extension Scheduler {
             work.readySinceMilliseconds = nowMilliseconds
             works[work.id] = work
             runs[id]!.counts[work.step].add(work.state)
-            if work.state == .ready { runs[id]!.ready[work.step].insert(work.id) }
+            if work.state == .ready { list(work.id, at: nowMilliseconds) }
         }
         actions.append(.persist(.runAdded(id, request, firstWork: first)))
         actions.append(.answer(.submitted(id)))

@@ -161,6 +161,9 @@ package struct WorkRecord: Sendable {
     /// Until when those on whom it failed do not get it again.
     package var avoided: [WorkerName: Int64] = [:]
     package var readySinceMilliseconds: Int64 = 0
+    /// Ready: the worker that still holds something of it, and whether nobody else may have it yet.
+    package internal(set) var keptFor: WorkerName?
+    package internal(set) var isReserved = false
     /// The latest accepted checkpoints, oldest first, at most `checkpointsMax` (sessions only). The last one is where
     /// it goes on; those before it are for the day when its file is found damaged.
     package var checkpoints: [Checkpoint] = []
@@ -218,13 +221,12 @@ package struct WorkerFacts: Hashable, Sendable {
     }
 }
 
-/// A worker as the scheduler knows it. *connected*: there is a connection, messages can be sent. *idle*: connected and
-/// has asked for a lease that it has not got yet. One that is not connected keeps its leases until they run out.
+/// A worker as the scheduler knows it. *connected*: there is a connection, messages can be sent. One that is
+/// not connected keeps its leases until they run out.
 package struct WorkerRecord: Sendable {
     package let name: WorkerName
     package var facts: WorkerFacts
     package var isConnected: Bool
-    package var isIdle = false
     /// Somebody wants it to leave: it gets nothing more.
     package var isLeaving = false
     /// When it came, lost connections in between or not.
