@@ -40,6 +40,13 @@ public enum Machine {
 
     public static var residentByteCount: UInt64 { kibibytes("VmRSS", of: "/proc/self/status") }
 
+    /// Hands memory that was freed back to the system, as far as the C library can.
+    public static func returnFreeMemory() {
+        // glibc's own, in a header that the module of the C library does not have; other libraries do without.
+        guard let symbol = dlsym(nil, "malloc_trim") else { return }
+        _ = unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)(0)
+    }
+
     /// What another process of this user has in RAM, and the most that it has had; 0 where it is gone.
     public static func residentByteCounts(of processID: Int32) -> (now: UInt64, peak: UInt64) {
         let file = "/proc/\(processID)/status"

@@ -8,8 +8,7 @@ import Testing
     /// `quintet status --history` prints.
     @Test func theHistoryTellsWhoTrainedWhichIterationsAndWhyAReplicaMoved() throws {
         let store = try Store(path: ":memory:")
-        var player = TranscriptPlayer(
-            remember: { _ = try store.commit($0, wallMilliseconds: 0) }, recover: { try store.recover() })
+        var player = TranscriptPlayer(store: store)
         let file = TranscriptFiles.folder.appendingPathComponent("a-slow-workers-replica-moves-to-an-idle-one.txt")
         for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
             if line.first?.isNumber == true { _ = try player.play(String(line)) }
@@ -29,8 +28,7 @@ import Testing
     /// Neither in what is printed, nor by what is left out where there is much.
     @Test func aLongTrainingHidesNoMove() throws {
         let store = try Store(path: ":memory:")
-        var player = TranscriptPlayer(
-            remember: { _ = try store.commit($0, wallMilliseconds: 0) }, recover: { try store.recover() })
+        var player = TranscriptPlayer(store: store)
         for line in [
             "0 submit k train replicas=2", "0 connect a", "0 idle a", "0 connect b", "0 idle b",
             "10 checkpoint a 1.1@5", "20 fail a 1.1 no memory", "25 verified 1",

@@ -39,7 +39,7 @@ import Testing
         let store = try Store(path: path)
         defer { store.close() }
         var scheduler = Scheduler(
-            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(), at: 0)
+            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recovery(), at: 0)
         _ = scheduler.resume()
         for event in [.tick, .workerConnected("b", testFacts, held: []), .idle("b"), .tick] as [SchedulerEvent] {
             _ = scheduler.apply(event, at: 5_000)

@@ -128,8 +128,7 @@ import Testing
         #expect(run.works[4].outputs.count == 1 && voted.digest == blob("voted", "v").digest && voted.name == "v")
         #expect(try store.lastNumbers() == LastNumbers(run: 1, work: 25))
         var scheduler = Scheduler(
-            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(),
-            after: try store.lastNumbers(), at: 0)
+            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recovery(), at: 0)
         #expect(scheduler.resume().map(\.description) == ["vote work 12: votes"])
         _ = scheduler.apply(.workerConnected("b", testFacts, held: []), at: 1)
         let first = scheduler.apply(.idle("b"), at: 1).map(\.description)
@@ -146,8 +145,7 @@ import Testing
         try makeArchiveUnderWay(path, parameters: parameters)
         let store = try Store(path: path)
         var scheduler = Scheduler(
-            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recover(),
-            after: try store.lastNumbers(), at: 0)
+            configuration: Scheduler.Configuration(leaseMilliseconds: 1_000), recovering: try store.recovery(), at: 0)
         // Of the volume whose ballots are counted; not of the one where they are yet to be.
         #expect(scheduler.resume().map(\.description) == ["vote work 12: votes", "persist work 14 has been read"])
         var request = segmentRequest(key: "s", voters: 1, volumes: ["u", "v", "w", "x", "y"])

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Protocol
+import Testing
 import TestSupport
 
 /// A made-up blob, named after what it stands for.
@@ -36,19 +37,13 @@ let testFacts = WorkerFacts(build: "test", device: "cpu", threadCount: 2)
 struct TranscriptPlayer {
     var scheduler: Scheduler
     let configuration: Scheduler.Configuration
-    /// Called with the changes of each event; returns what a restarted coordinator would find.
-    var remember: ([StoreChange]) throws -> Void
-    var recover: () throws -> [RecoveredRun]
-    var lastNumbers: () throws -> LastNumbers = { LastNumbers() }
+    /// Has the changes of each event, and is what a restarted coordinator finds.
+    let store: Store
 
-    init(
-        leaseMilliseconds: Int64 = 30_000, remember: @escaping ([StoreChange]) throws -> Void,
-        recover: @escaping () throws -> [RecoveredRun]
-    ) {
-        configuration = Scheduler.Configuration(leaseMilliseconds: leaseMilliseconds)
+    init(store: Store) {
+        configuration = Scheduler.Configuration(leaseMilliseconds: 30_000)
         scheduler = Scheduler(configuration: configuration)
-        self.remember = remember
-        self.recover = recover
+        self.store = store
     }
 
     mutating func play(_ line: String) throws -> [SchedulerAction] {
@@ -56,13 +51,19 @@ struct TranscriptPlayer {
         guard let now = Int64(words[0]) else { throw TranscriptError(line: line) }
         var actions: [SchedulerAction]
         if words[1] == "restart" {
-            scheduler = Scheduler(
-                configuration: configuration, recovering: try recover(), after: try lastNumbers(), at: now)
+            scheduler = Scheduler(configuration: configuration, recovering: try store.recovery(), at: now)
             actions = scheduler.resume()
         } else {
-            actions = scheduler.apply(try event(Array(words.dropFirst()), line), at: now)
+            let event = try event(Array(words.dropFirst()), line)
+            if case .submit(let request) = event,
+                let run = scheduler.archivedRun(submittedAs: request.idempotencyKey)
+            {
+                _ = scheduler.apply(.revive(try #require(try store.recover(run))), at: now)
+            }
+            actions = scheduler.apply(event, at: now)
         }
-        try remember(actions.compactMap { if case .persist(let change) = $0 { change } else { nil } })
+        let changes = actions.compactMap { if case .persist(let change) = $0 { change } else { nil } }
+        _ = try store.commit(changes, wallMilliseconds: 0)
         return actions
     }
 

@@ -8,7 +8,7 @@ import Testing
 
     /// A backup begins with checkpoint 2 while its worker's fetch is slow; four later ones push that one out.
     @Test func aCheckpointThatIsBeingFetchedStays() throws {
-        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        var player = TranscriptPlayer(store: try Store(path: ":memory:"))
         let lines = [
             "0 submit k train replicas=2", "0 connect a", "0 idle a", "0 connect b", "0 idle b", "0 connect c",
             "0 idle c", "1000 heartbeat a 1.1@0", "1000 heartbeat b 2.1@0", "20000 checkpoint a 1.1@2",
@@ -24,7 +24,7 @@ import Testing
 
     /// Volumes that a cancelling ended took no time: they would make the run look far faster when it begins again.
     @Test func whatWasCancelledIsNoPace() throws {
-        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        var player = TranscriptPlayer(store: try Store(path: ":memory:"))
         let submission = "submit k segment voters=1 volumes=u,v,w"
         for line in ["0 \(submission)", "5 connect a", "5 idle a", "10 cancel 1"] { _ = try player.play(line) }
         _ = try player.play("60000 \(submission)")
@@ -35,7 +35,7 @@ import Testing
 
     /// Notices a training of which a later step would read less than all replicas.
     @Test func aResultWithoutWhatALaterStepReadsIsAFailure() throws {
-        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        var player = TranscriptPlayer(store: try Store(path: ":memory:"))
         for line in ["0 submit k train replicas=1", "0 connect a", "0 idle a"] { _ = try player.play(line) }
         let lease = Lease(work: WorkID(1), epoch: 1)
         let result = WorkResult(lease: lease, outputs: [blob("notes", "n")], reportJSON: "{}", metrics: [])
@@ -54,9 +54,7 @@ import Testing
         let expected = try String(contentsOf: file, encoding: .utf8)
         let folder = try TestFolder()
         let store = try Store(path: folder.file("state.sqlite"))
-        var player = TranscriptPlayer(
-            remember: { _ = try store.commit($0, wallMilliseconds: 0) }, recover: { try store.recover() })
-        player.lastNumbers = store.lastNumbers
+        var player = TranscriptPlayer(store: store)
         var written: [String] = []
         for line in expected.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
             if line.hasPrefix("    ") { continue }

@@ -26,7 +26,7 @@ import Testing
 
     /// The transcript's second replica kills its workers on lab1 three times, while lab2 is busy.
     @Test func whatAMachineHasFailedAtThreeTimesWaitsForAnotherMachine() throws {
-        var player = TranscriptPlayer(remember: { _ in }, recover: { [] })
+        var player = TranscriptPlayer(store: try Store(path: ":memory:"))
         let file = TranscriptFiles.folder.appendingPathComponent("one-machine-alone-refuses-nothing.txt")
         var said: [String] = []
         for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") where line.first!.isNumber {

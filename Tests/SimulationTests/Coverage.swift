@@ -38,12 +38,19 @@ struct Coverage {
     }
 
     /// What a coordinator had decided and not committed when it died was never so.
-    mutating func schedulerRecovered(_ scheduler: Scheduler) { states = scheduler.works.mapValues(\.state) }
+    mutating func schedulerRecovered(_ scheduler: Scheduler) {
+        states = [:]
+        for (id, state) in Self.states(of: scheduler) { states[id] = state }
+    }
+
+    private static func states(of scheduler: Scheduler) -> [(WorkID, WorkState)] {
+        scheduler.runs.values.flatMap { $0.works.map { ($0, scheduler.works[$0]!.state) } }
+    }
 
     mutating func schedulerDecided(_ scheduler: Scheduler) {
-        for (id, work) in scheduler.works where states[id] != work.state {
-            if let earlier = states[id] { workSteps["\(earlier.name) -> \(work.state.name)", default: 0] += 1 }
-            states[id] = work.state
+        for (id, state) in Self.states(of: scheduler) where states[id] != state {
+            if let earlier = states[id] { workSteps["\(earlier.name) -> \(state.name)", default: 0] += 1 }
+            states[id] = state
         }
     }
 

@@ -406,6 +406,7 @@ struct Promises {
     /// What is in memory is what is on the disk, when nothing is under way between them.
     mutating func compare(_ scheduler: Scheduler, with store: CommittedState) {
         for disk in store.allWorks {
+            if scheduler.archived[disk.run] != nil { continue }
             guard let memory = scheduler.works[disk.id] else {
                 violate("memory has forgotten \(disk.id)")
                 continue
@@ -419,12 +420,18 @@ struct Promises {
             }
         }
         for run in store.runs {
+            if let archived = scheduler.archived[run.id] {
+                if archived.state != run.state { violate("memory and disk differ on \(run.id)") }
+                continue
+            }
             let memory = scheduler.runs[run.id]!
             if memory.state != run.state || memory.isPaused != run.isPaused || memory.priority != run.priority {
                 violate("memory and disk differ on \(run.id)")
             }
         }
-        if scheduler.runs.count != store.runs.count { violate("memory knows runs that are forgotten") }
+        if scheduler.runs.count + scheduler.archived.count != store.runs.count {
+            violate("memory knows runs that are forgotten")
+        }
     }
 
     private static func brief(_ work: WorkRecord) -> String {

@@ -119,7 +119,8 @@ extension Simulation {
         coordinator.suspendedUntil = 0
         say("coordinator starts, life \(coordinator.life)")
         coordinator.core = CoordinatorCore(
-            settings: coordinator.settings, shelf: coordinator.shelf, recovery: recovery(),
+            settings: coordinator.settings, shelf: coordinator.shelf, archive: coordinator.disk.store,
+            recovery: recovery(),
             at: UInt64(coordinator.lastLocal))
         begun()
         endTurn(isFirst: true)
@@ -133,16 +134,18 @@ extension Simulation {
 
     /// What a core that starts, or starts again, is told; with what a planted bug has forgotten.
     private func recovery() -> Recovery {
-        var recovery = coordinator.disk.recovery()
+        var recovery = coordinator.disk.committed.recovery
         if bug == .givesNumbersAgain { recovery.lastNumbers = LastNumbers() }
         for run in recovery.runs.indices {
             if bug == .forgetsPausesOnRestart { recovery.runs[run].isPaused = false }
             if bug == .closesItemsOnRestart { recovery.runs[run].request.isOpen = false }
-            for work in recovery.runs[run].works.indices {
-                if bug == .losesCheckpointsOnRestart { _ = recovery.runs[run].works[work].checkpoints.popLast() }
-                if bug == .losesEpochsOnRestart, recovery.runs[run].works[work].state == .ready {
-                    recovery.runs[run].works[work].epoch = max(1, recovery.runs[run].works[work].epoch) - 1
-                    recovery.runs[run].works[work].lease = nil
+            for work in recovery.runs[run].works {
+                if bug == .losesCheckpointsOnRestart, !work.checkpoints.isEmpty {
+                    recovery.runs[run].table[work.id]!.checkpoints.removeLast()
+                }
+                if bug == .losesEpochsOnRestart, work.state == .ready {
+                    recovery.runs[run].table[work.id]!.epoch = max(1, work.epoch) - 1
+                    recovery.runs[run].table[work.id]!.lease = nil
                 }
             }
         }

@@ -1,18 +1,20 @@
 import Coordinator
 import Protocol
 
-/// What the store remembers, read once after each commit.
+/// What the store remembers, read once after each commit: of runs that have ended, too.
 struct CommittedState {
     var runs: [RecoveredRun] = []
-    var lastNumbers = LastNumbers()
+    private(set) var recovery = Recovery()
     private var works: [WorkID: WorkRecord] = [:]
     /// Counts commits.
     var version = 0
 
     init() {}
 
-    init(_ recovery: Recovery, version: Int) {
-        (runs, lastNumbers) = (recovery.runs, recovery.lastNumbers)
+    init(_ store: Store, version: Int) throws {
+        recovery = try store.recovery()
+        let archived = try recovery.archived.compactMap { try store.recover($0.id) }
+        runs = (recovery.runs + archived).sorted { $0.id < $1.id }
         self.version = version
         for run in runs { for work in run.works { works[work.id] = work } }
     }
@@ -30,10 +32,6 @@ final class SimulatedDisk {
 
     init() throws { store = try Store(path: ":memory:") }
 
-    func recovery() -> Recovery {
-        Recovery(runs: committed.runs, lastNumbers: committed.lastNumbers)
-    }
-
     /// - Parameter isSynced: false only under a planted bug.
     func commit(_ turn: Turn, at now: Int64, isSynced: Bool) throws -> [ContentDigest] {
         unsynced.append(turn)
@@ -46,7 +44,7 @@ final class SimulatedDisk {
         unsynced = []
         guard !turns.isEmpty else { return [] }
         let unreferenced = try store.commit(turns, wallMilliseconds: now)
-        committed = CommittedState(try store.recovery(), version: committed.version + 1)
+        committed = try CommittedState(store, version: committed.version + 1)
         return unreferenced.flatMap { $0 }
     }
 

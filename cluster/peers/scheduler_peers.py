@@ -9,9 +9,8 @@ every result (None). Memory is resident: before the first task, at its highest (
 
     Dask  W workers of a thread each, over TCP, in one process a core, apart from the scheduler's. What burdens only
           such shared processes (profiler, monitors, garbage collections through all of it) is off, the rest stock.
-    Ray   W logical CPUs and a process for each, W cut to what three quarters of the free memory hold ("workers" is
-          what existed at the end). gcs_server and raylet are the scheduler, but it is the driver, here "client",
-          that keeps the tasks' state and gives a worker its next task.
+    Ray   W logical CPUs and a process for each, W ("asked") cut to what three quarters of the free memory hold.
+          gcs_server and raylet schedule, but the driver ("client") keeps the tasks' state and feeds the workers.
 
 Fairness: Dask and Ray keep all state in memory and lose it with the scheduler or the driver; Quintet commits every
 lease and every result to SQLite, so its figures pay for a disk. Dask and Ray get all tasks at once.
@@ -24,12 +23,12 @@ import multiprocessing
 import os
 import pathlib
 import resource
-import statistics
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module, metadata, util
+from statistics import median
 
 MODULES = {"dask": "distributed", "ray": "ray"}
 CORES = len(os.sched_getaffinity(0))
@@ -71,7 +70,7 @@ def dask_scheduler(pipe):
     asyncio.run(serve())
 
 
-def dask_workers(address, count, folder):
+def dask_workers(address, count):
     import dask
     from distributed import Worker
     dask.config.set({"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1h",
@@ -79,7 +78,7 @@ def dask_workers(address, count, folder):
 
     async def serve():
         # No limit: each would take the memory of all workers in the process for its own, and pause.
-        settings = dict(nthreads=1, memory_limit=0, dashboard=False, local_directory=folder)
+        settings = {"nthreads": 1, "memory_limit": 0, "dashboard": False}
         workers = await asyncio.gather(*(Worker(address, **settings) for _ in range(count)))
         gc.freeze()  # else every collection goes through all that all workers hold
         await asyncio.gather(*(worker.finished() for worker in workers))
@@ -88,13 +87,14 @@ def dask_workers(address, count, folder):
 
 def run_dask(tasks, asked, folder):
     from distributed import Client
+    os.environ["DASK_TEMPORARY_DIRECTORY"] = folder
     receiver, sender = SPAWN.Pipe(duplex=False)
     scheduler = SPAWN.Process(target=dask_scheduler, args=(sender,), daemon=True)
     scheduler.start()
     address, hosts = receiver.recv(), min(CORES, asked)
     for host in range(hosts):
         share = len(range(host, asked, hosts))
-        SPAWN.Process(target=dask_workers, args=(address, share, folder), daemon=True).start()
+        SPAWN.Process(target=dask_workers, args=(address, share), daemon=True).start()
     with Client(address) as client:
         client.wait_for_workers(asked, timeout=600)
 
@@ -103,8 +103,7 @@ def run_dask(tasks, asked, folder):
             assert len({future.key for future in futures}) == tasks, "tasks share keys"
             return client.gather(futures)
         report = timed(tasks, {"scheduler": scheduler.pid, "client": os.getpid()}, submit_and_gather)
-        workers = len(client.scheduler_info(n_workers=-1)["workers"])
-    return {**report, "workers": workers, "workerProcesses": hosts}
+        return {**report, "workers": len(client.scheduler_info(n_workers=-1)["workers"]), "workerProcesses": hosts}
 
 
 def children(parent, *names):
@@ -153,15 +152,14 @@ def measure(system, tasks, asked, runs):
     columns = {key: [report[key] for report in reports] for key in reports[0]}
     return {"system": system, "version": metadata.version(MODULES[system]), "cores": CORES, "tasks": tasks,
             "asked": asked, "workers": min(columns["workers"]), "workerProcesses": min(columns["workerProcesses"]),
-            "seconds": columns["seconds"], "tasksPerSecond": tasks / statistics.median(columns["seconds"]),
-            **{key: {name: statistics.median(sizes[name] for sizes in columns[key]) for name in columns[key][0]}
-               for key in MEMORY}}
+            "seconds": columns["seconds"], "tasksPerSecond": tasks / median(columns["seconds"]),
+            **{key: {name: median(part[name] for part in columns[key]) for name in columns[key][0]} for key in MEMORY}}
 
 
 def row(report):
     sizes = [", ".join(f"{name} {size / 2 ** 20:.0f}" for name, size in report[key].items()) for key in MEMORY]
     return [report["system"], report["asked"], report["workers"], report["workerProcesses"],
-            f"{statistics.median(report['seconds']):.2f}", f"{report['tasksPerSecond']:.0f}", *sizes]
+            f"{median(report['seconds']):.2f}", f"{report['tasksPerSecond']:.0f}", *sizes]
 
 
 def parse():
@@ -192,8 +190,7 @@ def main():
         except Exception as failure:
             failed, report = True, {"system": system, "asked": asked, "error": repr(failure)}
         print(json.dumps(report), flush=True)
-    for cells in rows:
-        print("| " + " | ".join(map(str, cells)) + " |", file=sys.stderr)
+    print(*("| " + " | ".join(map(str, cells)) + " |" for cells in rows), sep="\n", file=sys.stderr)
     sys.exit(failed)
 
 

@@ -32,7 +32,11 @@ package struct RunRecord: Sendable {
     private var itemBlocks: [ItemBlock]
     /// By step: the steps that read what it makes.
     let readers: [[Int]]
+    /// By step: those, and the steps whose works are offered first to whoever did its.
+    let lookers: [[Int]]
     package var state: RunState = .running
+    /// When it ended, or was cancelled; nil while it goes on.
+    package var endedMilliseconds: Int64?
     /// It gets no new leases.
     package var isPaused = false
     /// Higher goes first.
@@ -51,18 +55,25 @@ package struct RunRecord: Sendable {
     /// By step: milliseconds from the latest leases on sessions to their first iterations.
     var starts: [PaceSamples]
 
-    /// - Parameter itemBlocks: items that came together, where they did not all come with the submission.
+    /// - Parameters:
+    ///   - itemBlocks: items that came together, where they did not all come with the submission.
+    ///   - itemCount: of one that has ended, whose items are not in the request.
     package init(
-        id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = []
+        id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = [], itemCount: Int? = nil
     ) {
         self.id = id
         self.request = request
         self.firstWork = firstWork
-        layout = request.layout
+        layout = WorkLayout(
+            request.plan, replicaCount: request.replicaCount, itemCount: itemCount ?? request.items.count)
         let first = ItemBlock(item: 0, work: WorkID(firstWork.value + UInt64(layout.singleWorkCount)))
         self.itemBlocks = itemBlocks.isEmpty ? [first] : itemBlocks
         let steps = request.plan.steps
-        readers = steps.indices.map(request.plan.readers)
+        let readers = steps.indices.map(request.plan.readers)
+        self.readers = readers
+        lookers = steps.indices.map { step in
+            readers[step] + steps.indices.filter { steps[$0].affinity == step && !readers[step].contains($0) }
+        }
         counts = steps.map { _ in WorkCounts() }
         ready = steps.map { _ in SortedList() }
         paces = steps.map { _ in PaceSamples() }
@@ -74,6 +85,9 @@ package struct RunRecord: Sendable {
     /// Works that are neither done, refused nor cancelled.
     package var remainingCount: Int { counts.reduce(0) { $0 + $1.unfinished } }
 
+    /// Works that were refused for a reason of their own, not with something else.
+    package var refusedCount: Int { counts.reduce(0) { $0 + $1.refused } }
+
     package var works: [WorkID] { (0..<layout.workCount).map(work(atOffset:)) }
 
     package func work(_ step: Int, _ index: Int) -> WorkID {
@@ -83,15 +97,29 @@ package struct RunRecord: Sendable {
     private func work(atOffset offset: Int) -> WorkID {
         guard offset >= layout.singleWorkCount else { return WorkID(firstWork.value + UInt64(offset)) }
         let (item, place) = (offset - layout.singleWorkCount).quotientAndRemainder(dividingBy: layout.itemWorkCount)
-        let block = itemBlocks.count == 1 ? itemBlocks[0] : itemBlocks.last { $0.item <= item }!
+        let block = itemBlocks[blockPlace(of: item)]
         return WorkID(block.work.value + UInt64((item - block.item) * layout.itemWorkCount + place))
+    }
+
+    /// The last block that does not begin behind an item.
+    private func blockPlace(of item: Int) -> Int {
+        var low = 0, high = itemBlocks.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if itemBlocks[middle].item <= item { low = middle } else { high = middle }
+        }
+        return low
     }
 
     /// More items have come.
     /// - Parameter firstWork: of the first of them.
     mutating func append(_ items: [ItemSubmission], firstWork: WorkID) {
-        let block = ItemBlock(item: request.items.count, work: firstWork)
-        if block.item == 0 { itemBlocks = [block] } else { itemBlocks.append(block) }
+        let block = ItemBlock(item: request.items.count, work: firstWork), last = itemBlocks.last!
+        if block.item == 0 { itemBlocks = [block] }
+        // Right behind the others: one block with them.
+        else if last.work.value + UInt64((block.item - last.item) * layout.itemWorkCount) != firstWork.value {
+            itemBlocks.append(block)
+        }
         request.items += items
         layout = request.layout
     }

@@ -56,6 +56,13 @@ package struct RunRequest: Hashable, Sendable {
     /// Which work is which.
     package var layout: WorkLayout { WorkLayout(plan, replicaCount: replicaCount, itemCount: items.count) }
 
+    /// What it begins with.
+    package func newWorks(of run: RunID, firstWork: WorkID) -> [NewWorks] {
+        let single = NewWorks(single: plan, replicaCount: replicaCount, run: run, firstWork: firstWork)
+        let firstOfItems = WorkID(firstWork.value + UInt64(single.count))
+        return [single, NewWorks(of: plan, items: 0..<items.count, run: run, firstWork: firstOfItems)]
+    }
+
     /// What is wrong with it, for its sender.
     var problem: String? {
         let keyByteCount = idempotencyKey.utf8.count
@@ -110,10 +117,12 @@ package struct WorkLayout: Sendable {
         (self.offsets, self.counts, self.itemSteps, self.singles) = (offsets, counts, itemSteps, singles)
         isOfItem = plan.steps.map { $0.fan == .item }
         singleCount = singles.count
+        self.itemCount = itemCount
         workCount = singleCount + itemCount * itemSteps.count
     }
 
     package let workCount: Int
+    package let itemCount: Int
     /// Works that are no item's.
     package var singleWorkCount: Int { singleCount }
     /// Works of one item.

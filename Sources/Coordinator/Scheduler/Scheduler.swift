@@ -58,7 +58,9 @@ package struct Scheduler: Sendable {
 
     package let configuration: Configuration
     package internal(set) var runs: [RunID: RunRecord] = [:]
-    package internal(set) var works: [WorkID: WorkRecord] = [:]
+    /// Runs that have ended and are in the store only.
+    package internal(set) var archived: [RunID: ArchivedRun] = [:]
+    package internal(set) var works = WorkTable()
     package internal(set) var workers: [WorkerName: WorkerRecord] = [:]
     /// Runs of state running, oldest first.
     var activeRuns = SortedList<RunID>()
@@ -74,6 +76,8 @@ package struct Scheduler: Sendable {
     /// Those that have asked since work was last given out.
     var asking: Set<WorkerName> = []
     var runsByKey: [String: RunID] = [:]
+    /// The moment of the event under way.
+    var nowMilliseconds: Int64 = 0
     var nextRun: UInt64 = 1
     var nextWork: UInt64 = 1
     /// What the event under way has led to so far.
@@ -85,7 +89,10 @@ package struct Scheduler: Sendable {
 
     /// The one door: an event and the time it happened, on a clock that never goes back.
     package mutating func apply(_ event: SchedulerEvent, at nowMilliseconds: Int64) -> [SchedulerAction] {
+        self.nowMilliseconds = nowMilliseconds
         switch event {
+        case .revive(let run): revive(run, at: nowMilliseconds)
+        case .archive(let run): archive(run)
         case .submit(let request): submit(request, at: nowMilliseconds)
         case .appendItems(let run, let first, let items):
             appendItems(run, first: first, items, at: nowMilliseconds)
@@ -166,18 +173,21 @@ package struct Scheduler: Sendable {
         conclude(id, .refused(cause))
         actions.append(.persist(.workRefused(id, cause, message)))
         refuseConsumers(of: id, cause, message)
+        settle(after: id)
         endRunIfComplete(works[id]!.run)
     }
 
     mutating func endRunIfComplete(_ id: RunID) {
         guard runs[id]!.state == .running, runs[id]!.remainingCount == 0, !runs[id]!.isOpen else { return }
-        runs[id]!.state = .ended
-        activeRuns.remove(id)
-        actions.append(.persist(.runEnded(id, refusedCount: refusedCount(of: id))))
+        leaveActive(id, .ended)
+        actions.append(.persist(.runEnded(id, refusedCount: runs[id]!.refusedCount)))
     }
 
-    /// How much of a run was refused for a reason of its own, not with something else.
-    package func refusedCount(of id: RunID) -> Int { runs[id]!.counts.reduce(0) { $0 + $1.refused } }
+    mutating func leaveActive(_ id: RunID, _ state: RunState) {
+        runs[id]!.state = state
+        runs[id]!.endedMilliseconds = nowMilliseconds
+        activeRuns.remove(id)
+    }
 
     mutating func tick(at nowMilliseconds: Int64) {
         for id in leased {

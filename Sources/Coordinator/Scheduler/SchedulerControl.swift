@@ -34,12 +34,12 @@ extension Scheduler {
 
     /// Answers a refusal where it is not.
     private mutating func isRunning(_ id: RunID, _ what: String) -> Bool {
-        guard let run = runs[id] else {
+        guard let state = runs[id]?.state ?? archived[id]?.state else {
             answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
             return false
         }
-        guard run.state == .running else {
-            answerRefusal(.notAllowed, "\(id) is \(run.state.rawValue); only a run that goes on \(what)")
+        guard state == .running else {
+            answerRefusal(.notAllowed, "\(id) is \(state.rawValue); only a run that goes on \(what)")
             return false
         }
         return true
@@ -47,15 +47,15 @@ extension Scheduler {
 
     /// Nothing of a run is kept. Its number, and those of its works, are not given again.
     mutating func forget(_ id: RunID) {
-        guard let run = runs[id] else {
+        guard let key = runs[id]?.request.idempotencyKey ?? archived[id]?.idempotencyKey else {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }
-        guard run.state != .running else {
+        guard runs[id]?.state != .running else {
             return answerRefusal(.notAllowed, "\(id) goes on; `quintet cancel \(id.value)` ends it")
         }
-        for work in run.works { works[work] = nil }
-        runs[id] = nil
-        runsByKey[run.request.idempotencyKey] = nil
+        if runs[id] != nil { archive(id) }
+        archived[id] = nil
+        runsByKey[key] = nil
         actions.append(.persist(.runForgotten(id)))
         actions.append(.answer(.accepted))
     }

@@ -3,6 +3,10 @@ import Protocol
 /// What happens to the scheduler. The shell has checked everything that needs a disk before: the blobs that a message
 /// names are there.
 package enum SchedulerEvent: Sendable {
+    /// A run that had left memory is there again; before it is submitted again.
+    case revive(RecoveredRun)
+    /// A run that has ended leaves memory: the store has all of it.
+    case archive(RunID)
     case submit(RunRequest)
     /// More items of a run, from a position on.
     case appendItems(RunID, first: Int, [ItemSubmission])
@@ -39,7 +43,7 @@ package enum SchedulerEvent: Sendable {
     /// Time has passed. The only event that lets leases run out; the shell gives it often.
     case tick
 
-    /// What comes all the time and changes nothing for workers that had asked before, but by way of what becomes ready.
+    /// What comes all the time and changes nothing for workers that had asked before, but by what becomes ready.
     var isFrequent: Bool {
         switch self {
         case .idle, .heartbeat, .checkpointSaved, .finished: true
@@ -54,8 +58,8 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .submit, .appendItems, .closeItems, .cancel, .forget, .pause, .resume, .prioritise, .drain: return nil
-        case .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
+        case .revive, .archive, .submit, .appendItems, .closeItems, .cancel, .forget, .pause, .resume: return nil
+        case .prioritise, .drain, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
         }
     }
 }

@@ -6,6 +6,7 @@ extension Scheduler {
     /// - Parameter first: the position of the first of them; those that are there already change nothing, so that a
     ///   client that has heard no answer may say it again.
     mutating func appendItems(_ id: RunID, first: Int, _ items: [ItemSubmission], at nowMilliseconds: Int64) {
+        guard archived[id] == nil else { return answerClosed(id) }
         guard let run = runs[id] else {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }
@@ -13,9 +14,7 @@ extension Scheduler {
         if first + items.count <= known.count, Array(known[first..<first + items.count]) == items {
             return actions.append(.answer(.accepted))
         }
-        guard run.isOpen, run.state == .running else {
-            return answerRefusal(.notAllowed, "the items of \(id) are closed; submit another run for more")
-        }
+        guard run.isOpen, run.state == .running else { return answerClosed(id) }
         guard first == known.count else {
             return answerRefusal(.malformed, "\(id) has \(known.count) items; others cannot begin at \(first)")
         }
@@ -27,25 +26,24 @@ extension Scheduler {
         actions.append(.answer(.accepted))
     }
 
+    private mutating func answerClosed(_ id: RunID) {
+        answerRefusal(.notAllowed, "the items of \(id) are closed; submit another run for more")
+    }
+
     private mutating func add(_ items: [ItemSubmission], to id: RunID, at nowMilliseconds: Int64) {
         let (first, firstWork) = (runs[id]!.request.items.count, WorkID(nextWork))
         runs[id]!.append(items, firstWork: firstWork)
         nextWork += UInt64(items.count * runs[id]!.layout.itemWorkCount)
         actions.append(.persist(.itemsAdded(id, first: first, firstWork: firstWork, items)))
-        let added = Self.makeWorks(
-            of: runs[id]!.plan, run: id, items: first..<first + items.count, firstWork: firstWork)
-        for var work in added {
-            work.readySinceMilliseconds = nowMilliseconds
-            works[work.id] = work
-            runs[id]!.counts[work.step].add(work.state)
-            if work.state == .ready { list(work.id, at: nowMilliseconds) }
-        }
+        let added = NewWorks(of: runs[id]!.plan, items: first..<first + items.count, run: id, firstWork: firstWork)
+        add(added, at: nowMilliseconds)
         // What they read of earlier steps may be there already.
         for work in added { beginIfSupplied(work.id, at: nowMilliseconds) }
     }
 
     /// No more come: what waits for all of them may begin, and the run may end.
     mutating func closeItems(_ id: RunID, at nowMilliseconds: Int64) {
+        guard archived[id] == nil else { return actions.append(.answer(.accepted)) }
         guard let run = runs[id] else {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }

@@ -18,7 +18,8 @@ extension Scheduler {
     package func standing(of lease: Lease, of name: WorkerName) -> Standing {
         guard let work = works[lease.work] else { return .stale("there is no \(lease.work)") }
         if work.state == .done {
-            if lease.epoch == work.doneEpoch && work.doneBy == name { return .accepted }
+            // Of one that is settled nobody knows any more who did it.
+            if lease.epoch == work.doneEpoch && work.doneBy ?? name == name { return .accepted }
             return .stale("\(lease.work) was done under epoch \(work.doneEpoch ?? work.epoch)")
         }
         if work.state.isFinal { return .stale("\(lease.work) is \(work.state.name)") }

@@ -36,51 +36,22 @@ extension Scheduler {
         let run = runs[work.run]!, fan = run.plan.steps[work.step].fan
         return run.plan.steps[work.step].inputs.allSatisfy { input in
             guard case .step(let earlier) = input.source else { return true }
-            if run.plan.steps[earlier].fan == fan { return works[run.work(earlier, work.index)]!.state == .done }
+            if run.plan.steps[earlier].fan == fan { return works.state(of: run.work(earlier, work.index)) == .done }
             if run.isOpen, run.plan.steps[earlier].fan == .item { return false }
             return run.counts[earlier].done == run.layout.counts[earlier]
         }
-    }
-
-    /// The works that a new run starts with; the store makes its rows from the same list.
-    package static func makeWorks(run: RunID, request: RunRequest, firstWork: WorkID) -> [WorkRecord] {
-        let (layout, plan) = (request.layout, request.plan)
-        let single = (0..<layout.singleWorkCount).map { offset in
-            let (step, index) = layout.piece(atOffset: offset)
-            return makeWork(WorkID(firstWork.value + UInt64(offset)), of: plan, run, step, index)
-        }
-        let firstOfItems = WorkID(firstWork.value + UInt64(layout.singleWorkCount))
-        return single + makeWorks(of: plan, run: run, items: 0..<request.items.count, firstWork: firstOfItems)
-    }
-
-    /// Those of items that came together, item by item.
-    package static func makeWorks(
-        of plan: Plan, run: RunID, items: Range<Int>, firstWork: WorkID
-    ) -> [WorkRecord] {
-        var works: [WorkRecord] = []
-        for item in items {
-            for step in plan.steps.indices where plan.steps[step].fan == .item {
-                works.append(makeWork(WorkID(firstWork.value + UInt64(works.count)), of: plan, run, step, item))
-            }
-        }
-        return works
-    }
-
-    private static func makeWork(_ id: WorkID, of plan: Plan, _ run: RunID, _ step: Int, _ index: Int) -> WorkRecord {
-        let waits = plan.steps[step].inputs.contains { if case .step = $0.source { true } else { false } }
-        return WorkRecord(
-            id: id, run: run, step: step, kind: plan.steps[step].kind, index: index, state: waits ? .waiting : .ready)
     }
 
     /// What a result makes possible, and what is needed no more.
     mutating func goOn(after id: WorkID, at nowMilliseconds: Int64) {
         for consumer in consumers(of: works[id]!) { beginIfSupplied(consumer, at: nowMilliseconds) }
         for producer in producers(of: works[id]!) { releaseIfConsumed(producer) }
+        settle(after: id)
         endRunIfComplete(works[id]!.run)
     }
 
     mutating func beginIfSupplied(_ id: WorkID, at nowMilliseconds: Int64) {
-        guard let work = works[id], work.state == .waiting, isSupplied(work) else { return }
+        guard works.state(of: id) == .waiting, let work = works[id], isSupplied(work) else { return }
         if work.kind == .vote {
             set(id, .voting)
             actions.append(.persist(.workVoting(id)))
@@ -95,7 +66,7 @@ extension Scheduler {
     mutating func releaseIfConsumed(_ id: WorkID) {
         let work = works[id]!
         guard step(of: work).keep == .untilConsumed, !work.outputs.isEmpty,
-            consumers(of: work).allSatisfy({ works[$0]!.state == .done })
+            consumers(of: work).allSatisfy({ works.state(of: $0) == .done })
         else { return }
         works[id]!.outputs = []
         actions.append(.persist(.outputsReleased(id)))
@@ -105,7 +76,7 @@ extension Scheduler {
     mutating func refuseConsumers(of id: WorkID, _ cause: RefusalCause, _ message: String) {
         let why = cause == .dependency
             ? message : "not made, because \(name(of: works[id]!)) was refused: \(message)"
-        for consumer in consumers(of: works[id]!) where works[consumer]!.state == .waiting {
+        for consumer in consumers(of: works[id]!) where works.state(of: consumer) == .waiting {
             refuse(consumer, .dependency, why)
         }
     }

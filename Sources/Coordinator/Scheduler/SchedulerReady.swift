@@ -29,8 +29,9 @@ extension Scheduler {
     }
 
     private mutating func open(_ id: WorkID) {
-        works[id]!.isReserved = false
-        runs[works[id]!.run]!.ready[works[id]!.step].insert(id)
+        if works[id]!.isReserved { works[id]!.isReserved = false }
+        let work = works[id]!
+        runs[work.run]!.ready[work.step].insert(id)
     }
 
     private func mayBeReserved(_ id: WorkID, for holder: WorkerName, at nowMilliseconds: Int64) -> Bool {

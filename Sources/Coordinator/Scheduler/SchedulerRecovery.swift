@@ -5,38 +5,66 @@ package struct RecoveredRun: Sendable {
     package var id: RunID
     package var request: RunRequest
     package var firstWork: WorkID
-    package var itemBlocks: [ItemBlock]
+    package var itemBlocks: [ItemBlock] = []
     package var state: RunState
     package var isPaused: Bool
     package var priority: Int32
     package var arithmetic: ContentDigest?
-    /// All its works, in order of their numbers. A lease that was running has `expiresMilliseconds` 0.
-    package var works: [WorkRecord]
+    /// All its works. A lease that was running has `expiresMilliseconds` 0.
+    package var table = WorkTable()
 
-    package init(
-        id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = [], state: RunState,
-        isPaused: Bool = false, priority: Int32 = 0, arithmetic: ContentDigest? = nil, works: [WorkRecord]
-    ) {
-        self.id = id
-        self.request = request
-        self.firstWork = firstWork
-        self.itemBlocks = itemBlocks
-        self.state = state
-        self.isPaused = isPaused
-        self.priority = priority
-        self.arithmetic = arithmetic
-        self.works = works
+    /// As the scheduler knows it, without counts and lists.
+    var record: RunRecord {
+        var run = RunRecord(id: id, request: request, firstWork: firstWork, itemBlocks: itemBlocks)
+        run.state = state
+        run.isPaused = isPaused
+        run.priority = priority
+        run.arithmetic = arithmetic
+        return run
     }
+
+    /// Its works as they began: those of no item, and those of items that came together.
+    var newWorks: [NewWorks] {
+        let single = NewWorks(
+            single: request.plan, replicaCount: request.replicaCount, run: id, firstWork: firstWork)
+        return [single] + itemBlocks.indices.map { place in
+            let end = place + 1 < itemBlocks.count ? itemBlocks[place + 1].item : request.items.count
+            return NewWorks(
+                of: request.plan, items: itemBlocks[place].item..<end, run: id, firstWork: itemBlocks[place].work)
+        }
+    }
+
+    /// In the order of their numbers.
+    package var works: [WorkRecord] { record.works.map { table[$0]! } }
+}
+
+/// A run that has ended. The store has the rest.
+package struct ArchivedRun: Hashable, Sendable {
+    package var id: RunID
+    package var idempotencyKey: String
+    /// ended or cancelled.
+    package var state: RunState
+}
+
+/// Where runs are that have ended.
+package protocol RunArchive {
+    /// All of one run; nil where there is none of that number.
+    func recover(_ run: RunID) throws -> RecoveredRun?
 }
 
 /// What a coordinator that starts goes on from.
 package struct Recovery: Sendable {
-    /// Oldest first.
+    /// Those that go on, oldest first.
     package var runs: [RecoveredRun]
+    /// The others, oldest first.
+    package var archived: [ArchivedRun]
     package var lastNumbers: LastNumbers
 
-    package init(runs: [RecoveredRun] = [], lastNumbers: LastNumbers = LastNumbers()) {
+    package init(
+        runs: [RecoveredRun] = [], archived: [ArchivedRun] = [], lastNumbers: LastNumbers = LastNumbers()
+    ) {
         self.runs = runs
+        self.archived = archived
         self.lastNumbers = lastNumbers
     }
 }
@@ -69,44 +97,50 @@ extension LeaseRecord {
 }
 
 extension Scheduler {
-    /// Goes on from what the store remembers. Nobody is connected yet; running leases get a full lease time.
-    /// - Parameters:
-    ///   - runs: oldest first.
-    ///   - last: below what new numbers begin with.
-    package init(
-        configuration: Configuration, recovering runs: [RecoveredRun], after last: LastNumbers = LastNumbers(),
-        at nowMilliseconds: Int64
-    ) {
+    /// Goes on from what the store remembers. Nobody is connected yet; running leases get a full lease time. New
+    /// numbers begin above all that were ever given.
+    package init(configuration: Configuration, recovering recovery: Recovery, at nowMilliseconds: Int64) {
         self.init(configuration: configuration)
-        (nextRun, nextWork) = (last.run + 1, last.work + 1)
-        works.reserveCapacity(runs.reduce(0) { $0 + $1.works.count })
-        for recovered in runs {
-            var run = RunRecord(
-                id: recovered.id, request: recovered.request, firstWork: recovered.firstWork,
-                itemBlocks: recovered.itemBlocks)
-            run.state = recovered.state
-            run.isPaused = recovered.isPaused
-            run.priority = recovered.priority
-            run.arithmetic = recovered.arithmetic
-            for var work in recovered.works {
-                work.readySinceMilliseconds = nowMilliseconds
-                work.triedMilliseconds = nowMilliseconds
-                let full = nowMilliseconds + configuration.leaseMilliseconds
-                let fetching = work.checkpoints.map(\.blob.digest)
-                work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
-                work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
-                works[work.id] = work
-                run.counts[work.step].add(work.state)
-                if work.state == .leased { leased.insert(work.id) }
-                for lease in work.liveLeases { holdings.add(work.id(of: lease), of: lease.worker) }
-            }
-            self.runs[run.id] = run
-            for work in recovered.works where work.state == .ready { list(work.id, at: nowMilliseconds) }
-            runsByKey[run.request.idempotencyKey] = run.id
-            if run.state == .running { activeRuns.insert(run.id) }
+        (nextRun, nextWork) = (recovery.lastNumbers.run + 1, recovery.lastNumbers.work + 1)
+        for run in recovery.archived {
+            archived[run.id] = run
+            runsByKey[run.idempotencyKey] = run.id
             nextRun = max(nextRun, run.id.value + 1)
-            nextWork = max(nextWork, (recovered.works.last?.id.value ?? run.firstWork.value) + 1)
         }
+        for run in recovery.runs { recover(run, at: nowMilliseconds) }
+    }
+
+    mutating func recover(_ recovered: RecoveredRun, at nowMilliseconds: Int64) {
+        let id = recovered.id
+        works.add(recovered.table)
+        runs[id] = recovered.record
+        runsByKey[recovered.request.idempotencyKey] = id
+        if recovered.state == .running { activeRuns.insert(id) }
+        nextRun = max(nextRun, id.value + 1)
+        for new in recovered.newWorks where !new.isEmpty {
+            for work in new { recover(work.id, of: work.step, at: nowMilliseconds) }
+            nextWork = max(nextWork, new[new.count - 1].id.value + 1)
+        }
+    }
+
+    private mutating func recover(_ id: WorkID, of step: Int, at nowMilliseconds: Int64) {
+        let state = works.state(of: id)!, run = works.run(of: id)!
+        runs[run]!.counts[step].add(state)
+        guard works.isTouched(id) else {
+            if state == .ready { list(id, at: nowMilliseconds) }
+            return
+        }
+        var work = works[id]!
+        work.readySinceMilliseconds = nowMilliseconds
+        work.triedMilliseconds = nowMilliseconds
+        let full = nowMilliseconds + configuration.leaseMilliseconds
+        let fetching = work.checkpoints.map(\.blob.digest)
+        work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
+        work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
+        works[id] = work
+        if state == .leased { leased.insert(id) }
+        for lease in work.liveLeases { holdings.add(work.id(of: lease), of: lease.worker) }
+        if state == .ready { list(id, at: nowMilliseconds) }
     }
 
     /// What was under way in the coordinator itself when it stopped: votes to count again; whether what has failed too
@@ -115,7 +149,7 @@ extension Scheduler {
     package mutating func resume() -> [SchedulerAction] {
         defer { actions = [] }
         for run in activeRuns {
-            for id in runs[run]!.works {
+            for id in runs[run]!.works where works.isTouched(id) {
                 let work = works[id]!
                 if work.state == .voting { requestVote(id) }
                 if work.state == .done { releaseIfConsumed(id) }

@@ -26,22 +26,25 @@ extension Scheduler {
         nextWork += UInt64(runs[id]!.layout.workCount)
         runsByKey[request.idempotencyKey] = id
         activeRuns.insert(id)
-        works.reserveCapacity(works.count + runs[id]!.layout.workCount)
-        for var work in Self.makeWorks(run: id, request: request, firstWork: first) {
-            work.readySinceMilliseconds = nowMilliseconds
-            works[work.id] = work
-            runs[id]!.counts[work.step].add(work.state)
-            if work.state == .ready { list(work.id, at: nowMilliseconds) }
-        }
+        for new in request.newWorks(of: id, firstWork: first) { add(new, at: nowMilliseconds) }
         actions.append(.persist(.runAdded(id, request, firstWork: first)))
         actions.append(.answer(.submitted(id)))
     }
 
+    mutating func add(_ new: NewWorks, at nowMilliseconds: Int64) {
+        works.add(new)
+        for work in new {
+            runs[work.run]!.counts[work.step].add(work.state)
+            if work.state == .ready { list(work.id, at: nowMilliseconds) }
+        }
+    }
+
     /// Tries again what was refused or cancelled.
     private mutating func reopen(_ id: RunID, at nowMilliseconds: Int64) {
-        let again = runs[id]!.works.filter { works[$0]!.state != .done }
+        let again = runs[id]!.works.filter { works.state(of: $0) != .done }
         guard !again.isEmpty || runs[id]!.isOpen else { return }
         runs[id]!.state = .running
+        runs[id]!.endedMilliseconds = nil
         runs[id]!.isPaused = false
         // The pace is that of what begins now: what was cancelled took no time.
         (runs[id]!.begunMilliseconds, runs[id]!.concludedCount) = (nil, 0)
@@ -65,6 +68,7 @@ extension Scheduler {
         }
         actions.append(.persist(.runReopened(id, reopened)))
         for work in toVote { requestVote(work) }
+        for work in again where works[work]!.isPlain { works.settle(work) }
     }
 
     /// What a work's inputs allow.
@@ -75,19 +79,20 @@ extension Scheduler {
     }
 
     mutating func cancel(_ id: RunID) {
+        guard archived[id] == nil else { return actions.append(.answer(.accepted)) }
         guard let run = runs[id] else {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }
         defer { actions.append(.answer(.accepted)) }
         guard run.state == .running else { return }
         actions.append(.persist(.runCancelled(id)))
-        for id in run.works where !works[id]!.state.isFinal {
+        for id in run.works where works.state(of: id)?.isFinal == false {
             let work = works[id]!
             conclude(id, .cancelled)
+            settle(after: id)
             for lease in work.liveLeases { revoke(work.id(of: lease), of: lease.worker) }
         }
-        runs[id]!.state = .cancelled
-        activeRuns.remove(id)
+        leaveActive(id, .cancelled)
     }
 
     mutating func revoke(_ lease: Lease, of name: WorkerName) {

@@ -18,7 +18,7 @@ package struct WorkCounts: Hashable, Sendable {
     package var unfinished: Int { waiting + voting + ready + leased }
     package var ended: Int { done + refused + refusedWithOthers + cancelled }
 
-    package mutating func add(_ state: WorkState) { self[state] += 1 }
+    package mutating func add(_ state: WorkState, count: Int = 1) { self[state] += count }
     package mutating func remove(_ state: WorkState) { self[state] -= 1 }
 
     private subscript(state: WorkState) -> Int {

@@ -42,6 +42,7 @@ package struct CoreSettings: Sendable {
 package struct CoordinatorCore {
     package let settings: CoreSettings
     let shelf: any BlobShelf
+    let archive: any RunArchive
     package internal(set) var scheduler: Scheduler
     package internal(set) var peers: [ConnectionID: Peer] = [:]
     /// Peers with frames left for the next turn; nothing more is to be read from them until then.
@@ -64,13 +65,12 @@ package struct CoordinatorCore {
 
     /// Goes on from what the store remembers.
     package init(
-        settings: CoreSettings, shelf: any BlobShelf, recovery: Recovery, at nowMilliseconds: UInt64
+        settings: CoreSettings, shelf: any BlobShelf, archive: any RunArchive, recovery: Recovery,
+        at nowMilliseconds: UInt64
     ) {
-        self.settings = settings
-        self.shelf = shelf
+        (self.settings, self.shelf, self.archive) = (settings, shelf, archive)
         scheduler = Scheduler(
-            configuration: settings.scheduler, recovering: recovery.runs, after: recovery.lastNumbers,
-            at: Int64(nowMilliseconds))
+            configuration: settings.scheduler, recovering: recovery, at: Int64(nowMilliseconds))
         follow(scheduler.resume(), at: nowMilliseconds)
     }
 
@@ -80,6 +80,7 @@ package struct CoordinatorCore {
         let leaseMilliseconds = settings.scheduler.leaseMilliseconds
         if awayMilliseconds > leaseMilliseconds / 2 { apply(.wasAway, at: now) }
         apply(.tick, at: now)
+        archiveEnded(at: now)
         dropOverdue(at: now)
     }
 

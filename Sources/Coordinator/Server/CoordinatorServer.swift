@@ -91,12 +91,11 @@ public final class CoordinatorServer: @unchecked Sendable {
             build: configuration.build, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
             scheduler: Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds),
             limits: configuration.limits)
+        let reader = try Store(readingFrom: configuration.stateDirectory + "/state.sqlite")
         core = CoordinatorCore(
-            settings: settings, shelf: Shelf(blobs: blobs, sent: sent), recovery: try store.recovery(),
-            at: MonotonicClock.nowMilliseconds())
-        questions = Questions(
-            reader: try Store(readingFrom: configuration.stateDirectory + "/state.sqlite"),
-            build: configuration.build)
+            settings: settings, shelf: Shelf(blobs: blobs, sent: sent), archive: reader,
+            recovery: try store.recovery(), at: MonotonicClock.nowMilliseconds())
+        questions = Questions(reader: reader, build: configuration.build)
         // Connections, and the files of blobs and database beside them.
         OpenFileLimit.raise(to: configuration.limits.connectionsMax + 512)
         loop = try NetworkLoop(limits: configuration.limits.network)
@@ -180,7 +179,9 @@ public final class CoordinatorServer: @unchecked Sendable {
             // By the clock and not with every message: it looks at every lease.
             if now >= tickAt || away > 0 {
                 tickAt = now + UInt64(tick)
+                let runCount = core.scheduler.runs.count
                 core.tick(at: now, awayMilliseconds: away)
+                if core.scheduler.runs.count < runCount { Machine.returnFreeMemory() }
             }
             endTurn()
             if now >= cleanAt {

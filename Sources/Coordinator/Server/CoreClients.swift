@@ -54,7 +54,23 @@ extension CoordinatorCore {
             idempotencyKey: submission.idempotencyKey,
             label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount,
             isOpen: submission.isOpen)
+        guard revive(request.idempotencyKey, requestID, connection, at: now) else { return }
         apply(.submit(request), connection, requestID, at: now)
+    }
+
+    /// What was submitted before and has ended is needed whole again: to compare, and to try again what was refused.
+    /// - Returns: false where the request is refused.
+    private mutating func revive(
+        _ key: String, _ requestID: UInt32, _ connection: ConnectionID, at now: UInt64
+    ) -> Bool {
+        guard let run = scheduler.archivedRun(submittedAs: key) else { return true }
+        do {
+            if let recovered = try archive.recover(run) { apply(.revive(recovered), at: now) }
+            return true
+        } catch {
+            refuse(.internalError, "coordinator: \(error)", requestID, connection)
+            return false
+        }
     }
 
     private mutating func append(

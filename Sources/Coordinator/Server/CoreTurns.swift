@@ -39,6 +39,14 @@ extension CoordinatorCore {
         return (removable.isEmpty ? [] : [.removeBlobs(removable)]) + ended.outgoing
     }
 
+    /// Lets go of runs that have ended, once the store has all of them.
+    mutating func archiveEnded(at now: UInt64) {
+        let ended = scheduler.runsToArchive(at: Int64(now))
+        guard !ended.isEmpty else { return }
+        let pending = Set((inFlight + [turn]).lazy.flatMap(\.changes).compactMap(\.subject.run))
+        for run in ended where !pending.contains(run) { apply(.archive(run), at: now) }
+    }
+
     /// The store cannot commit for now, because its disk is full, and tries on. Nobody is sent away: whoever waits for
     /// an answer goes on waiting, heartbeats and questions are answered as ever.
     /// - Parameter problem: what people have to do.
@@ -67,9 +75,7 @@ extension CoordinatorCore {
         doomed = []
         isWaitingForRoom = false
         turn = Turn(number: turn.number + 1)
-        scheduler = Scheduler(
-            configuration: settings.scheduler, recovering: recovery.runs, after: recovery.lastNumbers,
-            at: Int64(now))
+        scheduler = Scheduler(configuration: settings.scheduler, recovering: recovery, at: Int64(now))
         for (name, connection) in workerConnections.sorted(by: { $0.key < $1.key }) {
             peers[connection]?.role = .replaced
             peers[connection]?.isClosing = true

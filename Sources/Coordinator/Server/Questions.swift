@@ -17,6 +17,7 @@ struct Questions {
                 var maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: build)
                 maker.problem = problem
                 maker.facts = reader.facts
+                maker.archived = reader.archived
                 return .status(json: try maker.json(run: run, events: events))
             case .outputsRequest(let run, let first, let countMax):
                 if let refusal = refusalOfUnknown(run, scheduler) { return refusal }
@@ -39,7 +40,7 @@ struct Questions {
     }
 
     private func refusalOfUnknown(_ run: RunID, _ scheduler: Scheduler) -> Message? {
-        guard scheduler.runs[run] == nil else { return nil }
+        guard scheduler.runs[run] == nil, scheduler.archived[run] == nil else { return nil }
         return .refusal(Refusal(code: .unknown, message: "there is no \(run); `quintet status` lists the runs"))
     }
 }

@@ -11,6 +11,8 @@ struct StatusMaker {
     var problem: String?
     /// What is stored of a run and the scheduler does not need; nil for one whose commit is under way.
     var facts: (RunID) throws -> RunFacts? = { _ in RunFacts() }
+    /// A run that has left memory, and its sessions.
+    var archived: (RunID) throws -> (record: RunRecord, sessions: [WorkRecord])? = { _ in nil }
 
     /// Ended runs beyond these are left out when all are asked for.
     private static let endedRunsMax = 50
@@ -35,14 +37,9 @@ struct StatusMaker {
     }
 
     func report(run: RunID?, events: [AuditEvent]?) throws -> StatusReport {
-        var runs = scheduler.runs.values.filter { run == nil || $0.id == run }.sorted { $0.id < $1.id }
-        if run == nil {
-            let ended = runs.filter { $0.state != .running }.map(\.id)
-            let leftOut = Set(ended.dropLast(Self.endedRunsMax))
-            runs.removeAll { leftOut.contains($0.id) }
-        }
         return StatusReport(
-            build: build, time: WallClock.nowText(), problem: problem, runs: try runs.compactMap(describe),
+            build: build, time: WallClock.nowText(), problem: problem,
+            runs: try (run.map { [$0] } ?? runsToTellOf).compactMap(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
                 StatusReport.Event(
@@ -53,10 +50,22 @@ struct StatusMaker {
 
     // MARK: - Runs
 
-    private func describe(_ run: RunRecord) throws -> StatusReport.Run? {
-        guard let stored = try facts(run.id) else { return nil }
+    /// All that go on, and the latest of the others.
+    private var runsToTellOf: [RunID] {
+        let ended = scheduler.runs.values.filter { $0.state != .running }.map(\.id) + scheduler.archived.keys
+        return (Array(scheduler.activeRuns) + ended.sorted().suffix(Self.endedRunsMax)).sorted()
+    }
+
+    private func describe(_ id: RunID) throws -> StatusReport.Run? {
+        guard let stored = try facts(id) else { return nil }
+        if let run = scheduler.runs[id] { return describe(run, sessions(of: run), stored) }
+        guard let (run, sessions) = try archived(id) else { return nil }
+        return describe(run, sessions, stored)
+    }
+
+    private func describe(_ run: RunRecord, _ sessions: [WorkRecord], _ stored: RunFacts) -> StatusReport.Run {
         // However many items there are: nothing but counts is read of them.
-        let replicas = sessions(of: run).map { describe($0, of: run) }
+        let replicas = sessions.map { describe($0, of: run) }
         let (fraction, secondsLeft) = progress(of: run, replicas)
         let isRunning = stored.state == .running, request = run.request
         let rates = replicas.compactMap(\.iterationsPerSecond)
@@ -68,11 +77,11 @@ struct StatusMaker {
             idempotencyKey: request.idempotencyKey, seed: request.seed,
             arithmetic: run.arithmetic.map { "\($0)" }, parameters: request.parameters,
             replicaCount: request.replicaCount, iterationCount: request.plan.steps.reduce(0) { $0 + $1.iterationCount },
-            volumeCount: request.items.count, fraction: fraction,
+            volumeCount: run.layout.itemCount, fraction: fraction,
             iterationsPerSecond: isRunning && !rates.isEmpty ? rates.reduce(0, +) : nil,
             volumesPerSecond: isRunning && replicas.isEmpty ? run.concludedRate(at: nowMilliseconds) : nil,
             secondsLeft: isRunning ? secondsLeft : nil, works: count(run),
-            refusedCount: scheduler.refusedCount(of: run.id), refusals: stored.refusals.isEmpty ? nil
+            refusedCount: run.refusedCount, refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
             problem: isRunning ? problem ?? problem(of: run) : nil,
             replicas: replicas.isEmpty ? nil : replicas)
@@ -138,13 +147,13 @@ struct StatusMaker {
 
     private func describe(_ work: WorkRecord, of run: RunRecord) -> StatusReport.Replica {
         let lease = work.state == .leased ? work.lease : nil
-        let iterationCount = scheduler.step(of: work).iterationCount
+        let step = run.plan.steps[work.step], iterationCount = step.iterationCount
         let checkpoint = work.state == .done ? iterationCount : work.checkpoint?.iteration ?? 0
         let iteration = max(checkpoint, lease?.progress?.iteration ?? 0)
         let rate = lease?.iterationsPerSecond
         let left = Double(iterationCount - min(iteration, iterationCount))
         return StatusReport.Replica(
-            step: scheduler.step(of: work).label, replica: work.index, state: work.state.name, iteration: iteration,
+            step: step.label, replica: work.index, state: work.state.name, iteration: iteration,
             checkpointIteration: checkpoint,
             figures: work.metric?.values.filter(\.value.isFinite), iterationsPerSecond: rate,
             secondsLeft: rate.map { left / $0 }, worker: lease?.worker, note: lease?.progress?.note)
@@ -155,9 +164,8 @@ struct StatusMaker {
     // MARK: - Workers
 
     private func describe(_ worker: WorkerRecord) -> StatusReport.Worker {
-        let held = scheduler.leased.lazy.compactMap { id -> (WorkRecord, LeaseRecord)? in
-            let work = scheduler.works[id]!
-            return work.liveLeases.first { $0.worker == worker.name }.map { (work, $0) }
+        let held = scheduler.holdings[worker.name].lazy.compactMap { held in
+            scheduler.liveLease(held).map { (scheduler.works[held.work]!, $0) }
         }.first
         return StatusReport.Worker(
             name: worker.name, build: worker.facts.build, device: worker.facts.device,

@@ -106,6 +106,7 @@ package final class Store {
         case .runEnded(let run, _):
             try database.run(
                 "UPDATE runs SET state = 'ended', ended_ms = ? WHERE id = ?", .integer(wallMilliseconds), id(run))
+            try keepCounts(of: run)
         case .runCancelled(let run): try cancel(run, wallMilliseconds)
         case .runForgotten(let run): try forget(run, &released)
         case .runPaused(let run): try database.run("UPDATE runs SET paused = 1 WHERE id = ?", id(run))

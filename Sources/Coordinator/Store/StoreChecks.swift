@@ -7,23 +7,24 @@ extension RecoveredRun {
     /// Numbers above this were never given: adding one to a number below it does not overflow.
     static let numberMax: UInt64 = 1 << 62
 
-    /// Whether its works are the ones that its request leads to, each in a state that those around it allow.
-    var isWhole: Bool {
+    /// Whether its request and its numbers can be: before room is made for its works.
+    var isPossible: Bool {
         // One that was closed without an item is none to submit, and may be there.
         var asked = request
         asked.isOpen = asked.plan.hasItems
-        guard asked.problem == nil, (1...Self.numberMax).contains(id.value),
-            (1...Self.numberMax).contains(firstWork.value)
-        else { return false }
-        guard itemBlocks.allSatisfy({ (1...Self.numberMax).contains($0.work.value) }) else { return false }
-        let run = RunRecord(id: id, request: request, firstWork: firstWork, itemBlocks: itemBlocks)
-        let layout = run.layout
-        guard layout.workCount == works.count,
-            zip(run.works, works).enumerated().allSatisfy({ offset, pair in
-                pair.0 == pair.1.id && layout.piece(atOffset: offset) == (pair.1.step, pair.1.index)
-            })
-        else { return false }
-        return works.allSatisfy { hasPossibleCounts($0) && hasWhatItsStateNeeds($0, layout) }
+        let numbers = 1...Self.numberMax
+        return asked.problem == nil && numbers.contains(id.value) && numbers.contains(firstWork.value)
+            && itemBlocks.allSatisfy { numbers.contains($0.work.value) }
+    }
+
+    /// Whether each of its works is in a state that those around it allow.
+    var isWhole: Bool {
+        let run = record
+        return run.works.allSatisfy { id in
+            guard table.isTouched(id) || table.state(of: id) == .ready else { return true }
+            let work = table[id]!
+            return hasPossibleCounts(work) && hasWhatItsStateNeeds(work, run)
+        }
     }
 
     private func hasPossibleCounts(_ work: WorkRecord) -> Bool {
@@ -32,7 +33,7 @@ extension RecoveredRun {
             && work.attempts.values.allSatisfy { counts.contains($0.failureCount) && counts.contains($0.lossCount) }
     }
 
-    private func hasWhatItsStateNeeds(_ work: WorkRecord, _ layout: WorkLayout) -> Bool {
+    private func hasWhatItsStateNeeds(_ work: WorkRecord, _ run: RunRecord) -> Bool {
         if work.state == .leased && work.lease?.hasLapsed != false { return false }
         if (work.state == .voting) && work.kind != .vote { return false }
         if work.kind == .vote && (work.state == .ready || work.state == .leased) { return false }
@@ -41,9 +42,11 @@ extension RecoveredRun {
         return step.inputs.allSatisfy { input in
             guard case .step(let earlier) = input.source else { return true }
             let isBeside = request.plan.steps[earlier].fan == step.fan
-            let producers = isBeside ? work.index..<work.index + 1 : 0..<layout.counts[earlier]
-            let made = producers.map { works[layout.offset(ofStep: earlier, index: $0)] }
-            guard made.allSatisfy({ $0.state == .done }) else { return false }
+            let producers = (isBeside ? work.index..<work.index + 1 : 0..<run.layout.counts[earlier]).map {
+                run.work(earlier, $0)
+            }
+            guard producers.allSatisfy({ table.state(of: $0) == .done }) else { return false }
+            let made = producers.map { table[$0]! }
             guard work.kind == .vote || !input.role.isEmpty else { return true }
             let count = made.reduce(0) { $0 + $1.outputs.count { input.role.isEmpty || $0.role == input.role } }
             return work.kind == .vote ? count == request.replicaCount : count >= made.count

@@ -28,8 +28,7 @@ extension Store {
         try insertItems(
             request.items, of: run, from: 0,
             firstWork: WorkID(firstWork.value + UInt64(layout.singleWorkCount)), request.plan, wallMilliseconds)
-        try insertWorks(
-            Scheduler.makeWorks(run: run, request: request, firstWork: firstWork), wallMilliseconds)
+        for works in request.newWorks(of: run, firstWork: firstWork) { try insertWorks(works, wallMilliseconds) }
     }
 
     /// More items of a run whose items are open.
@@ -37,14 +36,14 @@ extension Store {
         _ items: [ItemSubmission], to run: RunID, first: Int, firstWork: WorkID, _ wallMilliseconds: Int64
     ) throws {
         let plan = Plan(name: "", steps: try steps(of: run))
-        let works = Scheduler.makeWorks(of: plan, run: run, items: first..<first + items.count, firstWork: firstWork)
+        let works = NewWorks(of: plan, items: first..<first + items.count, run: run, firstWork: firstWork)
         try insertItems(items, of: run, from: first, firstWork: firstWork, plan, wallMilliseconds)
         try database.run(
             "UPDATE numbers SET last_work = max(last_work, ?)", id(WorkID(firstWork.value + UInt64(works.count) - 1)))
         try insertWorks(works, wallMilliseconds)
     }
 
-    private func insertWorks(_ works: [WorkRecord], _ wallMilliseconds: Int64) throws {
+    private func insertWorks(_ works: NewWorks, _ wallMilliseconds: Int64) throws {
         for work in works {
             try database.run(
                 "INSERT INTO works(id, run, step, position, state, changed_ms) VALUES(?, ?, ?, ?, ?, ?)",
@@ -94,7 +93,8 @@ extension Store {
     }
 
     func reopen(_ run: RunID, _ works: [ReopenedWork], _ wallMilliseconds: Int64) throws {
-        try database.run("UPDATE runs SET state = 'running', ended_ms = NULL, paused = 0 WHERE id = ?", id(run))
+        try database.run(
+            "UPDATE runs SET state = 'running', ended_ms = NULL, paused = 0, counts = NULL WHERE id = ?", id(run))
         for one in works {
             try forgetAttempts(of: one.work)
             try database.run(
@@ -118,6 +118,7 @@ extension Store {
             UPDATE works SET state = 'cancelled', changed_ms = ?
             WHERE run = ? AND state NOT IN ('done', 'refused', 'cancelled')
             """, .integer(wallMilliseconds), id(run))
+        try keepCounts(of: run)
     }
 
     func refuse(_ work: WorkID, _ cause: RefusalCause, _ message: String, _ wallMilliseconds: Int64) throws {

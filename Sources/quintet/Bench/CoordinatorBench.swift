@@ -21,7 +21,7 @@ enum CoordinatorBench {
         var heartbeatMillisecondsMax: Double
         var residentBytesRegistered: UInt64
         var residentBytesPeak: UInt64
-        /// Two seconds after the run has ended.
+        /// Some seconds after the run has ended.
         var residentBytesEnded: UInt64
         var restartSecondsEnded: Double
         var residentBytesEndedRestarted: UInt64
@@ -32,6 +32,8 @@ enum CoordinatorBench {
         /// Of the state folder after the end, for each item.
         var keptBytesPerItem: Double
     }
+
+    static let leaseSeconds = 5
 
     static func run(_ arguments: Arguments) throws {
         let workerCount = try arguments.integer("--workers", 1...20_000) ?? 1_000
@@ -57,7 +59,8 @@ enum CoordinatorBench {
         try workers.run { $0.acceptedCount == itemCount }
         let seconds = BenchClock.now() - start
         try expectEnd(of: run, itemCount, at: process)
-        MonotonicClock.sleep(milliseconds: 2_000)
+        // A run leaves memory a lease's time after its end.
+        MonotonicClock.sleep(milliseconds: UInt64(leaseSeconds + 2) * 1_000)
         let (ended, peak) = Machine.residentByteCounts(of: process.id)
         let written = process.writtenByteCount - before
         let restartSecondsEnded = try process.startAgain()
@@ -127,12 +130,12 @@ private struct CoordinatorProcess {
         let child = try ChildProcess(
             arguments: [
                 "coordinator", "--state", folder + "/state", "--listen", "127.0.0.1:0", "--port-file", file, "--quiet",
+                "--lease-seconds", "\(CoordinatorBench.leaseSeconds)",
             ], output: .file(folder + "/log"))
         let deadline = BenchClock.now() + 60
         while BenchClock.now() < deadline, child.poll() == nil {
-            if let text = try? FileSystem.readText(file, byteCountMax: 100), let port = UInt16(text.filter(\.isNumber)) {
-                return (child, port)
-            }
+            let text = try? FileSystem.readText(file, byteCountMax: 100)
+            if let port = text.flatMap({ UInt16($0.filter(\.isNumber)) }) { return (child, port) }
             MonotonicClock.sleep(milliseconds: 2)
         }
         child.signal(SIGKILL)
