@@ -59,6 +59,7 @@ extension Message {
         case .prioritise(let run, let priority):
             writer.write(run.value)
             writer.write(priority)
+        case .readmit(let machine): try writer.write(label: machine, "readmit.machine", max: Limits.peerNameBytesMax)
         case .drain(let worker): try writer.write(label: worker, "drain.worker", max: Limits.peerNameBytesMax)
         }
     }
@@ -165,6 +166,7 @@ extension Message {
                 RunID(try reader.number("appendItems.run")), first: try reader.number("appendItems.first"),
                 manifest: try BlobReference(from: &reader))
         case .closeItems: self = .closeItems(RunID(try reader.number("closeItems.run")))
+        case .readmit: self = .readmit(machine: try reader.label("readmit.machine", max: Limits.peerNameBytesMax))
         case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }

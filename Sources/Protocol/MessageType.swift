@@ -38,6 +38,7 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case drain = 77
     case appendItems = 78
     case closeItems = 79
+    case readmit = 84
 }
 
 extension Message {
@@ -77,6 +78,7 @@ extension Message {
         case .drain: .drain
         case .appendItems: .appendItems
         case .closeItems: .closeItems
+        case .readmit: .readmit
         }
     }
 }

@@ -137,12 +137,19 @@ public struct Assignment: Hashable, Sendable {
     /// Where a session goes on from; nil from the beginning.
     public var resume: Checkpoint?
     public var checkpointSeconds: UInt32
+    /// Not nil: somebody has done this already, and only the digests of what comes out are asked for. A session goes on
+    /// to this iteration and tells of its checkpoint there, or of its result at its end; others have 0.
+    public var checkedUntil: UInt32?
 
-    public init(lease: Lease, description: WorkDescription, resume: Checkpoint?, checkpointSeconds: UInt32) {
+    public init(
+        lease: Lease, description: WorkDescription, resume: Checkpoint?, checkpointSeconds: UInt32,
+        checkedUntil: UInt32? = nil
+    ) {
         self.lease = lease
         self.description = description
         self.resume = resume
         self.checkpointSeconds = checkpointSeconds
+        self.checkedUntil = checkedUntil
     }
 }
 
@@ -227,12 +234,14 @@ public struct Submission: Hashable, Sendable {
     public var submitter: String
     /// What a worker needs for one step; 0: not known. It goes to no worker that says it has less.
     public var memoryByteCount: UInt64
+    /// The share of the work that is done once more on another machine and compared, 0 to 1.
+    public var verifyShare: Double
 
     public init(
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
         checkpointSeconds: UInt32, inputs: [BlobReference], itemManifest: BlobReference?, idempotencyKey: String,
         label: String = "", submitter: String = "",
-        memoryByteCount: UInt64 = 0, isOpen: Bool = false
+        memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -247,6 +256,7 @@ public struct Submission: Hashable, Sendable {
         self.label = label
         self.submitter = submitter
         self.memoryByteCount = memoryByteCount
+        self.verifyShare = verifyShare
     }
 }
 
@@ -318,6 +328,8 @@ public enum Message: Hashable, Sendable {
     case closeItems(RunID)
     /// Answered with `accepted`: the workers so called, or on the machine so called, are told to leave.
     case drain(worker: String)
+    /// A machine that was set aside gets work again.
+    case readmit(machine: String)
 }
 
 /// Whether a piece of a run has a result, or was refused for good.

@@ -173,6 +173,7 @@ extension Assignment {
         try description.write(to: &writer)
         try writer.write(optional: resume) { (writer, resume) throws(ProtocolError) in try resume.write(to: &writer) }
         writer.write(checkpointSeconds)
+        try writer.write(optional: checkedUntil) { (writer, until) throws(ProtocolError) in writer.write(until) }
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -181,7 +182,10 @@ extension Assignment {
             resume: try reader.optional("assignment.resume") {
                 (reader) throws(ProtocolError) in try Checkpoint(from: &reader)
             },
-            checkpointSeconds: try reader.number("assignment.checkpointSeconds"))
+            checkpointSeconds: try reader.number("assignment.checkpointSeconds"),
+            checkedUntil: try reader.optional("assignment.checkedUntil") {
+                (reader) throws(ProtocolError) in try reader.number("assignment.checkedUntil")
+            })
     }
 }
 
@@ -244,6 +248,7 @@ extension Submission {
         try writer.write(label: label, "submission.label", max: Limits.runLabelBytesMax)
         try writer.write(label: submitter, "submission.submitter", max: Limits.submitterBytesMax)
         writer.write(memoryByteCount)
+        writer.write(try Self.share(verifyShare))
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -264,7 +269,15 @@ extension Submission {
             idempotencyKey: try reader.label("submission.idempotencyKey", max: Limits.idempotencyKeyBytesMax),
             label: try reader.label("submission.label", max: Limits.runLabelBytesMax),
             submitter: try reader.label("submission.submitter", max: Limits.submitterBytesMax),
-            memoryByteCount: try reader.number("submission.memoryByteCount"), isOpen: isOpen)
+            memoryByteCount: try reader.number("submission.memoryByteCount"), isOpen: isOpen,
+            verifyShare: try Self.share(try reader.double("submission.verifyShare")))
+    }
+
+    private static func share(_ value: Double) throws(ProtocolError) -> Double {
+        guard value >= 0, value <= 1 else {
+            throw .invalidValue(field: "submission.verifyShare", value: "\(value)")
+        }
+        return value
     }
 
     private static func checked(_ replicaCount: UInt16) throws(ProtocolError) -> UInt16 {

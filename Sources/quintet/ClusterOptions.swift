@@ -18,6 +18,9 @@ enum ClusterOptions {
     static let submitting: [Option] = client + [
         ClientAccess.patience,
         Option("--label", "TEXT", "what status calls the run; default: the folder's name"),
+        Option(
+            "--verify", "SHARE",
+            "do this share of the work again on another machine and compare, 0 to 1; default 0"),
         Option("--threads", "N", "threads of the worker in this process; default all"),
         Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk with file locks"),
     ]

@@ -15,6 +15,8 @@ final class ClusterSession {
     private var submitted: RunID?
     /// `--label`
     private let label: String?
+    /// `--verify`
+    private let verifyShare: Double
 
     /// From the command line: `--coordinator` or an own one.
     convenience init(_ arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
@@ -27,6 +29,7 @@ final class ClusterSession {
 
     private init(connecting arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
         label = arguments.text("--label")
+        verifyShare = try arguments.number("--verify", 0...1) ?? 0
         if arguments.text("--coordinator") != nil {
             local = nil
             if let destination = ClusterOptions.destination(arguments) { progress.say(destination) }
@@ -47,6 +50,7 @@ final class ClusterSession {
             stateFolder: ownStateFolder, leaseSeconds: leaseSeconds, threadCount: 1, log: progress.log)
         local = cluster
         label = nil
+        verifyShare = 0
         client = try cluster.client()
         for _ in 0..<workerProcesses { try cluster.startWorkerProcess() }
     }
@@ -144,6 +148,7 @@ final class ClusterSession {
         var submission = submission
         let name = label ?? Archive.fileName((try? FileSystem.absolutePath(folder)) ?? folder)
         submission.label = name.printable(most: .max).cut(toBytes: Limits.runLabelBytesMax)
+        submission.verifyShare = verifyShare
         submission.submitter = Machine.userAtHost.printable(most: .max).cut(toBytes: Limits.submitterBytesMax)
         let run = try client.submit(submission)
         submitted = run

@@ -12,8 +12,8 @@ struct Program {
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, LesionsCommand.self, TrainCommand.self,
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, ForgetCommand.self,
-        PauseCommand.self, ResumeCommand.self, PriorityCommand.self, DrainCommand.self, TokenCommand.self,
-        BenchCommand.self, CompletionCommand.self, ManCommand.self,
+        PauseCommand.self, ResumeCommand.self, PriorityCommand.self, DrainCommand.self, ReadmitCommand.self,
+        TokenCommand.self, BenchCommand.self, CompletionCommand.self, ManCommand.self,
     ] }
 
     static func main() {

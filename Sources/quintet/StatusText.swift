@@ -18,6 +18,7 @@ enum StatusText {
         } else {
             parts.append("\(run.works.done) of \(run.works.total) pieces")
         }
+        if let count = run.checkCount { parts.append("\(count) to be compared") }
         if run.isPaused, run.state == "running" {
             parts.append("paused")
         } else if let problem = run.problem {
@@ -32,6 +33,9 @@ enum StatusText {
     static func page(_ status: StatusReport) -> String {
         var lines = ["coordinator \(status.build), \(status.time)"]
         if let problem = status.problem { lines.append("problem: \(problem)") }
+        for (machine, why) in (status.setAside ?? [:]).sorted(by: { $0.key < $1.key }) {
+            lines.append("set aside: \(machine): \(why); quintet readmit \(machine) gives it work again")
+        }
         lines.append("")
         if status.runs.isEmpty { lines.append("no runs") }
         for run in status.runs {

@@ -79,18 +79,23 @@ struct TranscriptPlayer {
         func rest(_ from: Int) -> String { words.dropFirst(from).joined(separator: " ") }
         switch words[0] {
         case "submit" where words[2] == "train":
-            return .submit(trainRequest(
-                key: words[1], replicas: number("replicas") ?? 2, memoryByteCount: UInt64(number("memory") ?? 0)))
+            var request = trainRequest(
+                key: words[1], replicas: number("replicas") ?? 2, memoryByteCount: UInt64(number("memory") ?? 0))
+            request.verifyShare = Double(number("verify") ?? 0) / 100
+            return .submit(request)
         case "submit":
             let list = words.first { $0.hasPrefix("volumes=") }?.dropFirst(8) ?? ""
             let names = list.split(separator: ",").map(String.init)
-            return .submit(segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names))
+            var request = segmentRequest(key: words[1], voters: number("voters") ?? 3, volumes: names)
+            request.verifyShare = Double(number("verify") ?? 0) / 100
+            return .submit(request)
         case "cancel": return .cancel(RunID(UInt64(words[1])!))
         case "pause": return .pause(RunID(UInt64(words[1])!))
         case "resume": return .resume(RunID(UInt64(words[1])!))
         case "forget": return .forget(RunID(UInt64(words[1])!))
         case "priority": return .prioritise(RunID(UInt64(words[1])!), Int32(words[2])!)
         case "leave": return .drain(words[1])
+        case "readmit": return .readmit(words[1])
         case "connect":
             var facts = testFacts
             facts.memoryByteCount = UInt64(number("memory") ?? 0)
@@ -111,11 +116,22 @@ struct TranscriptPlayer {
         case "checkpoint":
             let parts = words[2].split(separator: "@").map(String.init)
             let iteration = UInt32(parts[1])!
-            let checkpoint = Checkpoint(iteration: iteration, blob: blob("checkpoint", words[2]))
+            let name = words.contains("wrong") ? "wrong-\(words[2])" : words[2]
+            let checkpoint = Checkpoint(iteration: iteration, blob: blob("checkpoint", name))
             let metric = IterationFigures(iteration: iteration, ["loss": 0.5, "dice": 0.5, "seconds": 1])
             return .checkpointSaved(words[1], try lease(parts[0]), checkpoint, [metric])
         case "done":
-            return .finished(words[1], result(of: try lease(words[2]), by: words[1], voteCount: number("votes")))
+            var result = result(of: try lease(words[2]), by: words[1], voteCount: number("votes"))
+            // Of a check: "checkpoint=1.1@20".
+            if let name = words.first(where: { $0.hasPrefix("checkpoint=") })?.dropFirst(11) {
+                result.outputs = [blob("checkpoint", String(name))]
+            }
+            if words.contains("wrong") {
+                for index in result.outputs.indices {
+                    result.outputs[index] = blob(result.outputs[index].role, "wrong-\(result.outputs[index].name)")
+                }
+            }
+            return .finished(words[1], result)
         case "drain": return .surrendered(words[1], try lease(words[2]), .drained, "")
         case "fail": return .surrendered(words[1], try lease(words[2]), .failed, rest(3))
         case "refuse": return .surrendered(words[1], try lease(words[2]), .inputRefused, rest(3))
@@ -138,14 +154,14 @@ struct TranscriptPlayer {
     /// What a worker makes of a piece of work; the same whoever does it.
     /// - Parameter voteCount: another number of ballots than was asked for.
     func result(of lease: Lease, by worker: WorkerName, voteCount: Int? = nil) -> WorkResult {
-        let work = scheduler.works[lease.work]
+        let id = scheduler.checks.check(under: lease)?.work ?? lease.work, work = scheduler.works[id]
         let outputs: [BlobReference]
         switch work.map({ scheduler.step(of: $0).label }) {
-        case "train": outputs = [blob("replica", "weights-\(lease.work.value)")]
+        case "train": outputs = [blob("replica", "weights-\(id.value)")]
         case "predict":
             let voters = scheduler.runs[work!.run]!.request.replicaCount
-            outputs = (0..<(voteCount ?? voters)).map { blob("votes", "votes-\(lease.work.value)-\($0)") }
-        case "finish": outputs = [blob("mask", "mask-\(lease.work.value)")]
+            outputs = (0..<(voteCount ?? voters)).map { blob("votes", "votes-\(id.value)-\($0)") }
+        case "finish": outputs = [blob("mask", "mask-\(id.value)")]
         default: outputs = []
         }
         return WorkResult(lease: lease, outputs: outputs, reportJSON: "{\"work\":\(lease.work.value)}", metrics: [])

@@ -469,7 +469,7 @@ extension Simulation {
             replicaCount: UInt16(request.replicaCount),
             checkpointSeconds: request.checkpointSeconds, inputs: request.inputs,
             itemManifest: items.isEmpty ? nil : manifest(of: items),
-            idempotencyKey: request.idempotencyKey, isOpen: isOpen)))
+            idempotencyKey: request.idempotencyKey, isOpen: isOpen, verifyShare: request.verifyShare)))
     }
 
     private func manifest(of items: [ItemSubmission]) -> BlobReference? {

@@ -219,7 +219,9 @@ extension Simulation {
                 (running.state, running.iteration) = SimulatedWork.resume(
                     boxes[box].cache.complete[resume.blob.digest]!)
             }
-            running.stepsLeft = count - Int(min(running.iteration, UInt32(count)))
+            let end = min(count, assignment.checkedUntil.map { Int($0) } ?? count)
+            running.stepsLeft = end - min(Int(running.iteration), end)
+            if box == story.lyingBox { running.state ^= 1 << 40 }
         }
         boxes[box].running = running
         boxes[box].isCheckpointAsked = false
@@ -254,7 +256,7 @@ extension Simulation {
         guard let running = boxes[box].running else { return }  // what it said led to an end
         if running.isCancelled { return end(lease, .cancelled, box) }
         if running.isStopped {
-            let isWorthKeeping = description.step == "train"
+            let isWorthKeeping = description.step == "train" && running.assignment.checkedUntil == nil
                 && running.iteration > running.assignment.resume?.iteration ?? 0
             return end(lease, .stopped(isWorthKeeping ? checkpoint(running) : nil), box)
         }
@@ -303,10 +305,18 @@ extension Simulation {
             return old
         }
         if running.assignment.description.step == "train" {
+            let request = story.requests.first(where: \.isTraining)!
+            if let until = running.assignment.checkedUntil, until < request.iterationCount {
+                return [checkpoint(running).payload]
+            }
             return [payload("replica", SimulatedWork.weights(state: running.state))]
         }
         let voters = story.requests.first { !$0.isTraining }?.replicaCount ?? 0
-        return SimulatedWork.outputs(running.read, voterCount: voters).map { payload($0.role, $0.bytes) }
+        return SimulatedWork.outputs(running.read, voterCount: voters).map { output in
+            var bytes = output.bytes
+            if box == story.lyingBox { bytes[0] ^= 1 }
+            return payload(output.role, bytes)
+        }
     }
 
     private func payload(_ role: String, _ bytes: [UInt8]) -> Payload {

@@ -54,6 +54,8 @@ struct Story {
     var hasBackups = true
     /// A worker that begins and makes no step for as long.
     var hangingBox: Int?
+    /// A worker whose memory is broken: what it computes is wrong, every time in the same way.
+    var lyingBox: Int?
     /// A worker whose cache has no room for the first `fullMilliseconds`.
     var fullBox: Int?
     static let fullMilliseconds: Int64 = 300_000
@@ -100,6 +102,12 @@ struct Story {
             }
         }
         let isOpen = random.happens(perMille: 400), archive = requests.first { !$0.isTraining }!
+        // Of a sequence of its own: the other stories stay what they are.
+        var verifying = SimulationRandom(seed: seed &+ 0x7E57)
+        if verifying.happens(perMille: 300) {
+            let share = verifying.happens(perMille: 500) ? 1 : 0.3
+            for index in requests.indices { requests[index].verifyShare = share }
+        }
         openItemCount = isOpen ? Int(random.between(0, Int64(archive.items.count))) : nil
         self.requests = requests
     }
@@ -194,11 +202,13 @@ struct Story {
     var serialMilliseconds: Int64 {
         let step = SimulatedWork.stepMilliseconds * (slowBox == nil ? 1 : slowFactor)
         return requests.reduce(0) { sum, request in
+            // What is checked is done twice, in pieces.
+            let rounds: Int64 = request.verifyShare > 0 ? 3 : 1
             if request.isTraining {
                 let steps = Int64(request.replicaCount) * Int64(request.iterationCount) + 6
-                return sum + steps * step + 2_000 * Int64(request.layout.workCount)
+                return sum + rounds * (steps * step + 2_000 * Int64(request.layout.workCount))
             }
-            return sum + Int64(request.items.count) * (42 * step + 4_000)
+            return sum + rounds * Int64(request.items.count) * (42 * step + 4_000)
         }
     }
 }

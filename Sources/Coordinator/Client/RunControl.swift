@@ -32,6 +32,10 @@ extension CoordinatorClient {
         try expectAcceptance(of: .prioritise(run, priority: priority))
     }
 
+    /// Gives a machine work again that was set aside because it got other bytes than others.
+    /// - Throws: `ClientError`; `.refused` where no machine of that name is set aside.
+    public func readmit(machine: String) throws { try expectAcceptance(of: .readmit(machine: machine)) }
+
     /// Tells workers to hand their work back and to leave.
     /// - Parameter worker: a worker's name, with or without the random part; or a machine's, for all workers there.
     /// - Throws: `ClientError`; `.refused` where no worker that is connected is so called.

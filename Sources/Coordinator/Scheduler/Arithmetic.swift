@@ -25,7 +25,7 @@ extension Scheduler {
     }
 
     private func isThere(_ worker: WorkerRecord, for run: RunRecord) -> Bool {
-        worker.isConnected && !worker.isLeaving && fits(run, worker)
+        worker.isConnected && !worker.isLeaving && aside[worker.name.machine] == nil && fits(run, worker)
     }
 
     private func order(_ digest: ContentDigest?) -> String { digest.map { "\($0)" } ?? "" }

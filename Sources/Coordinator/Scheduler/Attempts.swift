@@ -89,9 +89,9 @@ extension Scheduler {
     /// or one that has not had it and was there before the latest to have it got it. (Those that start again and again,
     /// because it kills them, were not.)
     func mayStillTry(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool {
-        guard worker.isConnected, !worker.isLeaving, fits(work, worker), !computesOtherwise(work, worker) else {
-            return false
-        }
+        guard worker.isConnected, !worker.isLeaving, aside[worker.name.machine] == nil, fits(work, worker),
+            !computesOtherwise(work, worker)
+        else { return false }
         if !isSpent(work, on: worker.name.machine) { return true }
         return !work.triedBy.contains(worker.name) && worker.sinceMilliseconds <= work.triedMilliseconds
     }

@@ -19,11 +19,13 @@ package struct RunRequest: Hashable, Sendable {
     package var memoryByteCount: UInt64
     /// More items will come.
     package var isOpen: Bool
+    /// The share of the work that is done once more on another machine and compared, 0 to 1.
+    package var verifyShare: Double
 
     package init(
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: Int, checkpointSeconds: UInt32,
         inputs: [BlobReference], items: [ItemSubmission], idempotencyKey: String, label: String = "",
-        submitter: String = "", memoryByteCount: UInt64 = 0, isOpen: Bool = false
+        submitter: String = "", memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -38,6 +40,7 @@ package struct RunRequest: Hashable, Sendable {
         self.submitter = submitter
         self.memoryByteCount = memoryByteCount
         self.isOpen = isOpen
+        self.verifyShare = verifyShare
     }
 
     /// Whether another one asks for the same result again. What changes no byte of it is left out; items that have
@@ -47,6 +50,7 @@ package struct RunRequest: Hashable, Sendable {
         copy.isOpen = isOpen
         if other.isOpen, items.starts(with: other.items) { copy.items = items }
         copy.checkpointSeconds = checkpointSeconds
+        copy.verifyShare = verifyShare
         copy.label = label
         copy.submitter = submitter
         copy.memoryByteCount = memoryByteCount
@@ -70,6 +74,7 @@ package struct RunRequest: Hashable, Sendable {
             return "the idempotency key has \(keyByteCount) bytes; it needs 1 to \(Limits.idempotencyKeyBytesMax)"
         }
         if let problem = plan.problem { return problem }
+        if !(0...1).contains(verifyShare) { return "a share of \(verifyShare) to verify; 0 to 1 are possible" }
         if replicaCount < 1 || replicaCount > Limits.replicasMax {
             return "a run of \(replicaCount) replicas; 1 to \(Limits.replicasMax) are possible"
         }

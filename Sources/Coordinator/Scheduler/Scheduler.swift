@@ -71,6 +71,10 @@ package struct Scheduler: Sendable {
     package internal(set) var holdings = Holdings()
     /// By worker: what is ready and of which it still holds something (SchedulerReady.swift).
     package internal(set) var kept: [WorkerName: SortedList<WorkID>] = [:]
+    /// What is done once more elsewhere (SchedulerChecks.swift).
+    package internal(set) var checks = CheckBook()
+    /// Machines that get nothing, and why (SchedulerDistrust.swift).
+    package internal(set) var aside: [MachineName: String] = [:]
     /// Whether something may have become possible for workers that had asked before.
     var isWorkNew = false
     /// Those that have asked since work was last given out.
@@ -102,6 +106,7 @@ package struct Scheduler: Sendable {
         case .pause(let run): pause(run)
         case .resume(let run): resume(run)
         case .prioritise(let run, let priority): prioritise(run, priority)
+        case .readmit(let machine): readmit(machine)
         case .drain(let name): drain(name, at: nowMilliseconds)
         case .workerConnected(let name, let facts, let held):
             connect(name, facts, held: held, at: nowMilliseconds)
@@ -178,7 +183,9 @@ package struct Scheduler: Sendable {
     }
 
     mutating func endRunIfComplete(_ id: RunID) {
-        guard runs[id]!.state == .running, runs[id]!.remainingCount == 0, !runs[id]!.isOpen else { return }
+        guard runs[id]!.state == .running, runs[id]!.remainingCount == 0, !runs[id]!.isOpen,
+            checks.count(of: id) == 0
+        else { return }
         leaveActive(id, .ended)
         actions.append(.persist(.runEnded(id, refusedCount: runs[id]!.refusedCount)))
     }
@@ -196,6 +203,7 @@ package struct Scheduler: Sendable {
             }
         }
         endReservations(at: nowMilliseconds)
+        tickChecks(at: nowMilliseconds)
         workers = workers.filter { name, worker in
             worker.isConnected || holdings.isBusy(name)
                 || worker.lastSeenMilliseconds + Self.forgetMilliseconds > nowMilliseconds
@@ -207,5 +215,6 @@ package struct Scheduler: Sendable {
     mutating func extendLeases(at nowMilliseconds: Int64) {
         let full = nowMilliseconds + configuration.leaseMilliseconds
         for id in leased { changeLeases(of: id) { $0.expiresMilliseconds = max($0.expiresMilliseconds, full) } }
+        for check in checks.leased { checks.change(check.id) { $0.lease!.expiresMilliseconds = full } }
     }
 }

@@ -11,19 +11,31 @@ extension Scheduler {
         let order = runsInOrder
         var isAnythingReady = isAnythingReady(in: order)
         let busy = names.filter(holdings.isBusy)
-        for name in names where !holdings.isBusy(name) && (isAnythingReady || kept[name] != nil) {
-            guard let work = choose(for: name, in: order, at: nowMilliseconds) else { continue }
+        for name in names where !holdings.isBusy(name) {
+            if giveCheck(to: name, isAhead: false, at: nowMilliseconds) { continue }
+            guard isAnythingReady || kept[name] != nil,
+                let work = choose(for: name, in: order, at: nowMilliseconds)
+            else { continue }
             grant(work, to: name, at: nowMilliseconds)
             isAnythingReady = self.isAnythingReady(in: order)
         }
-        for name in busy where (isAnythingReady || kept[name] != nil) && !awaitsItsVote(name) {
-            guard let work = choose(for: name, isAhead: true, in: order, at: nowMilliseconds),
+        for name in busy where idle.contains(name) && !awaitsItsVote(name) {
+            if giveCheck(to: name, isAhead: true, at: nowMilliseconds) { continue }
+            guard isAnythingReady || kept[name] != nil,
+                let work = choose(for: name, isAhead: true, in: order, at: nowMilliseconds),
                 !isSlow(name, at: nowMilliseconds)
             else { continue }
             grant(work, to: name, at: nowMilliseconds)
             isAnythingReady = self.isAnythingReady(in: order)
         }
         isWorkNew = false
+    }
+
+    /// A check goes before everything else: the sooner it is known, the less is made again.
+    private mutating func giveCheck(to name: WorkerName, isAhead: Bool, at nowMilliseconds: Int64) -> Bool {
+        guard let check = chooseCheck(for: name, isAhead: isAhead, at: nowMilliseconds) else { return false }
+        grantCheck(check, to: name, at: nowMilliseconds)
+        return true
     }
 
     /// What is ready goes first; the others may help where somebody is slow.
@@ -78,7 +90,7 @@ extension Scheduler {
 
     func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {
         let record = works[work]!
-        return record.isBeingVerified || isAvoided(work, by: name, at: nowMilliseconds)
+        return record.isBeingVerified || aside[name.machine] != nil || isAvoided(work, by: name, at: nowMilliseconds)
             || !fits(record, workers[name]!) || computesOtherwise(record, workers[name]!)
             || isLeftToOthers(record, by: name)
     }

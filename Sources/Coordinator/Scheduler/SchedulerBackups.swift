@@ -174,16 +174,21 @@ extension Scheduler {
     }
 
     /// Ends the other lease of two, and tells its worker.
-    mutating func endOthers(than lease: Lease, because why: String, at nowMilliseconds: Int64) {
-        let work = works[lease.work]!
-        for other in work.liveLeases where other.epoch != lease.epoch {
+    /// - Returns: what has ended.
+    @discardableResult
+    mutating func endOthers(
+        than lease: Lease, because why: String, isRevoking: Bool = true, at nowMilliseconds: Int64
+    ) -> [LeaseRecord] {
+        let work = works[lease.work]!, others = work.liveLeases.filter { $0.epoch != lease.epoch }
+        for other in others {
             if let pace = pace(of: other, on: work, at: nowMilliseconds) {
                 noteSlowness(of: other, on: work, stepMilliseconds: pace.stepMilliseconds, at: nowMilliseconds)
             }
             actions.append(.persist(.leaseEnded(work.id(of: other), other.worker, .revoked(why))))
-            revoke(work.id(of: other), of: other.worker)
+            if isRevoking { revoke(work.id(of: other), of: other.worker) }
             dropOne(work.id(of: other))
         }
+        return others
     }
 
     /// A checkpoint beyond what the other of two has reached: the replica has moved. One that has not been heard of

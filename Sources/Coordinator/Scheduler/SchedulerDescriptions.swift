@@ -64,6 +64,21 @@ extension StoreChange: CustomStringConvertible {
             return "worker \(worker) connected: \(facts.device), \(facts.threadCount) threads"
         case .workerDisconnected(let worker): return "worker \(worker) disconnected"
         case .workerDrained(let worker): return "worker \(worker) is asked to leave"
+        case .checkAdded(let check):
+            let part = check.until > 0 ? " from iteration \(check.base?.iteration ?? 0) to \(check.until)" : ""
+            return "\(check.work) of \(check.opinions[0].worker) is to be checked\(part)"
+        case .checkLeased(let lease, let worker, let work): return "\(work) is checked by \(worker), \(lease)"
+        case .checkDiffers(_, let work, let opinions):
+            let names = opinions.map(\.worker).joined(separator: ", ")
+            return "\(work) gave different bytes: \(names) do not agree, one more is asked"
+        case .checkEnded(_, let work, let opinions, let isRight):
+            let names = opinions.map(\.worker).joined(separator: ", ")
+            return "\(work) was checked by \(names): \(isRight ? "right" : "what counted so far is wrong")"
+        case .checkDropped(_, let work, let why): return "\(work) is not checked: \(why)"
+        case .machineSetAside(let machine, let why): return "machine '\(machine)' is set aside: \(why)"
+        case .machineReadmitted(let machine): return "machine '\(machine)' is trusted again"
+        case .worksMadeAgain(_, let works, let why):
+            return "\(works.count) works are made again, because \(why): \(Self.list(works.prefix(20).map(\.work)))"
         }
     }
 }

@@ -3,6 +3,8 @@ import Protocol
 /// What happens to the scheduler. The shell has checked everything that needs a disk before: the blobs that a message
 /// names are there.
 package enum SchedulerEvent: Sendable {
+    /// A machine that was set aside is trusted again.
+    case readmit(MachineName)
     /// A run that had left memory is there again; before it is submitted again.
     case revive(RecoveredRun)
     /// A run that has ended leaves memory: the store has all of it.
@@ -59,7 +61,7 @@ package enum SchedulerEvent: Sendable {
             .workerDisconnected(let name):
             return name
         case .revive, .archive, .submit, .appendItems, .closeItems, .cancel, .forget, .pause, .resume: return nil
-        case .prioritise, .drain, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
+        case .readmit, .prioritise, .drain, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
         }
     }
 }
@@ -164,6 +166,18 @@ package enum StoreChange: Hashable, Sendable {
     case workerDisconnected(WorkerName)
     /// Nothing changes; the audit says why a worker left.
     case workerDrained(WorkerName)
+    case checkAdded(Check)
+    /// Nothing changes; the audit says who looks.
+    case checkLeased(Lease, WorkerName, of: WorkID)
+    /// The latest one disagrees with the others; one more is asked.
+    case checkDiffers(WorkID, WorkID, [Opinion])
+    /// Two agree; with what counts so far, or against it.
+    case checkEnded(WorkID, WorkID, [Opinion], isRight: Bool)
+    case checkDropped(WorkID, WorkID, String)
+    case machineSetAside(MachineName, String)
+    case machineReadmitted(MachineName)
+    /// These wait again, with nothing made; why.
+    case worksMadeAgain(RunID, [RemadeWork], String)
 }
 
 /// A work that a reopened run tries again.

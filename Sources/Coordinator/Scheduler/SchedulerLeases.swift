@@ -16,6 +16,10 @@ extension Scheduler {
     }
 
     package func standing(of lease: Lease, of name: WorkerName) -> Standing {
+        if let check = checks.check(under: lease) {
+            let isIts = check.heldLease == lease && check.lease?.worker == name
+            return isIts ? .running : .stale("\(lease) does not count any more")
+        }
         guard let work = works[lease.work] else { return .stale("there is no \(lease.work)") }
         if work.state == .done {
             // Of one that is settled nobody knows any more who did it.
@@ -44,6 +48,7 @@ extension Scheduler {
         actions.append(.persist(.workerConnected(name, facts)))
         for lease in held { renewOrRevoke(lease, of: name, at: nowMilliseconds) }
         for lease in holdings[name].sorted(by: { $0.work < $1.work }) where !held.contains(lease) {
+            if let check = checks.check(under: lease) { endCheckLease(check, at: nowMilliseconds) }
             guard let record = liveLease(lease) else { continue }
             loseLease(lease.work, record, .notHeld, at: nowMilliseconds)
         }
@@ -59,7 +64,7 @@ extension Scheduler {
         actions.append(.persist(.workerDisconnected(name)))
         let latest = nowMilliseconds + configuration.graceMilliseconds
         for lease in holdings[name] {
-            changeLeases(of: lease.work) {
+            changeHeld(lease) {
                 if $0.worker == name { $0.expiresMilliseconds = min($0.expiresMilliseconds, latest) }
             }
         }
@@ -103,6 +108,14 @@ extension Scheduler {
         if let startMilliseconds { noteStart(of: progress.lease.work, milliseconds: Double(startMilliseconds)) }
     }
 
+    /// Of a work or a check.
+    mutating func changeHeld(_ lease: Lease, _ change: (inout LeaseRecord) -> Void) {
+        guard let check = checks.check(under: lease) else {
+            return changeLeases(of: lease.work) { if $0.epoch == lease.epoch { change(&$0) } }
+        }
+        checks.change(check.id) { if $0.lease != nil { change(&$0.lease!) } }
+    }
+
     /// Both of a work that is leased, where there are two.
     mutating func changeLeases(of id: WorkID, _ change: (inout LeaseRecord) -> Void) {
         if var lease = works[id]!.lease {
@@ -125,7 +138,8 @@ extension Scheduler {
 
     /// A sign of life of the holder of a lease that is running or has lapsed.
     private mutating func renew(_ lease: Lease, at nowMilliseconds: Int64) {
-        let id = lease.work
+        let id = lease.work, full = nowMilliseconds + configuration.leaseMilliseconds
+        guard checks.check(under: lease) == nil else { return changeHeld(lease) { $0.expiresMilliseconds = full } }
         if works[id]!.lease!.hasLapsed {
             leave(id)
             set(id, .leased)
@@ -135,8 +149,7 @@ extension Scheduler {
             holdings.add(lease, of: works[id]!.lease!.worker)
             actions.append(.persist(.leaseRevived(lease, works[id]!.lease!.worker)))
         }
-        let full = nowMilliseconds + configuration.leaseMilliseconds
-        changeLeases(of: id) { if $0.epoch == lease.epoch { $0.expiresMilliseconds = full } }
+        changeHeld(lease) { $0.expiresMilliseconds = full }
     }
 
     /// A running lease ends without its worker's word.
@@ -180,6 +193,9 @@ extension Scheduler {
         case .stale(let why): return refuseStale(lease, name, why, uploaded: [checkpoint.blob])
         case .running, .lapsed: break
         }
+        guard checks.check(under: lease) == nil else {
+            return answerRefusal(.malformed, "a checkpoint under \(lease), which is a check")
+        }
         let work = works[lease.work]!
         let iterationCount = step(of: work).iterationCount
         guard work.kind == .session, checkpoint.iteration <= iterationCount else {
@@ -199,7 +215,10 @@ extension Scheduler {
             }
             works[lease.work]!.forgetAttempts()
             if let last = metrics.last { works[lease.work]!.metric = last }
+            works[lease.work]!.makers.insert(name.machine)
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
+            considerCheck(
+                of: lease.work, to: checkpoint, from: work.checkpoint, by: name, at: nowMilliseconds)
             endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
             if runs[work.run]!.isPaused, checkpoint.iteration < iterationCount {
                 takeBack(lease.work, "its run is paused", at: nowMilliseconds)
@@ -231,15 +250,21 @@ extension Scheduler {
         case .stale(let why): return refuseStale(lease, name, why, uploaded: result.outputs)
         case .running, .lapsed: break
         }
+        if let check = checks.check(under: lease) { return finishCheck(check, name, result, at: nowMilliseconds) }
         if let problem = problem(of: result) {
             renew(lease, at: nowMilliseconds)
             fail(lease, name, problem, at: nowMilliseconds)
             return answerRefusal(.malformed, problem)
         }
         notePace(of: lease, at: nowMilliseconds)
-        endOthers(than: lease, because: "epoch \(lease.epoch) of \(name) was quicker", at: nowMilliseconds)
+        let base = works[lease.work]!.checkpoint
+        let beaten = endOthers(
+            than: lease, because: "epoch \(lease.epoch) of \(name) was quicker", isRevoking: false,
+            at: nowMilliseconds)
         conclude(lease.work, .done)
         works[lease.work]!.doneBy = name
+        works[lease.work]!.madeOn = name.machine
+        if works[lease.work]!.kind == .session { works[lease.work]!.makers.insert(name.machine) }
         workers[name]?.latestDone = lease.work
         works[lease.work]!.doneEpoch = lease.epoch
         works[lease.work]!.outputs = runs[works[lease.work]!.run]!.readers[works[lease.work]!.step].isEmpty
@@ -249,6 +274,10 @@ extension Scheduler {
         if let last = result.metrics.last { works[lease.work]!.metric = last }
         actions.append(.persist(.resultAccepted(result, name)))
         actions.append(.answer(.accepted))
+        considerCheck(of: result, from: base, by: name, at: nowMilliseconds)
+        for other in beaten where !goesOnToBeCompared(other, on: works[lease.work]!) {
+            revoke(Lease(work: lease.work, epoch: other.epoch), of: other.worker)
+        }
         goOn(after: lease.work, at: nowMilliseconds)
     }
 
@@ -284,6 +313,10 @@ extension Scheduler {
         switch standing(of: lease, of: name) {
         case .accepted, .stale: return
         case .running, .lapsed: renew(lease, at: nowMilliseconds)
+        }
+        if let check = checks.check(under: lease) {
+            idle.remove(name)
+            return surrenderCheck(check, name, reason, message, at: nowMilliseconds)
         }
         // What it asked for ahead, it asks for again, after a rest perhaps; or it leaves.
         idle.remove(name)

@@ -14,7 +14,7 @@ extension Scheduler {
         return works(of: earlier, beside: work)
     }
 
-    private func producers(of work: WorkRecord) -> [WorkID] {
+    func producers(of work: WorkRecord) -> [WorkID] {
         step(of: work).inputs.flatMap { producers(of: work, by: $0) }
     }
 
@@ -66,7 +66,7 @@ extension Scheduler {
     mutating func releaseIfConsumed(_ id: WorkID) {
         let work = works[id]!
         guard step(of: work).keep == .untilConsumed, !work.outputs.isEmpty,
-            consumers(of: work).allSatisfy({ works.state(of: $0) == .done })
+            consumers(of: work).allSatisfy({ works.state(of: $0) == .done && checks.count(of: $0) == 0 })
         else { return }
         works[id]!.outputs = []
         actions.append(.persist(.outputsReleased(id)))

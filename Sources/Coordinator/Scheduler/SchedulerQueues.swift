@@ -20,9 +20,7 @@ extension Scheduler {
     mutating func noteBeginnings(at nowMilliseconds: Int64) {
         for name in holdings.takeChanged() {
             guard let first = holdings[name].first else { continue }
-            changeLeases(of: first.work) {
-                if $0.epoch == first.epoch, $0.begunMilliseconds == nil { $0.begunMilliseconds = nowMilliseconds }
-            }
+            changeHeld(first) { if $0.begunMilliseconds == nil { $0.begunMilliseconds = nowMilliseconds } }
         }
     }
 

@@ -12,6 +12,7 @@ package struct RecoveredRun: Sendable {
     package var arithmetic: ContentDigest?
     /// All its works. A lease that was running has `expiresMilliseconds` 0.
     package var table = WorkTable()
+    package var checks: [Check] = []
 
     /// As the scheduler knows it, without counts and lists.
     var record: RunRecord {
@@ -58,11 +59,11 @@ package struct Recovery: Sendable {
     package var runs: [RecoveredRun]
     /// The others, oldest first.
     package var archived: [ArchivedRun]
-    package var lastNumbers: LastNumbers
+    package var lastNumbers = LastNumbers()
+    /// Machines that are set aside, and why.
+    package var aside: [MachineName: String] = [:]
 
-    package init(
-        runs: [RecoveredRun] = [], archived: [ArchivedRun] = [], lastNumbers: LastNumbers = LastNumbers()
-    ) {
+    package init(runs: [RecoveredRun] = [], archived: [ArchivedRun] = [], lastNumbers: LastNumbers = LastNumbers()) {
         self.runs = runs
         self.archived = archived
         self.lastNumbers = lastNumbers
@@ -107,6 +108,7 @@ extension Scheduler {
             runsByKey[run.idempotencyKey] = run.id
             nextRun = max(nextRun, run.id.value + 1)
         }
+        aside = recovery.aside
         for run in recovery.runs { recover(run, at: nowMilliseconds) }
     }
 
@@ -120,6 +122,11 @@ extension Scheduler {
         for new in recovered.newWorks where !new.isEmpty {
             for work in new { recover(work.id, of: work.step, at: nowMilliseconds) }
             nextWork = max(nextWork, new[new.count - 1].id.value + 1)
+        }
+        for var check in recovered.checks {
+            check.waitingSinceMilliseconds = nowMilliseconds
+            checks.insert(check)
+            nextWork = max(nextWork, check.id.value + 1)
         }
     }
 

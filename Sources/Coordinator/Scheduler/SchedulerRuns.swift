@@ -93,6 +93,7 @@ extension Scheduler {
             for lease in work.liveLeases { revoke(work.id(of: lease), of: lease.worker) }
         }
         leaveActive(id, .cancelled)
+        for check in checks.all(of: id) { dropCheck(check, "its run was cancelled") }
     }
 
     mutating func revoke(_ lease: Lease, of name: WorkerName) {

@@ -53,8 +53,13 @@ extension Scheduler {
     }
 
     /// The ballots of a vote, in replica order.
-    private func ballots(of vote: WorkRecord) -> [BlobReference] {
+    func ballots(of vote: WorkRecord) -> [BlobReference] {
         step(of: vote).inputs.flatMap { blobs(of: vote, by: $0) }
+    }
+
+    /// Whether these are the ballots that a vote waits for.
+    package func counts(_ votes: [BlobReference], for vote: WorkID) -> Bool {
+        works.state(of: vote) == .voting && ballots(of: works[vote]!) == votes
     }
 
     mutating func requestVote(_ vote: WorkID) {

@@ -175,6 +175,13 @@ package struct WorkRecord: Sendable {
     package var doneBy: WorkerName?
     /// The epoch under which the result was accepted.
     package var doneEpoch: UInt64?
+    /// The machine on which the result was made.
+    package var madeOn: MachineName?
+    /// Whether another machine got the same; a session: to its end.
+    package var isConfirmed = false
+    /// Session: the last checkpoint to which another machine got the same, and who has had a part in it.
+    package var trusted: Checkpoint?
+    package var makers: Set<MachineName> = []
 
     package init(id: WorkID, run: RunID, step: Int, kind: StepKind, index: Int, state: WorkState) {
         self.id = id

@@ -6,6 +6,9 @@ import Protocol
 package struct WorkTable: Sendable {
     private struct Plain {
         var state: UInt8
+        var isConfirmed = false
+        /// Among `machines`; 0: none.
+        var machine: UInt16 = 0
         var epoch: UInt32
     }
 
@@ -19,8 +22,20 @@ package struct WorkTable: Sendable {
     /// In the order of their numbers.
     private var blocks: [Block] = []
     private var touched: [WorkID: WorkRecord] = [:]
+    /// Where results of plain works were made; the first one stands for none.
+    private var machines: [MachineName] = [""]
+    private var machineNumbers: [MachineName: UInt16] = [:]
 
     package init() {}
+
+    private mutating func number(of machine: MachineName?) -> UInt16 {
+        guard let machine else { return 0 }
+        if let number = machineNumbers[machine] { return number }
+        guard let number = UInt16(exactly: machines.count) else { return 0 }
+        machines.append(machine)
+        machineNumbers[machine] = number
+        return number
+    }
 
     /// How many records are kept whole.
     package var touchedCount: Int { touched.count }
@@ -39,7 +54,13 @@ package struct WorkTable: Sendable {
     }
 
     package mutating func add(_ other: WorkTable) {
-        for block in other.blocks { blocks.insert(block, at: place(of: block.first)) }
+        let numbers = other.machines.map { $0.isEmpty ? 0 : number(of: $0) }
+        for var block in other.blocks {
+            for offset in block.plains.indices {
+                block.plains[offset].machine = numbers[Int(block.plains[offset].machine)]
+            }
+            blocks.insert(block, at: place(of: block.first))
+        }
         touched.merge(other.touched) { $1 }
     }
 
@@ -75,6 +96,8 @@ package struct WorkTable: Sendable {
             id: id, run: work.run, step: work.step, kind: work.kind, index: work.index, state: state)
         record.epoch = UInt64(plain.epoch)
         if state == .done, work.kind != .vote { record.doneEpoch = record.epoch }
+        if plain.machine > 0 { record.madeOn = machines[Int(plain.machine)] }
+        record.isConfirmed = plain.isConfirmed
         return record
     }
 
@@ -101,10 +124,12 @@ package struct WorkTable: Sendable {
     /// Keeps no more of it than its state and epoch.
     package mutating func settle(_ id: WorkID) {
         guard let record = touched[id], let code = Self.code(of: record.state),
-            let epoch = UInt32(exactly: record.epoch), record.state != .done || record.doneEpoch ?? record.epoch == record.epoch, let (block, offset) = find(id)
+            let epoch = UInt32(exactly: record.epoch),
+            record.state != .done || record.doneEpoch ?? record.epoch == record.epoch, let (block, offset) = find(id)
         else { return }
         touched[id] = nil
-        blocks[block].plains[offset] = Plain(state: code, epoch: epoch)
+        blocks[block].plains[offset] = Plain(
+            state: code, isConfirmed: record.isConfirmed, machine: number(of: record.madeOn), epoch: epoch)
     }
 
     // MARK: - States as numbers
@@ -125,6 +150,7 @@ extension WorkRecord {
             return false
         }
         return attempts.isEmpty && outputs.isEmpty && checkpoints.isEmpty && metric == nil && doneBy == nil
+            && trusted == nil && makers.isEmpty
     }
 }
 
@@ -133,7 +159,7 @@ extension RunRecord {
     /// whoever did it, are done. A session stays, for people who look at its figures.
     /// - Parameter isDone: whether the work of another step for the same item is.
     func isSettled(_ work: WorkRecord, isDone: (Int) -> Bool) -> Bool {
-        guard work.state.isFinal, plan.steps[work.step].fan == .item else { return false }
+        guard work.state.isFinal, plan.steps[work.step].fan == .item, work.kind != .session else { return false }
         guard work.state == .done else { return true }
         return lookers[work.step].allSatisfy { plan.steps[$0].fan == .item && isDone($0) }
     }
@@ -152,6 +178,10 @@ extension Scheduler {
 
     private mutating func settleIfPossible(_ id: WorkID) {
         let work = works[id]!, run = runs[work.run]!
-        if run.isSettled(work, isDone: { works.state(of: run.work($0, work.index)) == .done }) { works.settle(id) }
+        let isSettled = run.isSettled(work) { step in
+            let looker = run.work(step, work.index)
+            return works.state(of: looker) == .done && checks.count(of: looker) == 0
+        }
+        if isSettled { works.settle(id) }
     }
 }

@@ -91,13 +91,15 @@ package struct CoordinatorCore {
     ) {
         switch outcome {
         case .voted(let blob):
+            // What they count may be made again meanwhile.
+            guard scheduler.counts(votes, for: work) else { return }
             // The same bytes may have been the vote on another volume that was finished and forgotten meanwhile.
             if byteCount(of: blob.digest) != blob.byteCount {
                 turn.outgoing.append(.vote(work, votes))
             } else {
                 apply(.voted(work, blob), at: now)
             }
-        case .useless(let why): apply(.voteFailed(work, why), at: now)
+        case .useless(let why): if scheduler.counts(votes, for: work) { apply(.voteFailed(work, why), at: now) }
         case .later: turn.outgoing.append(.vote(work, votes))
         }
     }

@@ -105,6 +105,7 @@ extension StoreChange {
         case .checkpointAccepted(_, _, let checkpoint, _): return [checkpoint.blob.digest]
         case .resultAccepted(let result, _): return result.outputs.map(\.digest)
         case .votesCounted(_, let blob): return [blob.digest]
+        case .checkAdded(let check): return [check.base, check.target].compactMap { $0?.blob.digest }
         default: return []
         }
     }

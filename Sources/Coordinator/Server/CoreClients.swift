@@ -18,6 +18,7 @@ extension CoordinatorCore {
         case .pause(let run): apply(.pause(run), connection, requestID, at: now)
         case .resume(let run): apply(.resume(run), connection, requestID, at: now)
         case .prioritise(let run, let priority): apply(.prioritise(run, priority), connection, requestID, at: now)
+        case .readmit(let machine): apply(.readmit(machine), connection, requestID, at: now)
         case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
         case .statusRequest, .outputsRequest, .metricsRequest:
             let question = Outgoing.read(message, requestID: requestID, from: connection)
@@ -53,7 +54,7 @@ extension CoordinatorCore {
             checkpointSeconds: submission.checkpointSeconds, inputs: submission.inputs, items: items,
             idempotencyKey: submission.idempotencyKey,
             label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount,
-            isOpen: submission.isOpen)
+            isOpen: submission.isOpen, verifyShare: submission.verifyShare)
         guard revive(request.idempotencyKey, requestID, connection, at: now) else { return }
         apply(.submit(request), connection, requestID, at: now)
     }

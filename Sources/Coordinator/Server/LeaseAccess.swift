@@ -41,6 +41,9 @@ extension Scheduler {
 
     /// - Parameter lease: one that is held.
     func digestsRead(under lease: Lease) -> Set<ContentDigest> {
+        if let check = checks.check(under: lease) {
+            return Set((describe(works[check.work]!).inputs + (check.base.map { [$0.blob] } ?? [])).map(\.digest))
+        }
         let work = works[lease.work]!
         let fetching = work.liveLeases.first { $0.epoch == lease.epoch }?.fetching ?? []
         return Set((describe(work).inputs + work.checkpoints.map(\.blob)).map(\.digest) + fetching)

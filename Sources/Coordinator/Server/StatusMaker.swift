@@ -39,6 +39,7 @@ struct StatusMaker {
     func report(run: RunID?, events: [AuditEvent]?) throws -> StatusReport {
         return StatusReport(
             build: build, time: WallClock.nowText(), problem: problem,
+            setAside: scheduler.aside.isEmpty ? nil : scheduler.aside,
             runs: try (run.map { [$0] } ?? runsToTellOf).compactMap(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
@@ -83,6 +84,7 @@ struct StatusMaker {
             secondsLeft: isRunning ? secondsLeft : nil, works: count(run),
             refusedCount: run.refusedCount, refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
+            checkCount: scheduler.checks.count(of: run.id) > 0 ? scheduler.checks.count(of: run.id) : nil,
             problem: isRunning ? problem ?? problem(of: run) : nil,
             replicas: replicas.isEmpty ? nil : replicas)
     }
@@ -174,7 +176,15 @@ struct StatusMaker {
             isConnected: worker.isConnected, isLeaving: worker.isLeaving,
             arithmetic: worker.facts.arithmetic.map { String("\($0)".prefix(12)) },
             silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000,
-            work: held.map { task($0, under: $1) })
+            work: held.map { task($0, under: $1) } ?? check(of: worker.name))
+    }
+
+    private func check(of name: WorkerName) -> StatusReport.WorkerTask? {
+        let checks = scheduler.holdings[name].lazy.compactMap { scheduler.checks.check(under: $0) }
+        guard let check = checks.first, let lease = check.lease else { return nil }
+        var task = task(scheduler.works[check.work]!, under: lease)
+        task.note = "checks what '\(check.opinions[0].worker)' made"
+        return task
     }
 
     private func task(_ work: WorkRecord, under lease: LeaseRecord) -> StatusReport.WorkerTask {

@@ -6,6 +6,8 @@ public struct StatusReport: Codable, Sendable {
     public var time: String
     /// What people have to do something about: the coordinator's disk is full.
     public var problem: String?
+    /// Machines that got other bytes than two others and get no work, and why; absent where there are none.
+    public var setAside: [String: String]?
     /// Oldest first. All that run; of those that have ended the latest ones.
     public var runs: [Run]
     /// By name.
@@ -56,6 +58,8 @@ public struct StatusReport: Codable, Sendable {
         public var refusedCount: Int
         /// The first of them, and why.
         public var refusals: [Refusal]?
+        /// Works that are being done once more, or wait for it, to be compared; absent where there are none.
+        public var checkCount: Int?
         /// Why it does not go on, where people have to do something.
         public var problem: String?
         /// Of sessions only.

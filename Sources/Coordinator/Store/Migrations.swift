@@ -78,13 +78,14 @@ package enum Migrations {
             ended_ms INTEGER, label TEXT NOT NULL DEFAULT '', submitter TEXT NOT NULL DEFAULT '',
             memory_bytes INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
             paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT, is_open INTEGER NOT NULL DEFAULT 0,
-            counts TEXT) STRICT;
+            counts TEXT, verify_share REAL NOT NULL DEFAULT 0) STRICT;
         CREATE TEMP TABLE volume_counts AS
             SELECT id AS run, (SELECT count(*) FROM shards WHERE run = runs.id) AS count FROM runs;
         INSERT INTO new_runs SELECT id, key, kind, recipe, parameters, seed, replica_count, checkpoint_seconds,
             CASE kind WHEN 'train' THEN first_work ELSE (SELECT last_work FROM numbers) + 1
                 + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts WHERE run < runs.id) END,
-            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0, NULL FROM runs;
+            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0, NULL, 0
+            FROM runs;
         UPDATE numbers SET last_work = last_work + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts);
         DROP TABLE temp.volume_counts;
 
@@ -96,7 +97,7 @@ package enum Migrations {
             epoch INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, losses INTEGER NOT NULL DEFAULT 0,
             cause TEXT CHECK(cause IN ('input', 'failed', 'dependency')),
             report TEXT, done_by TEXT REFERENCES workers(name),
-            sequence INTEGER, changed_ms INTEGER NOT NULL) STRICT;
+            sequence INTEGER, changed_ms INTEGER NOT NULL, confirmed INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TEMP TABLE new_numbers AS SELECT w.id AS old, CASE w.stage
                 WHEN 'predict' THEN r.first_work + 3 * w.position
                 WHEN 'finish' THEN r.first_work + 3 * w.position + 2 ELSE w.id END AS new
@@ -104,7 +105,7 @@ package enum Migrations {
         CREATE UNIQUE INDEX temp.new_numbers_old ON new_numbers(old);
         INSERT INTO new_works SELECT n.new, run, CASE stage WHEN 'calibrate' THEN 1 WHEN 'finish' THEN 2 ELSE 0 END,
             position, CASE state WHEN 'voting' THEN 'waiting' ELSE state END, epoch, failures, losses, cause, report,
-            done_by, sequence, changed_ms FROM works w JOIN temp.new_numbers n ON n.old = w.id;
+            done_by, sequence, changed_ms, 0 FROM works w JOIN temp.new_numbers n ON n.old = w.id;
         INSERT INTO new_works(id, run, step, position, state, cause, report, changed_ms)
             SELECT n.new - 1, f.run, 1, f.position, CASE
                 WHEN f.state = 'voting' THEN 'voting' WHEN f.state = 'waiting' THEN 'waiting'
@@ -157,6 +158,27 @@ package enum Migrations {
         INSERT INTO figures SELECT run, 0, replica, iteration, 'dice=' || ifnull(format('%!.17g', dice), 'nan')
             || ' loss=' || ifnull(format('%!.17g', loss), 'nan')
             || ' seconds=' || ifnull(format('%!.17g', seconds), 'nan') FROM metrics;
+
+        CREATE TABLE checks(
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), work INTEGER NOT NULL,
+            until INTEGER NOT NULL, arithmetic TEXT) STRICT;
+        CREATE INDEX checks_run ON checks(run);
+        CREATE TABLE check_blobs(
+            check_id INTEGER NOT NULL REFERENCES checks(id), part TEXT NOT NULL CHECK(part IN ('base', 'target')),
+            iteration INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL,
+            digest TEXT NOT NULL REFERENCES blobs(digest), PRIMARY KEY(check_id, part)) STRICT, WITHOUT ROWID;
+        CREATE INDEX check_blobs_digest ON check_blobs(digest);
+        CREATE TABLE opinions(
+            check_id INTEGER NOT NULL REFERENCES checks(id), position INTEGER NOT NULL, worker TEXT NOT NULL,
+            digests TEXT NOT NULL, PRIMARY KEY(check_id, position)) STRICT, WITHOUT ROWID;
+        CREATE TABLE trusted(
+            work INTEGER PRIMARY KEY, iteration INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL,
+            digest TEXT NOT NULL REFERENCES blobs(digest)) STRICT;
+        CREATE INDEX trusted_digest ON trusted(digest);
+        CREATE TABLE makers(
+            work INTEGER NOT NULL, machine TEXT NOT NULL, PRIMARY KEY(work, machine)) STRICT, WITHOUT ROWID;
+        CREATE TABLE set_aside(
+            machine TEXT PRIMARY KEY, why TEXT NOT NULL, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
         DROP VIEW replicas;
         DROP TABLE metrics;

@@ -140,7 +140,21 @@ package final class Store {
             try makeAgain(work, state, waiting: waiting, wallMilliseconds, &released)
         case .outputsReleased(let work): try releaseOutputs(of: work, &released)
         case .workRefused(let work, let cause, let message): try refuse(work, cause, message, wallMilliseconds)
-        case .messageRefused, .workerDrained: break
+        case .messageRefused, .workerDrained, .checkLeased: break
+        case .checkAdded(let check): try insertCheck(check, wallMilliseconds)
+        case .checkDiffers(let check, _, let opinions): try insertOpinions(opinions, of: check)
+        case .checkEnded(let check, let work, _, let isRight):
+            if isRight { try confirm(work, by: check, &released) }
+            try deleteCheck(check, &released)
+        case .checkDropped(let check, _, _): try deleteCheck(check, &released)
+        case .machineSetAside(let machine, let why):
+            try database.run(
+                "INSERT OR REPLACE INTO set_aside(machine, why, since_ms) VALUES(?, ?, ?)", .text(machine), .text(why),
+                .integer(wallMilliseconds))
+        case .machineReadmitted(let machine):
+            try database.run("DELETE FROM set_aside WHERE machine = ?", .text(machine))
+        case .worksMadeAgain(_, let works, _):
+            for work in works { try makeAgain(work, wallMilliseconds, &released) }
         case .workerConnected(let worker, let facts):
             try database.run(
                 """
@@ -182,6 +196,8 @@ package final class Store {
                 AND NOT EXISTS(SELECT 1 FROM checkpoints WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM run_inputs WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM item_inputs WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM check_blobs WHERE digest = ?1)
+                AND NOT EXISTS(SELECT 1 FROM trusted WHERE digest = ?1)
                 """, .text(digest))
             if count > 0, let digest = ContentDigest(hexadecimal: digest) { unused.append(digest) }
         }
@@ -247,6 +263,8 @@ extension StoreChange {
         case .workerConnected: return "connect"
         case .workerDisconnected: return "disconnect"
         case .workerDrained: return "drain"
+        case .checkAdded, .checkLeased, .checkDiffers, .checkEnded, .checkDropped: return "check"
+        case .machineSetAside, .machineReadmitted, .worksMadeAgain: return "distrust"
         }
     }
 
@@ -256,8 +274,13 @@ extension StoreChange {
         case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run),
             .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
             .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
-            .arithmeticChosen(let run, _):
+            .arithmeticChosen(let run, _), .worksMadeAgain(let run, _, _):
             return (run, nil, nil, nil)
+        case .checkAdded(let check): return (check.run, check.work, nil, check.opinions[0].worker)
+        case .checkLeased(_, let worker, let work): return (nil, work, nil, worker)
+        case .checkDiffers(_, let work, _), .checkEnded(_, let work, _, _), .checkDropped(_, let work, _):
+            return (nil, work, nil, nil)
+        case .machineSetAside, .machineReadmitted: return (nil, nil, nil, nil)
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
             .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
             .checkpointAccepted(let lease, let worker, _, _),

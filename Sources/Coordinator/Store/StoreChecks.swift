@@ -20,6 +20,7 @@ extension RecoveredRun {
     /// Whether each of its works is in a state that those around it allow.
     var isWhole: Bool {
         let run = record
+        guard checks.allSatisfy({ table.run(of: $0.work) == id && table[$0.work]!.kind != .vote }) else { return false }
         return run.works.allSatisfy { id in
             guard table.isTouched(id) || table.state(of: id) == .ready else { return true }
             let work = table[id]!

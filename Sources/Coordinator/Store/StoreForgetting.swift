@@ -13,7 +13,8 @@ extension Store {
         ] {
             try database.query(digests, id(run)) { released.append($0.text(0)) }
         }
-        for table in ["outputs", "checkpoints", "leases", "attempts"] {
+        try forgetChecks(of: run, &released)
+        for table in ["outputs", "checkpoints", "leases", "attempts", "makers"] {
             try database.run("DELETE FROM \(table) WHERE work IN \(works)", id(run))
         }
         for table in ["works", "figures", "item_inputs", "items", "run_inputs", "steps"] {

@@ -96,6 +96,7 @@ extension Store {
             .integer(Int64(checkpoint.iteration)), .integer(wallMilliseconds))
         try require(changed, lease, "a checkpoint that goes back")
         try forgetAttempts(of: lease.work)
+        try noteMaker(of: lease.work, worker)
         try insertBlob(checkpoint.blob, wallMilliseconds)
         try database.run(
             """
@@ -108,7 +109,7 @@ extension Store {
         try insertMetrics(lease.work, metrics)
     }
 
-    private func dropCheckpoints(of work: WorkID, keeping count: Int, _ released: inout [String]) throws {
+    func dropCheckpoints(of work: WorkID, keeping count: Int, _ released: inout [String]) throws {
         var dropped: [Int64] = []
         try database.query(
             "SELECT iteration, digest FROM checkpoints WHERE work = ? ORDER BY iteration DESC LIMIT -1 OFFSET ?",
@@ -161,6 +162,7 @@ extension Store {
             .text(result.reportJSON), .text(worker), .integer(wallMilliseconds), id(lease.work))
         try insertOutputs(result.outputs, of: lease.work, wallMilliseconds)
         try insertMetrics(lease.work, result.metrics)
+        try noteMaker(of: lease.work, worker)
         try giveSequence(lease.work)
         try dropCheckpoints(of: lease.work, keeping: 0, &released)
     }

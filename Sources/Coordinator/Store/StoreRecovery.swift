@@ -17,6 +17,7 @@ extension Store: RunArchive {
             }
         }
         recovery.runs = try running.compactMap(recover)
+        recovery.aside = try recoverAside()
         return recovery
     }
 
@@ -26,6 +27,7 @@ extension Store: RunArchive {
         (found.request.items, found.itemBlocks) = try recoverItems(of: run, found.request.plan)
         guard found.isPossible else { throw corrupt("\(run) does not hold together") }
         found.table = try recoverWorks(of: found)
+        found.checks = found.state == .running ? try recoverChecks(of: run) : []
         guard found.isWhole else { throw corrupt("\(run) does not hold together") }
         return found
     }
@@ -39,7 +41,8 @@ extension Store: RunArchive {
         try database.query(
             """
             SELECT key, plan, recipe, parameters, seed, replica_count, checkpoint_seconds, first_work, state,
-                label, submitter, memory_bytes, paused, priority, arithmetic, is_open FROM runs WHERE id = ?
+                label, submitter, memory_bytes, paused, priority, arithmetic, is_open, verify_share
+            FROM runs WHERE id = ?
             """, id(run)
         ) { row in
             guard let state = RunState(rawValue: row.text(8)) else { throw corrupt("\(run) is '\(row.text(8))'") }
@@ -47,7 +50,8 @@ extension Store: RunArchive {
                 plan: Plan(name: row.text(1), steps: plan.steps), recipe: row.text(2), parameters: row.text(3),
                 seed: row.bits(4), replicaCount: row.int(5), checkpointSeconds: row.uint32(6),
                 inputs: inputs[run.value] ?? [], items: [], idempotencyKey: row.text(0), label: row.text(9),
-                submitter: row.text(10), memoryByteCount: row.bits(11), isOpen: row.integer(15) != 0)
+                submitter: row.text(10), memoryByteCount: row.bits(11), isOpen: row.integer(15) != 0,
+                verifyShare: row.real(16))
             found = RecoveredRun(
                 id: run, request: request, firstWork: WorkID(row.bits(7)), state: state,
                 isPaused: row.integer(12) != 0, priority: Int32(clamping: row.integer(13)),
@@ -167,7 +171,7 @@ extension Store: RunArchive {
                 JOIN steps s ON s.run = w.run AND s.position = w.step AND s.is_read
                 """, range, of: "work"),
             checkpoints: recoverCheckpoints(range), attempts: recoverAttempts(range),
-            metrics: recoverMetrics(of: run, range))
+            metrics: recoverMetrics(of: run, range), trust: recoverTrust(range))
         var offset = 0, pending: [WorkRecord] = []
         func settle(_ table: inout WorkTable) {
             for work in pending where run.isSettled(work, isDone: { step in
@@ -177,7 +181,8 @@ extension Store: RunArchive {
         }
         try database.query(
             """
-            SELECT w.id, w.step, w.position, w.state, w.epoch, failures, losses, cause, done_by, l.worker, l.outcome
+            SELECT w.id, w.step, w.position, w.state, w.epoch, failures, losses, cause, done_by, l.worker, l.outcome,
+                confirmed
             FROM works w LEFT JOIN leases l ON l.work = w.id AND l.epoch = w.epoch
             WHERE w.id BETWEEN ? AND ? AND w.run = ? ORDER BY w.id
             """, .bits(range.lowerBound), .bits(range.upperBound), id(run.id)
@@ -200,6 +205,7 @@ extension Store: RunArchive {
         var checkpoints: [WorkID: [Checkpoint]]
         var attempts: [WorkID: [MachineName: Attempts]]
         var metrics: [WorkID: IterationFigures]
+        var trust: [WorkID: (Checkpoint?, Set<MachineName>)]
     }
 
     private func recover(
@@ -225,6 +231,9 @@ extension Store: RunArchive {
         work.outputs = details.outputs[work.id.value] ?? []
         work.checkpoints = details.checkpoints[work.id] ?? []
         work.metric = details.metrics[work.id]
+        if work.state == .done { work.madeOn = work.doneBy?.machine }
+        work.isConfirmed = row.integer(11) != 0
+        if let (trusted, makers) = details.trust[work.id] { (work.trusted, work.makers) = (trusted, makers) }
         return work
     }
 

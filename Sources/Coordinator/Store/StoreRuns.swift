@@ -7,13 +7,14 @@ extension Store {
         try database.run(
             """
             INSERT INTO runs(id, key, plan, recipe, parameters, seed, replica_count,
-                checkpoint_seconds, first_work, label, submitter, memory_bytes, is_open, state, created_ms)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                checkpoint_seconds, first_work, label, submitter, memory_bytes, is_open, verify_share, state,
+                created_ms)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
             """, id(run), .text(request.idempotencyKey), .text(request.plan.name), .text(request.recipe),
             .text(request.parameters), .bits(request.seed), .integer(Int64(request.replicaCount)),
             .integer(Int64(request.checkpointSeconds)), id(firstWork),
             .text(request.label), .text(request.submitter), .bits(request.memoryByteCount),
-            .integer(request.isOpen ? 1 : 0), .integer(wallMilliseconds))
+            .integer(request.isOpen ? 1 : 0), .real(request.verifyShare), .integer(wallMilliseconds))
         try database.run(
             "UPDATE numbers SET last_run = max(last_run, ?), last_work = max(last_work, ?)", id(run),
             id(WorkID(firstWork.value + UInt64(request.layout.workCount) - 1)))

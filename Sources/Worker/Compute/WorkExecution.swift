@@ -45,7 +45,8 @@ struct WorkExecution {
         control.beginKeepingResults()
         var last: TrainingStep?
         var seconds = 0.0, waitingSeconds = 0.0
-        while session.iteration < session.iterationCount {
+        let until = order.assignment.checkedUntil.map { min(Int($0), session.iterationCount) } ?? session.iterationCount
+        while session.iteration < until {
             if control.isCancelled { return .cancelled }
             if control.isStopped { return try stop(session) }
             let start = environment.nowNanoseconds()
@@ -63,12 +64,18 @@ struct WorkExecution {
                 report(.checkpointTaken(lease, iteration: session.iteration, bytes: try session.checkpoint()))
             }
         }
+        guard until == session.iterationCount else {
+            let state = RecipeOutput(role: "state", name: "checkpoint", bytes: try session.checkpoint())
+            return end(RecipeResult(outputs: [state], reportJSON: "{}"))
+        }
         return try finish(session, last, seconds: seconds, waitingSeconds: waitingSeconds)
     }
 
     /// Whatever was trained here goes on elsewhere.
     private func stop(_ session: any TrainingSession) throws -> ComputeEnd {
-        guard session.iteration > Int(order.assignment.resume?.iteration ?? 0) else { return .stoppedWithNothing }
+        // Of a check nothing goes on elsewhere.
+        guard session.iteration > Int(order.assignment.resume?.iteration ?? 0), order.assignment.checkedUntil == nil
+        else { return .stoppedWithNothing }
         return .stopped(iteration: session.iteration, bytes: try session.checkpoint())
     }
 

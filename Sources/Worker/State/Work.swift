@@ -49,6 +49,9 @@ struct Work: Sendable {
     /// A training takes hours: nothing is to wait behind it. Every other piece of work is a matter of minutes.
     var isSession: Bool { assignment.description.kind == .session }
 
+    /// Whether only the digests of what comes out are asked for.
+    var isCheck: Bool { assignment.checkedUntil != nil }
+
     /// Whether its inputs are still of use in the cache.
     var isToBeComputed: Bool {
         switch phase {
@@ -92,7 +95,7 @@ struct Work: Sendable {
         precondition(phase == .fetching && fetch.isComplete, "computing needs every input")
         phase = .computing
         progressAt = now
-        if assignment.description.kind == .session { checkpointAt = now + checkpointMilliseconds }
+        if isSession, !isCheck { checkpointAt = now + checkpointMilliseconds }
     }
 
     /// Some inputs were found damaged in the cache.
@@ -112,7 +115,7 @@ struct Work: Sendable {
     mutating func progressed(_ report: LeaseProgress, _ newMetrics: [IterationFigures], atMilliseconds now: UInt64) {
         progress = report
         progressAt = now
-        metrics += newMetrics.filter { $0.iteration > acceptedIteration }
+        if !isCheck { metrics += newMetrics.filter { $0.iteration > acceptedIteration } }
         if metrics.count > WorkerLimits.metricsHeldMax {
             metrics.removeFirst(metrics.count - WorkerLimits.metricsHeldMax / 2)
         }
@@ -158,7 +161,8 @@ struct Work: Sendable {
 
     mutating func finish(outputs: [Payload], reportJSON: String) {
         phase = .uploading
-        begin(Upload(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: outputs))
+        // What a check gives is not sent.
+        begin(Upload(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: isCheck ? [] : outputs))
     }
 
     mutating func handOver(_ taken: TakenCheckpoint) {

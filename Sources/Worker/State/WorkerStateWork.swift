@@ -19,7 +19,8 @@ extension WorkerState {
         works.append(work)
         let recipe = assignment.description.recipe
         let replica = work.isSession ? ", replica \(assignment.description.replica)" : ""
-        actions.append(.log("\(lease): \(assignment.description.step) of \(recipe)\(replica)"))
+        let purpose = work.isCheck ? "checks " : ""
+        actions.append(.log("\(lease): \(purpose)\(assignment.description.step) of \(recipe)\(replica)"))
         let largest = assignment.blobs.max { $0.byteCount < $1.byteCount }
         if !settings.recipes.contains(recipe) {
             giveBack(lease, .failed, "this worker (\(settings.build)) does not know the recipe \(recipe): update it")

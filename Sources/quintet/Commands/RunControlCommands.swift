@@ -103,6 +103,28 @@ enum PriorityCommand: Command {
     }
 }
 
+/// `quintet readmit`
+enum ReadmitCommand: Command {
+    static let syntax = CommandSyntax(
+        "readmit", "Give a machine work again that was set aside for wrong results.", positional: "MACHINE",
+        options: ClusterOptions.client,
+        details: """
+            A machine is set aside when it gets other bytes than two others for the same work (train and segment
+            --verify). quintet status names it and says why. Test its memory first.
+
+            example: quintet readmit lab3 --coordinator lab1:7311
+            """)
+
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        guard arguments.positional.count == 1 else {
+            throw UsageError("which machine? quintet readmit MACHINE --coordinator HOST:PORT")
+        }
+        try ClientAccess.client(arguments).readmit(machine: arguments.positional[0])
+        Console.out("\(arguments.positional[0]) gets work again")
+        return .done
+    }
+}
+
 /// `quintet drain`
 enum DrainCommand: Command {
     static let syntax = CommandSyntax(
