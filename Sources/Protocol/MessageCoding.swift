@@ -115,9 +115,9 @@ extension Message {
             try writer.write(optional: run) { (writer, run) throws(ProtocolError) in writer.write(run.value) }
             writer.write(history)
         case .status(let json): try writer.write(text: json, "status.json", max: Limits.statusBytesMax)
-        case .outputsRequest(let run, let first, let countMax):
+        case .outputsRequest(let run, let after, let countMax):
             writer.write(run.value)
-            writer.write(first)
+            writer.write(after)
             writer.write(countMax)
         case .outputs(let outputs, let moreFollow):
             try writer.write(list: outputs, "outputs", max: Limits.runOutputsMax) {
@@ -222,7 +222,7 @@ extension Message {
         case .status: return .status(json: try reader.text("status.json", max: Limits.statusBytesMax))
         case .outputsRequest:
             return .outputsRequest(
-                RunID(try reader.number("outputsRequest.run")), first: try reader.number("outputsRequest.first"),
+                RunID(try reader.number("outputsRequest.run")), after: try reader.number("outputsRequest.after"),
                 countMax: try reader.number("outputsRequest.countMax"))
         case .outputs:
             let outputs = try reader.list(

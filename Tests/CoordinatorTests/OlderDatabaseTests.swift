@@ -54,7 +54,7 @@ import Testing
         #expect(runs[0].works[0].lease?.worker == "a")
         #expect(try store.figures(of: RunID(1), step: "train", replica: 0, firstIteration: 0,
             countMax: 5).figures.count == 1)
-        #expect(try store.outputs(of: RunID(2), first: 0, countMax: 5).outputs.map(\.name) == ["v"])
+        #expect(try store.outputs(of: RunID(2), after: 0, countMax: 5).outputs.map(\.name) == ["v"])
         #expect(try store.events(of: RunID(1), countMax: 5).map(\.message) == ["run 1 added"])
         let facts = try #require(try store.facts(of: RunID(2)))
         #expect(facts.createdMilliseconds == 2000 && facts.endedMilliseconds == 3000)

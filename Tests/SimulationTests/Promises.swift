@@ -445,7 +445,7 @@ struct Promises {
         let (committed, store) = (coordinator.disk.committed, coordinator.disk.store)
         do {
             for run in committed.runs {
-                let listed = try store.outputs(of: run.id, first: 0, countMax: 1_000).outputs
+                let listed = try store.outputs(of: run.id, after: 0, countMax: 1_000).outputs
                 let names = listed.map { "\($0.step) \($0.name)" }
                 if Set(names).count != names.count { violate("\(run.id) lists an output twice: \(names)") }
                 for output in listed where output.state == .done {

@@ -224,15 +224,20 @@ public final class CoordinatorClient {
         return json
     }
 
-    /// Everything that a run has produced so far from `first` on, in the order in which it came: with the number of
-    /// those already seen as `first` it gives the new ones.
+    /// Everything that a run has produced so far, in the order in which it came: all of it, or what has come after an
+    /// output that was seen.
+    /// - Parameter sequence: that output's.
     /// - Throws: `ClientError`.
-    public func outputs(of run: RunID, first: Int = 0) throws -> [RunOutput] {
-        var all: [RunOutput] = []
+    public func outputs(of run: RunID, after sequence: UInt64 = 0) throws -> [RunOutput] {
+        var all: [RunOutput] = [], last = sequence
         while true {
-            let message = Message.outputsRequest(
-                run, first: UInt32(first + all.count), countMax: UInt32(Limits.runOutputsMax))
+            let message = Message.outputsRequest(run, after: last, countMax: UInt32(Limits.runOutputsMax))
             guard case .outputs(let page, let moreFollow) = try request(message) else { throw unexpected }
+            for output in page {
+                // One that goes back would be asked for without end.
+                guard output.sequence > last else { throw ClientError.violation("its list of outputs goes back") }
+                last = output.sequence
+            }
             all += page
             if !moreFollow || page.isEmpty { return all }
         }

@@ -77,13 +77,15 @@ package enum Migrations {
             state TEXT NOT NULL CHECK(state IN ('running', 'ended', 'cancelled')), created_ms INTEGER NOT NULL,
             ended_ms INTEGER, label TEXT NOT NULL DEFAULT '', submitter TEXT NOT NULL DEFAULT '',
             memory_bytes INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
-            paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT, is_open INTEGER NOT NULL DEFAULT 0) STRICT;
+            paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT, is_open INTEGER NOT NULL DEFAULT 0,
+            last_sequence INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TEMP TABLE volume_counts AS
             SELECT id AS run, (SELECT count(*) FROM shards WHERE run = runs.id) AS count FROM runs;
         INSERT INTO new_runs SELECT id, key, kind, recipe, parameters, seed, replica_count, checkpoint_seconds,
             CASE kind WHEN 'train' THEN first_work ELSE (SELECT last_work FROM numbers) + 1
                 + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts WHERE run < runs.id) END,
-            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0 FROM runs;
+            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0,
+            (SELECT ifnull(max(sequence), 0) FROM works WHERE run = runs.id) FROM runs;
         UPDATE numbers SET last_work = last_work + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts);
         DROP TABLE temp.volume_counts;
 
@@ -173,7 +175,7 @@ package enum Migrations {
         ALTER TABLE new_attempts RENAME TO attempts;
         CREATE INDEX item_inputs_digest ON item_inputs(digest);
         CREATE INDEX works_run ON works(run, sequence);
-        CREATE INDEX works_refused ON works(run) WHERE state = 'refused';
+        CREATE INDEX works_refused ON works(run) WHERE state = 'refused' AND ifnull(cause, '') <> 'dependency';
         CREATE INDEX outputs_digest ON outputs(digest);
         CREATE VIEW replicas AS
             SELECT works.run, steps.label AS step, works.position AS replica, works.state, works.epoch, leases.worker,

@@ -252,19 +252,23 @@ extension Store {
 
     // MARK: - Pages
 
-    /// What a run has produced, in the order in which it came.
-    package func outputs(of run: RunID, first: UInt32, countMax: Int) throws -> (outputs: [RunOutput], more: Bool) {
+    /// What a run has produced, in the order in which it came. What is just made again is not there.
+    /// - Parameter sequence: of the output behind which they were listed; 0 for the beginning.
+    package func outputs(
+        of run: RunID, after sequence: UInt64, countMax: Int
+    ) throws -> (outputs: [RunOutput], more: Bool) {
         var found: [(work: WorkID, output: RunOutput)] = []
         try database.query(
             """
-            SELECT w.id, st.fan, w.position, state, report, i.name, st.label FROM works w
+            SELECT w.id, st.fan, w.position, state, report, i.name, st.label, sequence FROM works w
             JOIN steps st ON st.run = w.run AND st.position = w.step
             LEFT JOIN items i ON i.run = w.run AND i.position = w.position
-            WHERE w.run = ? AND sequence IS NOT NULL ORDER BY sequence LIMIT ? OFFSET ?
-            """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
+            WHERE w.run = ? AND sequence > ? AND state IN ('done', 'refused') ORDER BY sequence LIMIT ?
+            """, id(run), .integer(Int64(clamping: sequence)), .integer(Int64(countMax) + 1)
         ) { row in
             let output = RunOutput(
-                step: row.text(6), name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
+                sequence: row.bits(7), step: row.text(6),
+                name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
                 state: row.text(3) == "done" ? .done : .refused, outputs: [],
                 report: row.text(4))
             found.append((WorkID(row.bits(0)), output))
@@ -297,10 +301,10 @@ extension Store {
         var found: [IterationFigures] = []
         try database.query(
             """
-            SELECT iteration, figures FROM figures f
-            JOIN steps s ON s.run = f.run AND s.position = f.step AND s.label = ?
-            WHERE f.run = ? AND f.position = ? AND iteration >= ? ORDER BY iteration LIMIT ?
-            """, .text(step), id(run), .integer(Int64(replica)), .integer(Int64(firstIteration)),
+            SELECT iteration, figures FROM figures
+            WHERE run = ?1 AND step = (SELECT position FROM steps WHERE run = ?1 AND label = ?2) AND position = ?3
+                AND iteration >= ?4 ORDER BY iteration LIMIT ?5
+            """, id(run), .text(step), .integer(Int64(replica)), .integer(Int64(firstIteration)),
             .integer(Int64(countMax) + 1)
         ) { found.append(try figures($0, from: 0)) }
         let more = found.count > countMax
