@@ -50,7 +50,8 @@ extension Message {
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: try writeBlob(to: &writer)
         case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             try writeClient(to: &writer)
-        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run):
+        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run),
+            .watch(let run), .changed(let run):
             writer.write(run.value)
         case .appendItems(let run, let first, let manifest):
             writer.write(run.value)
@@ -165,6 +166,8 @@ extension Message {
                 RunID(try reader.number("appendItems.run")), first: try reader.number("appendItems.first"),
                 manifest: try BlobReference(from: &reader))
         case .closeItems: self = .closeItems(RunID(try reader.number("closeItems.run")))
+        case .watch: self = .watch(RunID(try reader.number("watch.run")))
+        case .changed: self = .changed(RunID(try reader.number("changed.run")))
         case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }

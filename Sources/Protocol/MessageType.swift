@@ -38,6 +38,8 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case drain = 77
     case appendItems = 78
     case closeItems = 79
+    case watch = 80
+    case changed = 81
 }
 
 extension Message {
@@ -77,6 +79,8 @@ extension Message {
         case .drain: .drain
         case .appendItems: .appendItems
         case .closeItems: .closeItems
+        case .watch: .watch
+        case .changed: .changed
         }
     }
 }

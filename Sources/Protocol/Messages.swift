@@ -319,6 +319,11 @@ public enum Message: Hashable, Sendable {
     case closeItems(RunID)
     /// Answered with `accepted`: the workers so called, or on the machine so called, are told to leave.
     case drain(worker: String)
+    /// Answered with `accepted`: `changed` is said once when the run has changed from now on, and not again before the
+    /// next `watch`, so that nothing piles up for a slow client. Who reads after it has said this misses nothing.
+    case watch(RunID)
+    /// Coordinator -> client, unasked: this run lists more, has new figures, has ended, or people have changed it.
+    case changed(RunID)
 }
 
 /// Whether a piece of a run has a result, or was refused for good.

@@ -93,5 +93,7 @@ enum Samples {
                 manifest: BlobReference(role: "manifest", name: "more", digest: digest, byteCount: 120)), 19
         ),
         (.closeItems(RunID(2)), 20),
+        (.watch(RunID(2)), 21),
+        (.changed(RunID(2)), 0),
     ]
 }

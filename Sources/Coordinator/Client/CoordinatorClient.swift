@@ -10,7 +10,11 @@ import Protocol
 ///     let client = try CoordinatorClient(address: NetworkAddress(parsing: "lab3:7311"))
 ///     let data = try client.upload(path: "data/a.nii", role: "volume", name: "a")
 ///     let run = try client.submit(Submission(...))
-///     while try client.status(of: run).runs[0].state == "running" { ... }
+///     repeat {
+///         try client.watch(run)       // before the reading, so that nothing is missed that changes after it
+///         status = try client.status(of: run).runs[0]
+///         _ = try client.waitForChange(of: run, seconds: 1)
+///     } while status.state == "running"
 ///     for output in try client.outputs(of: run) { ... try client.download(blob, to: path) }
 public final class CoordinatorClient {
     /// How a client waits for a coordinator that is gone.
@@ -222,6 +226,19 @@ public final class CoordinatorClient {
     public func statusJSON(of run: RunID? = nil, history: Bool = false) throws -> String {
         guard case .status(let json) = try request(.statusRequest(run, history: history)) else { throw unexpected }
         return json
+    }
+
+    /// Asks to hear of a run's next change: outputs, figures, its end, whatever people do to it. Saying it twice is
+    /// saying it once.
+    /// - Throws: `ClientError`; `.refused` for a run that nobody knows.
+    public func watch(_ run: RunID) throws { try patiently { try $0.watch(run) } }
+
+    /// Waits until a run that is watched has changed.
+    /// - Returns: false when it has not in so many seconds. When it has, or may have while the connection was lost, it
+    ///   is to be watched again, and then read.
+    /// - Throws: `ClientError`.
+    public func waitForChange(of run: RunID, seconds: Double) throws -> Bool {
+        try patiently { try $0.waitForChange(of: run, milliseconds: UInt64(seconds * 1000)) }
     }
 
     /// Everything that a run has produced so far, in the order in which it came: all of it, or what has come after an

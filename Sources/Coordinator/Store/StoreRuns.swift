@@ -74,7 +74,7 @@ extension Store {
                 """, id(run), .integer(Int64(position)), .text(step.label), .text("\(step.kind)"),
                 .text("\(step.fan)"), .text(step.inputs.map(\.text).joined(separator: " ")), .text("\(step.keep)"),
                 step.affinity.map { .integer(Int64($0)) } ?? .null, .integer(Int64(step.iterationCount)),
-                .integer(isRead ? 1 : 0), .integer(step.fan == .item && isRead ? 0 : 1))
+                .integer(isRead ? 1 : 0), .integer(plan.isListed(position) ? 1 : 0))
         }
     }
 

@@ -92,7 +92,7 @@ enum SegmentCommand: Command {
             let run = try session.submit(
                 plan.submission(allowed, session: session), folder: plan.output.path, progress: progress)
             var answers = AnswerCollector(plan: plan, session: session, run: run, progress: progress)
-            _ = try session.wait(for: run, progress: progress) { _ in try answers.fetch(into: &table) }
+            _ = try session.wait(for: run, progress: progress, onChange: { try answers.fetch(into: &table) })
             // All of them once more: what came again, for its blob was lost, may have changed the order.
             try answers.fetchAll(into: &table)
         }
