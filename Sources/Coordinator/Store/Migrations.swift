@@ -46,9 +46,11 @@ package enum Migrations {
     }
 
     /// A run carries out a plan: its steps are rows, works name theirs by number, the vote is a work of its own, and
-    /// volumes are items. Figures are name=value. The two kinds of runs that there were become the plans that they
-    /// always had. A volume had two works and has three now, so that works get new numbers; leases under the old ones
-    /// end with the old workers, which speak another protocol.
+    /// volumes are items. Figures are name=value. Outputs have places that are never given twice. Entries of the audit
+    /// have fields; out of older sentences they are read this once, of checkpoints, which are many and of which the
+    /// latest under a lease says it all. The two kinds of runs that there were become the plans that they always had.
+    /// A volume had two works and has three now, so that works get new numbers; leases under the old ones end with the
+    /// old workers, which speak another protocol.
     private static let third = """
         CREATE TABLE steps(
             run INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL, label TEXT NOT NULL,
@@ -137,6 +139,17 @@ package enum Migrations {
             losses INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(work, machine)) STRICT, WITHOUT ROWID;
         INSERT INTO new_attempts SELECT n.new, machine, failures, losses
             FROM attempts a JOIN temp.new_numbers n ON n.old = a.work;
+        ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+        ALTER TABLE events ADD COLUMN iteration INTEGER;
+        ALTER TABLE events ADD COLUMN outcome TEXT;
+        ALTER TABLE events ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
+        UPDATE events SET kind = CASE WHEN rest GLOB 'checkpoint *' THEN 'checkpoint' ELSE 'metrics' END,
+            iteration = CASE WHEN rest GLOB 'checkpoint *' THEN CAST(substr(rest, 12) AS INTEGER) END
+            FROM (SELECT id AS told, substr(message, 1 + length(
+                    'work ' || work || ' epoch ' || epoch || ' of ' || worker || ' ')) AS rest FROM events)
+            WHERE told = id AND (rest GLOB 'checkpoint *' OR rest GLOB '[0-9]* more metrics*');
+        UPDATE events SET superseded = 1 WHERE kind <> '' AND id NOT IN
+            (SELECT max(id) FROM events WHERE kind <> '' GROUP BY work, epoch);
         UPDATE events SET work = (SELECT new FROM temp.new_numbers WHERE old = work) WHERE work IS NOT NULL;
         DROP TABLE temp.new_numbers;
 
@@ -177,6 +190,11 @@ package enum Migrations {
         CREATE INDEX works_run ON works(run, sequence);
         CREATE INDEX works_refused ON works(run) WHERE state = 'refused' AND ifnull(cause, '') <> 'dependency';
         CREATE INDEX outputs_digest ON outputs(digest);
+        DROP INDEX events_run;
+        CREATE INDEX events_run ON events(run, superseded);
+        CREATE INDEX events_superseded ON events(superseded);
+        CREATE INDEX events_progress ON events(work, epoch)
+            WHERE superseded = 0 AND kind IN ('checkpoint', 'metrics');
         CREATE VIEW replicas AS
             SELECT works.run, steps.label AS step, works.position AS replica, works.state, works.epoch, leases.worker,
                 (SELECT max(iteration) FROM checkpoints WHERE checkpoints.work = works.id) AS checkpoint_iteration

@@ -49,10 +49,10 @@ package final class Store {
     package func commit(_ turns: [Turn], wallMilliseconds: Int64) throws -> [[ContentDigest]] {
         let unreferenced = try database.transaction {
             let unreferenced = try turns.map { try write($0, wallMilliseconds) }
-            for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).before") }
+            for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.kind).before") }
             return unreferenced
         }
-        for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).after") }
+        for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.kind).after") }
         return unreferenced
     }
 
@@ -157,19 +157,6 @@ package final class Store {
         }
     }
 
-    private func audit(_ change: StoreChange, _ wallMilliseconds: Int64) throws {
-        if case .outputsReleased = change { return }  // no news: everything else about it is told
-        let subject = change.subject
-        var run = subject.run.map(id)
-        if run == nil, let work = subject.work {
-            try database.query("SELECT run FROM works WHERE id = ?", id(work)) { run = .integer($0.integer(0)) }
-        }
-        try database.run(
-            "INSERT INTO events(time_ms, run, work, epoch, worker, message) VALUES(?, ?, ?, ?, ?, ?)",
-            .integer(wallMilliseconds), run ?? .null, subject.work.map(id) ?? .null,
-            subject.epoch.map { .bits($0) } ?? .null, .optional(subject.worker), .text(change.description))
-    }
-
     /// Drops the candidates that nothing refers to any more.
     private func forgetUnused(_ candidates: [String]) throws -> [ContentDigest] {
         var unused: [ContentDigest] = []
@@ -210,65 +197,6 @@ package final class Store {
             throw StoreError(
                 kind: .staleEpoch, code: 0, message: "\(what) under \(lease), which does not count", sql: "",
                 path: database.path)
-        }
-    }
-}
-
-extension StoreChange {
-    /// Its name among the failpoints.
-    package var site: String {
-        switch self {
-        case .runAdded: return "submit"
-        case .itemsAdded: return "append"
-        case .itemsClosed: return "close"
-        case .runReopened: return "reopen"
-        case .runEnded: return "finish"
-        case .runCancelled: return "cancel"
-        case .runForgotten: return "forget"
-        case .runPaused: return "pause"
-        case .runResumed: return "resume"
-        case .runPrioritised: return "prioritise"
-        case .arithmeticChosen: return "arithmetic"
-        case .leaseGranted, .backupGranted: return "lease"
-        case .leaseEnded: return "release"
-        case .leaseRevived: return "revive"
-        case .checkpointAccepted: return "checkpoint"
-        case .checkpointDropped: return "drop"
-        case .metricsAccepted: return "metrics"
-        case .resultAccepted: return "result"
-        case .workReady: return "ready"
-        case .workVoting: return "voting"
-        case .votesCounted: return "vote"
-        case .votesDamaged, .outputsDamaged: return "damaged"
-        case .outputsReleased: return "read"
-        case .workRefused: return "refuse"
-        case .messageRefused: return "stale"
-        case .workerConnected: return "connect"
-        case .workerDisconnected: return "disconnect"
-        case .workerDrained: return "drain"
-        }
-    }
-
-    /// Whom it is about, for the audit.
-    var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
-        switch self {
-        case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run),
-            .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
-            .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
-            .arithmeticChosen(let run, _):
-            return (run, nil, nil, nil)
-        case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
-            .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
-            .checkpointAccepted(let lease, let worker, _, _),
-            .metricsAccepted(let lease, let worker, _), .messageRefused(let lease, let worker, _):
-            return (nil, lease.work, lease.epoch, worker)
-        case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
-        case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _, _),
-            .outputsDamaged(let work, _, _), .outputsReleased(let work),
-            .workRefused(let work, _, _), .checkpointDropped(let work, _):
-            return (nil, work, nil, nil)
-        case .workerConnected(let worker, _), .workerDisconnected(let worker), .workerDrained(let worker):
-            return (nil, nil, nil, worker)
         }
     }
 }

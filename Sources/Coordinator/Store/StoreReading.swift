@@ -1,14 +1,5 @@
 import Protocol
 
-/// One entry of the audit.
-package struct AuditEvent: Hashable, Sendable {
-    package var wallMilliseconds: Int64
-    package var run: RunID?
-    /// "replica-3", an item's name, a step's label; nil where it is about no piece of work.
-    package var piece: String?
-    package var message: String
-}
-
 extension Store {
     /// Everything a restarted core needs.
     package func recovery() throws -> Recovery {
@@ -310,45 +301,6 @@ extension Store {
         let more = found.count > countMax
         if more { found.removeLast() }
         return (found, more)
-    }
-
-    /// How many entries are looked through for `countMax`.
-    private static let eventsPerEntryMax = 20
-
-    /// The latest entries of the audit, oldest first; of one run, or of all. Of the checkpoints under a lease only the
-    /// latest: a long training has thousands, and must not hide why a replica moved.
-    package func events(of run: RunID?, countMax: Int) throws -> [AuditEvent] {
-        var found: [AuditEvent] = []
-        var advanced: Set<Lease> = []
-        try database.query(
-            """
-            SELECT time_ms, e.run, message, st.fan, w.position, i.name, e.work, e.epoch, e.worker, st.label
-            FROM events e LEFT JOIN works w ON w.id = e.work
-            LEFT JOIN steps st ON st.run = w.run AND st.position = w.step
-            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
-            WHERE ?1 IS NULL OR e.run = ?1 ORDER BY e.id DESC LIMIT ?2
-            """, run.map(id) ?? .null, .integer(Int64(countMax * Self.eventsPerEntryMax))
-        ) { row in
-            guard found.count < countMax else { return }
-            if let lease = Self.advancedLease(row), !advanced.insert(lease).inserted { return }
-            found.append(
-                AuditEvent(
-                    wallMilliseconds: row.integer(0),
-                    run: row.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) },
-                    piece: row.optionalText(3).map { _ in Self.pieceName(row, fan: 3, label: 9, position: 4, item: 5) },
-                    message: row.text(2)))
-        }
-        return found.reversed()
-    }
-
-    /// Under which lease a checkpoint came; nil where the entry is about something else.
-    private static func advancedLease(_ row: SQLRow) -> Lease? {
-        guard let epoch = row.optionalInteger(7), let worker = row.optionalText(8) else { return nil }
-        let lease = Lease(work: WorkID(row.bits(6)), epoch: UInt64(bitPattern: epoch)), message = row.text(2)
-        let start = "\(lease) of \(worker) "
-        guard message.hasPrefix(start) else { return nil }
-        let rest = message.dropFirst(start.count)
-        return rest.hasPrefix("checkpoint ") || rest.contains(" more metrics") ? lease : nil
     }
 
     /// As `RunRecord.name`.
