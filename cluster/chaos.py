@@ -130,11 +130,12 @@ class Audit:
         if database.execute("PRAGMA foreign_key_check").fetchall():
             self.problems.append("a foreign key points nowhere")
         self.check_works(database)
-        events = database.execute("SELECT work, epoch, worker, message FROM events ORDER BY id").fetchall()
+        events = database.execute(
+            "SELECT work, epoch, kind, iteration, outcome, message FROM events ORDER BY id").fetchall()
         self.check_epochs(events)
         self.check_acknowledged(cluster, events)
-        self.turned_down = sum(" turned down: " in message for _, _, _, message in events)
-        self.lapsed = sum(" lapsed: " in message for _, _, _, message in events)
+        self.turned_down = sum(kind == "stale" for _, _, kind, _, _, _ in events)
+        self.lapsed = sum(outcome == "lapsed" for _, _, _, _, outcome, _ in events)
         self.restarts = len(glob.glob(f"{cluster.folder}/worker-*.log"))
         database.close()
 
@@ -160,47 +161,42 @@ class Audit:
         under a lease that has ended, and no work is done twice."""
         running, latest, done = {}, {}, set()
         self.backups = self.moves = 0
-        for work, epoch, _, message in events:
+        for work, epoch, kind, _, _, message in events:
             if work is None or epoch is None:
                 continue
-            leased, backup, word = re.match(
-                r"work \d+ epoch \d+ (?:(leased) to \S+( as a backup)?|of \S+ (.*))", message).groups()
             live = running.setdefault(work, set())
-            if leased:
+            if kind in ("lease", "backup"):
                 if epoch <= latest.get(work, 0):
                     self.problems.append(f"work {work}: epoch {epoch} was given twice")
-                if len(live) != (1 if backup else 0):
+                if len(live) != (1 if kind == "backup" else 0):
                     self.problems.append(f"beside {live}: {message}")
                 latest[work] = epoch
                 live.add(epoch)
-                self.backups += bool(backup)
+                self.backups += kind == "backup"
                 continue
-            if word.startswith("turned down: "):
+            if kind == "stale":
                 continue
             # One that ran out may be revived or end well, while nobody else has the work.
             if epoch not in live and (live or epoch != latest[work]):
                 self.problems.append(f"accepted under an old epoch: {message}")
-            if word == "revived":
+            if kind == "revive":
                 live.add(epoch)
-            elif word.startswith("done: "):
+            elif kind == "result":
                 if work in done:
                     self.problems.append(f"done twice: {message}")
                 done.add(work)
                 live.clear()
-            elif re.match(r"(lapsed|not held|drained|failed|revoked): ", word):
+            elif kind == "release":
                 live.discard(epoch)
-                self.moves += "has overtaken it" in word
+                self.moves += "has overtaken it" in message
 
     def check_acknowledged(self, cluster, events):
         """What a worker was told is safe, the coordinator knows, however often it was killed."""
         known = set()
-        for work, epoch, _, message in events:
+        for work, epoch, kind, iteration, _, _ in events:
             # Of one of two that is not the furthest, the figures are kept.
-            found = re.match(
-                r"work \d+ epoch \d+ of \S+ (?:(done): |checkpoint (\d+), |\d+ more metrics, to iteration (\d+))",
-                message)
-            if found:
-                known.add((work, epoch, next(filter(None, found.groups()))))
+            if kind in ("checkpoint", "metrics", "result"):
+                known.add((work, epoch, "done" if kind == "result" else str(iteration)))
         self.acknowledged = 0
         pattern = re.compile(r"work (\d+) epoch (\d+): (?:what was trained up to iteration (\d+) is safe|done)$")
         for path in glob.glob(f"{cluster.folder}/worker-*.log"):

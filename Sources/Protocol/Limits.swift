@@ -50,6 +50,8 @@ public enum Limits {
     public static let openRequestsMax = 64
     /// Submissions and questions whose answers a peer has not taken yet.
     public static let openQuestionsMax = 8
+    /// Runs that one client watches.
+    public static let watchedRunsMax = 16
     /// Frames of one peer before the others have their turn.
     public static let framesPerTurnMax = 256
     /// Uploads that were not what they were said to be, before their peer is sent away.

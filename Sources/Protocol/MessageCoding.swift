@@ -50,7 +50,8 @@ extension Message {
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: try writeBlob(to: &writer)
         case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             try writeClient(to: &writer)
-        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run):
+        case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run),
+            .watch(let run), .changed(let run):
             writer.write(run.value)
         case .appendItems(let run, let first, let manifest):
             writer.write(run.value)
@@ -116,9 +117,9 @@ extension Message {
             try writer.write(optional: run) { (writer, run) throws(ProtocolError) in writer.write(run.value) }
             writer.write(history)
         case .status(let json): try writer.write(text: json, "status.json", max: Limits.statusBytesMax)
-        case .outputsRequest(let run, let first, let countMax):
+        case .outputsRequest(let run, let after, let countMax):
             writer.write(run.value)
-            writer.write(first)
+            writer.write(after)
             writer.write(countMax)
         case .outputs(let outputs, let moreFollow):
             try writer.write(list: outputs, "outputs", max: Limits.runOutputsMax) {
@@ -167,6 +168,8 @@ extension Message {
                 manifest: try BlobReference(from: &reader))
         case .closeItems: self = .closeItems(RunID(try reader.number("closeItems.run")))
         case .readmit: self = .readmit(machine: try reader.label("readmit.machine", max: Limits.peerNameBytesMax))
+        case .watch: self = .watch(RunID(try reader.number("watch.run")))
+        case .changed: self = .changed(RunID(try reader.number("changed.run")))
         case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }
@@ -224,7 +227,7 @@ extension Message {
         case .status: return .status(json: try reader.text("status.json", max: Limits.statusBytesMax))
         case .outputsRequest:
             return .outputsRequest(
-                RunID(try reader.number("outputsRequest.run")), first: try reader.number("outputsRequest.first"),
+                RunID(try reader.number("outputsRequest.run")), after: try reader.number("outputsRequest.after"),
                 countMax: try reader.number("outputsRequest.countMax"))
         case .outputs:
             let outputs = try reader.list(

@@ -38,7 +38,9 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case drain = 77
     case appendItems = 78
     case closeItems = 79
-    case readmit = 84
+    case watch = 80
+    case changed = 81
+    case readmit = 82
 }
 
 extension Message {
@@ -78,6 +80,8 @@ extension Message {
         case .drain: .drain
         case .appendItems: .appendItems
         case .closeItems: .closeItems
+        case .watch: .watch
+        case .changed: .changed
         case .readmit: .readmit
         }
     }

@@ -307,8 +307,9 @@ public enum Message: Hashable, Sendable {
     case status(json: String)
     /// Answered with `accepted`.
     case cancel(RunID)
-    /// What a run has produced so far, from `first` on, at most `countMax` pieces; answered with `outputs`.
-    case outputsRequest(RunID, first: UInt32, countMax: UInt32)
+    /// What a run has produced so far and was listed behind `after`, the sequence number of an output or 0; at most
+    /// `countMax` pieces. Answered with `outputs`.
+    case outputsRequest(RunID, after: UInt64, countMax: UInt32)
     case outputs([RunOutput], moreFollow: Bool)
     /// Answered with `metrics`.
     case metricsRequest(RunID, step: String, replica: UInt16, firstIteration: UInt32)
@@ -330,6 +331,11 @@ public enum Message: Hashable, Sendable {
     case drain(worker: String)
     /// A machine that was set aside gets work again.
     case readmit(machine: String)
+    /// Answered with `accepted`: `changed` is said once when the run has changed from now on, and not again before the
+    /// next `watch`, so that nothing piles up for a slow client. Who reads after it has said this misses nothing.
+    case watch(RunID)
+    /// Coordinator -> client, unasked: this run lists more, has new figures, has ended, or people have changed it.
+    case changed(RunID)
 }
 
 /// Whether a piece of a run has a result, or was refused for good.
@@ -337,6 +343,8 @@ public enum RunOutputState: UInt8, Sendable { case done = 1, refused = 2 }
 
 /// One finished piece of a run, or an input that was refused. Of an item only what its last step has made.
 public struct RunOutput: Hashable, Sendable {
+    /// Where it stands on the run's list, from 1 on: whatever is listed later has a higher number. There are gaps.
+    public var sequence: UInt64
     /// The step's label.
     public var step: String
     /// "replica-0", the item's name, or the label of a step that is done once.
@@ -347,8 +355,9 @@ public struct RunOutput: Hashable, Sendable {
     public var report: String
 
     public init(
-        step: String, name: String, state: RunOutputState, outputs: [BlobReference], report: String
+        sequence: UInt64, step: String, name: String, state: RunOutputState, outputs: [BlobReference], report: String
     ) {
+        self.sequence = sequence
         self.step = step
         self.name = name
         self.state = state

@@ -96,6 +96,9 @@ public struct Plan: Hashable, Sendable {
         steps.indices.filter { steps[$0].inputs.contains { $0.source == .step(index) } }
     }
 
+    /// Whether what a step makes is on the run's list of outputs: of an item only what nothing else reads.
+    public func isListed(_ index: Int) -> Bool { steps[index].fan != .item || readers(of: index).isEmpty }
+
     /// What is wrong with it, for its sender; nil where it can be carried out.
     public var problem: String? {
         if steps.isEmpty || steps.count > Limits.stepsMax {

@@ -290,9 +290,10 @@ extension Submission {
 }
 
 extension RunOutput {
-    static let bytesMin = 8
+    static let bytesMin = 16
 
     func write(to writer: inout ByteWriter) throws(ProtocolError) {
+        writer.write(sequence)
         try writer.write(label: step, "output.step", max: Limits.stepLabelBytesMax)
         try writer.write(label: name, "output.name", max: Limits.nameBytesMax)
         writer.write(state.rawValue)
@@ -302,6 +303,7 @@ extension RunOutput {
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
         self.init(
+            sequence: try reader.number("output.sequence"),
             step: try reader.label("output.step", max: Limits.stepLabelBytesMax),
             name: try reader.label("output.name", max: Limits.nameBytesMax),
             state: try reader.code("output.state"),

@@ -87,12 +87,23 @@ final class ClusterSession {
 
     // MARK: - Waiting
 
+    /// How long a line of progress stays; what happens to the run is heard of at once.
+    private static let progressSeconds = 1.0
+    /// Where something happens all the time.
+    private static let leastMilliseconds: UInt64 = 200
+
     /// Shows progress until the run has ended.
+    /// - Parameters:
+    ///   - whileWaiting: is given every status of a run that goes on.
+    ///   - onChange: called when there may be more to read of it; the first time, too.
     /// - Throws: `RecipeError.interrupted` on Ctrl-C or SIGTERM; see `tellingInterruption`.
     func wait(
-        for run: RunID, progress: ProgressLine, whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
+        for run: RunID, progress: ProgressLine, whileWaiting: (StatusReport.Run) throws -> Void = { _ in },
+        onChange: () throws -> Void = {}
     ) throws -> StatusReport.Run {
+        var hasChanged = true
         while true {
+            let began = MonotonicClock.nowMilliseconds()
             try StopWatch.check()
             try local?.check()
             let status = try standing(of: run)
@@ -107,13 +118,18 @@ final class ClusterSession {
             }
             progress.show(StatusText.line(status))
             try whileWaiting(status)
-            StopWatch.sleep(milliseconds: 300)
+            if hasChanged { try onChange() }
+            hasChanged = try client.waitForChange(of: run, seconds: Self.progressSeconds)
+            let spent = MonotonicClock.nowMilliseconds() - began
+            if spent < Self.leastMilliseconds { StopWatch.sleep(milliseconds: Int(Self.leastMilliseconds - spent)) }
         }
     }
 
+    /// What changes behind it ends the wait for a change.
     /// - Throws: `CommandError` where it was there and is not any more.
     private func standing(of run: RunID) throws -> StatusReport.Run {
         do {
+            try client.watch(run)
             if let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) { return status }
         } catch ClientError.refused(let refusal) where refusal.code == .unknown {
             // Said below, in words of somebody who has submitted it.

@@ -48,6 +48,7 @@ import Testing
         let outputs = try client.outputs(of: run)
         #expect(outputs.map(\.name) == (0..<replicas).map { "replica-\($0)" })
         #expect(outputs.allSatisfy { $0.report == report })
-        #expect(try client.outputs(of: run, first: 19).map(\.name) == ["replica-19"])
+        #expect(try client.outputs(of: run, after: outputs[18].sequence).map(\.name) == ["replica-19"])
+        #expect(try client.outputs(of: run, after: outputs[19].sequence).isEmpty)
     }
 }

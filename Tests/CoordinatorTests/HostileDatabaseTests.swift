@@ -44,7 +44,7 @@ import Testing
         for event in [.tick, .workerConnected("b", testFacts, held: []), .idle("b"), .tick] as [SchedulerEvent] {
             _ = scheduler.apply(event, at: 5_000)
         }
-        _ = try store.outputs(of: RunID(1), first: 0, countMax: 10)
+        _ = try store.outputs(of: RunID(1), after: 0, countMax: 10)
         _ = try store.events(of: nil, countMax: 10)
         _ = try store.externalBlobs()
     }

@@ -36,6 +36,12 @@ import Testing
             INSERT INTO outputs VALUES(5, 0, 'mask', 'vote', \(digest(mask)));
             INSERT INTO metrics VALUES(1, 0, 1, 0.5, 0.25, 2.0);
             INSERT INTO events(time_ms, run, message) VALUES(1234, 1, 'run 1 added');
+            INSERT INTO events(time_ms, run, work, epoch, worker, message) VALUES
+                (1, 1, 1, 1, 'a', 'work 1 epoch 1 leased to a, from iteration 0'),
+                (2, 1, 1, 1, 'a', 'work 1 epoch 1 of a checkpoint 4, 1 metrics'),
+                (3, 1, 1, 1, 'a', 'work 1 epoch 1 of a checkpoint 9, 5 metrics'),
+                (4, 1, 1, 1, 'a', 'work 1 epoch 1 of a failed: no checkpoint 9, 5 metrics'),
+                (5, 1, 1, 2, 'a', 'work 1 epoch 2 of a 3 more metrics, to iteration 12');
             """)
     }
 
@@ -54,8 +60,12 @@ import Testing
         #expect(runs[0].works[0].lease?.worker == "a")
         #expect(try store.figures(of: RunID(1), step: "train", replica: 0, firstIteration: 0,
             countMax: 5).figures.count == 1)
-        #expect(try store.outputs(of: RunID(2), first: 0, countMax: 5).outputs.map(\.name) == ["v"])
-        #expect(try store.events(of: RunID(1), countMax: 5).map(\.message) == ["run 1 added"])
+        #expect(try store.outputs(of: RunID(2), after: 0, countMax: 5).outputs.map(\.name) == ["v"])
+        let events = try store.events(of: RunID(1), countMax: 9)
+        #expect(events.first?.message == "run 1 added")
+        // Of the checkpoints under a lease the latest, as ever; of what else there was only the sentence is known.
+        #expect(events.map { "\($0.wallMilliseconds) \($0.kind) \($0.iteration ?? 0)" }
+            == ["1234  0", "1  0", "3 checkpoint 9", "4  0", "5 metrics 0"])
         let facts = try #require(try store.facts(of: RunID(2)))
         #expect(facts.createdMilliseconds == 2000 && facts.endedMilliseconds == 3000)
         // What it may not give again.

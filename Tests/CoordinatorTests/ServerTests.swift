@@ -84,7 +84,10 @@ import VotingAggregator
 
         let status = try client.status(of: run, history: true)
         #expect(status.runs[0].state == "ended" && status.runs[0].fraction == 1)
-        #expect(status.events?.contains { $0.message.contains("turned down") } == true)
+        let stale = try #require(status.events?.first { $0.kind == "stale" })
+        #expect(stale.message.contains("turned down"))
+        #expect(stale.work != nil && stale.epoch != nil && stale.worker != nil && stale.run == run.value)
+        #expect(status.events?.first { $0.kind == "checkpoint" }?.iteration != nil)
         let outputs = try client.outputs(of: run)
         #expect(outputs.map(\.name) == ["replica-1", "replica-0", "calibrate"])
         #expect(try client.download(outputs[1].outputs[0]) == [0, 0])

@@ -82,7 +82,7 @@ import Testing
         #expect(try store.recover()[0].works[2].state == .waiting)
         _ = try store.commit([.resultAccepted(result(lease(1, 2)), "b")], wallMilliseconds: 7)
         expectStale(store, .resultAccepted(result(lease(1, 2)), "b"))
-        #expect(try store.outputs(of: RunID(1), first: 0, countMax: 9).outputs.map(\.name) == ["replica-0"])
+        #expect(try store.outputs(of: RunID(1), after: 0, countMax: 9).outputs.map(\.name) == ["replica-0"])
     }
 
     @Test func aLeaseThatWasGivenBackCannotBeUsedAgain() throws {
@@ -122,12 +122,44 @@ import Testing
                 .workRefused(WorkID(7), .input, "v2 is broken"), .workRefused(WorkID(8), .dependency, "no votes"),
                 .workRefused(WorkID(1), .input, "v0 is broken"), .workRefused(WorkID(15), .failed, "v4 failed"),
             ], wallMilliseconds: 5)
-        let first = try store.outputs(of: RunID(1), first: 0, countMax: 2)
-        let second = try store.outputs(of: RunID(1), first: 2, countMax: 2)
+        let first = try store.outputs(of: RunID(1), after: 0, countMax: 2)
+        let second = try store.outputs(of: RunID(1), after: first.outputs[1].sequence, countMax: 2)
         #expect(first.outputs.map(\.name) == ["v2", "v0"])
         #expect(first.more)
         #expect(second.outputs.map(\.report) == ["v4 failed"])
         #expect(!second.more)
+    }
+
+    /// A client that has seen the last place would miss what got the same one.
+    @Test func whatIsListedAfterARetryStandsBehindEverythingThatEverWasOnTheList() throws {
+        let store = try Store(path: path)
+        _ = try store.commit(
+            [
+                .runAdded(RunID(1), segmentRequest(key: "s", voters: 1, volumes: ["u", "v"]), firstWork: WorkID(1)),
+                .workRefused(WorkID(4), .input, "v is broken"),
+            ], wallMilliseconds: 5)
+        let seen = try #require(try store.outputs(of: RunID(1), after: 0, countMax: 9).outputs.first)
+        _ = try store.commit(
+            [.runReopened(RunID(1), [ReopenedWork(work: WorkID(4), state: .ready)])], wallMilliseconds: 6)
+        #expect(try store.outputs(of: RunID(1), after: 0, countMax: 9).outputs.isEmpty)
+        _ = try store.commit([.workRefused(WorkID(1), .input, "u is broken")], wallMilliseconds: 7)
+        let next = try store.outputs(of: RunID(1), after: seen.sequence, countMax: 9).outputs
+        #expect(next.map(\.name) == ["u"])
+    }
+
+    /// It is no refusal, and its old blobs are gone.
+    @Test func whatIsMadeAgainIsNotListedUntilItIsThereAgain() throws {
+        let store = try storeWithALease()
+        let result = result(lease(1, 1))
+        _ = try store.commit([.resultAccepted(result, "a")], wallMilliseconds: 6)
+        let seen = try #require(try store.outputs(of: RunID(1), after: 0, countMax: 9).outputs.first)
+        _ = try store.commit([.outputsDamaged(WorkID(1), .ready, waiting: [])], wallMilliseconds: 7)
+        #expect(try store.outputs(of: RunID(1), after: 0, countMax: 9).outputs.isEmpty)
+        let again = WorkResult(lease: lease(1, 2), outputs: result.outputs, reportJSON: "{}", metrics: [])
+        _ = try store.commit(
+            [.leaseGranted(lease(1, 2), "a", from: 0), .resultAccepted(again, "a")], wallMilliseconds: 8)
+        let next = try store.outputs(of: RunID(1), after: seen.sequence, countMax: 9).outputs
+        #expect(next.map(\.name) == ["replica-0"])
     }
 
     @Test func theAuditSaysWhoDidWhatUnderWhichEpoch() throws {

@@ -66,7 +66,7 @@ import Testing
             "label ≤ \(Limits.stepLabelBytesMax)", "list ≤ \(Limits.figuresMax) of name",
             "may have \(Limits.frameBytesMaxBeforeWelcome >> 10) KiB", "\(Limits.frameBytesMax >> 20) MiB.",
             "\(Limits.handshakeMilliseconds / 1000) s", "has \(Limits.frameMilliseconds / 1000) s",
-            "\(Limits.queuedBytesMax >> 20) MiB queued",
+            "\(Limits.queuedBytesMax >> 20) MiB queued", "where \(Limits.watchedRunsMax) others are watched",
         ] {
             #expect(page.contains(bound), "docs/PROTOCOL.md does not say '\(bound)'")
         }

@@ -230,7 +230,8 @@ import Testing
 
     @Test func outputsAreCutToWhatFits() throws {
         let large = RunOutput(
-            step: "finish", name: "v", state: .done, outputs: [], report: String(repeating: "x", count: 60_000))
+            sequence: 1, step: "finish", name: "v", state: .done, outputs: [],
+            report: String(repeating: "x", count: 60_000))
         let outputs = [RunOutput](repeating: large, count: 100)
         let count = try MessageCoding.countOfOutputsThatFit(outputs)
         #expect(count == 17)

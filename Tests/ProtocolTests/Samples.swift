@@ -69,12 +69,15 @@ enum Samples {
         (.statusRequest(RunID(2), history: true), 10),
         (.status(json: "{\"runs\":[]}"), 10),
         (.cancel(RunID(2)), 11),
-        (.outputsRequest(RunID(2), first: 0, countMax: 100), 12),
+        (.outputsRequest(RunID(2), after: 7, countMax: 100), 12),
         (
             .outputs(
                 [
-                    RunOutput(step: "finish", name: "P002", state: .done, outputs: [volume], report: "{}"),
-                    RunOutput(step: "predict", name: "P003", state: .refused, outputs: [], report: "no lung in P003"),
+                    RunOutput(
+                        sequence: 8, step: "finish", name: "P002", state: .done, outputs: [volume], report: "{}"),
+                    RunOutput(
+                        sequence: 10, step: "predict", name: "P003", state: .refused, outputs: [],
+                        report: "no lung in P003"),
                 ], moreFollow: false), 12
         ),
         (.metricsRequest(RunID(2), step: "train", replica: 4, firstIteration: 500), 13),
@@ -90,5 +93,8 @@ enum Samples {
                 manifest: BlobReference(role: "manifest", name: "more", digest: digest, byteCount: 120)), 19
         ),
         (.closeItems(RunID(2)), 20),
+        (.watch(RunID(2)), 21),
+        (.changed(RunID(2)), 0),
+        (.readmit(machine: "lab3"), 22),
     ]
 }

@@ -149,7 +149,11 @@ final class Simulation {
         let works = coordinator.disk.committed.allWorks.filter { !promises.isWellEnded($0) }
             .map { "\($0.id) \($0.label) \($0.state) epoch \($0.epoch)" }
         let workers = boxes.map { "\($0.worker.settings.name): \($0.worker.situation)" }
-        return (works + workers).joined(separator: "; ")
+        let checks = coordinator.core?.scheduler.checks.checks.values.map { check in
+            let machines = check.opinions.map(\.worker).joined(separator: " "), lease = check.lease?.worker ?? "nobody"
+            return "\(check.id) on \(check.work) of \(machines), with \(lease)"
+        }
+        return (works + (checks ?? []).sorted() + workers).joined(separator: "; ")
     }
 
     // MARK: - Episodes

@@ -1,7 +1,7 @@
 import Platform
 import Protocol
 
-/// One connection of a client: requests out, answers in, nothing else at the same time.
+/// One connection of a client: requests out, answers in, and what was asked to be told of.
 final class ClientConnection {
     /// The connection ended; the same requests on a new one may succeed.
     struct Lost: Error {
@@ -13,6 +13,8 @@ final class ClientConnection {
     private var decoder = FrameDecoder(frameBytesMax: Limits.frameBytesMax)
     private var lastRequestID: UInt32 = 0
     private var answers: [UInt32: Message] = [:]
+    /// Runs of which the coordinator has yet to say that they have changed.
+    private var watchedRuns: Set<RunID> = []
     private var endReason: String?
     private let isStopped: @Sendable () -> Bool
 
@@ -56,6 +58,31 @@ final class ClientConnection {
         try answer(to: try send(message), milliseconds: milliseconds)
     }
 
+    /// Asks to hear of a run's next change, unless that is so already.
+    /// - Throws: as `request`.
+    func watch(_ run: RunID) throws {
+        guard !watchedRuns.contains(run) else { return }
+        // Before the answer: with it may come that the run has changed.
+        watchedRuns.insert(run)
+        do {
+            guard case .accepted = try request(.watch(run)) else {
+                throw ClientError.violation("it did not answer watch with accepted")
+            }
+        } catch {
+            watchedRuns.remove(run)
+            throw error
+        }
+    }
+
+    /// - Returns: whether a run has changed since it was watched; true, too, for one that nobody watches here: what
+    ///   was said over an earlier connection is lost with it.
+    /// - Throws: `Lost`; `ClientError.refused`, `.interrupted`.
+    func waitForChange(of run: RunID, milliseconds: UInt64) throws -> Bool {
+        let deadline = MonotonicClock.nowMilliseconds() + milliseconds
+        while watchedRuns.contains(run) { guard try goOn(until: deadline) else { return false } }
+        return true
+    }
+
     /// Keeps up to `windowCount` requests under way. `next` makes them until nil; `take` gets the answers in the same
     /// order, each before `next` is asked for a request that would exceed the window.
     func pipeline(windowCount: Int, next: () throws -> Message?, take: (Message) throws -> Void) throws {
@@ -87,13 +114,20 @@ final class ClientConnection {
                 if case .refusal(let refusal) = message { throw ClientError.refused(refusal) }
                 return message
             }
-            // A refusal without a request id is about the connection itself.
-            if case .refusal(let refusal)? = answers.removeValue(forKey: 0) { throw ClientError.refused(refusal) }
-            if let endReason { throw Lost(reason: endReason) }
-            let now = MonotonicClock.nowMilliseconds()
-            guard now < deadline else { throw Lost(reason: "it does not answer") }
-            for event in try wait(milliseconds: deadline - now) { take(event) }
+            guard try goOn(until: deadline) else { throw Lost(reason: "it does not answer") }
         }
+    }
+
+    /// Takes in what comes within a moment.
+    /// - Returns: false when it is too late for that.
+    private func goOn(until deadline: UInt64) throws -> Bool {
+        // A refusal without a request id is about the connection itself.
+        if case .refusal(let refusal)? = answers.removeValue(forKey: 0) { throw ClientError.refused(refusal) }
+        if let endReason { throw Lost(reason: endReason) }
+        let now = MonotonicClock.nowMilliseconds()
+        guard now < deadline else { return false }
+        for event in try wait(milliseconds: deadline - now) { take(event) }
+        return true
     }
 
     private func wait(milliseconds: UInt64) throws -> [NetworkEvent] {
@@ -108,7 +142,11 @@ final class ClientConnection {
             do {
                 while let frame = try decoder.next() {
                     let (requestID, message) = try MessageCoding.decode(frame)
-                    answers[requestID] = message
+                    if case .changed(let run) = message {
+                        watchedRuns.remove(run)
+                    } else {
+                        answers[requestID] = message
+                    }
                 }
             } catch {
                 endReason = "\(error)"

@@ -10,7 +10,11 @@ import Protocol
 ///     let client = try CoordinatorClient(address: NetworkAddress(parsing: "lab3:7311"))
 ///     let data = try client.upload(path: "data/a.nii", role: "volume", name: "a")
 ///     let run = try client.submit(Submission(...))
-///     while try client.status(of: run).runs[0].state == "running" { ... }
+///     repeat {
+///         try client.watch(run)       // before the reading, so that nothing is missed that changes after it
+///         status = try client.status(of: run).runs[0]
+///         _ = try client.waitForChange(of: run, seconds: 1)
+///     } while status.state == "running"
 ///     for output in try client.outputs(of: run) { ... try client.download(blob, to: path) }
 public final class CoordinatorClient {
     /// How a client waits for a coordinator that is gone.
@@ -224,15 +228,33 @@ public final class CoordinatorClient {
         return json
     }
 
-    /// Everything that a run has produced so far from `first` on, in the order in which it came: with the number of
-    /// those already seen as `first` it gives the new ones.
+    /// Asks to hear of a run's next change: outputs, figures, its end, whatever people do to it. Saying it twice is
+    /// saying it once.
+    /// - Throws: `ClientError`; `.refused` for a run that nobody knows.
+    public func watch(_ run: RunID) throws { try patiently { try $0.watch(run) } }
+
+    /// Waits until a run that is watched has changed.
+    /// - Returns: false when it has not in so many seconds. When it has, or may have while the connection was lost, it
+    ///   is to be watched again, and then read.
     /// - Throws: `ClientError`.
-    public func outputs(of run: RunID, first: Int = 0) throws -> [RunOutput] {
-        var all: [RunOutput] = []
+    public func waitForChange(of run: RunID, seconds: Double) throws -> Bool {
+        try patiently { try $0.waitForChange(of: run, milliseconds: UInt64(seconds * 1000)) }
+    }
+
+    /// Everything that a run has produced so far, in the order in which it came: all of it, or what has come after an
+    /// output that was seen.
+    /// - Parameter sequence: that output's.
+    /// - Throws: `ClientError`.
+    public func outputs(of run: RunID, after sequence: UInt64 = 0) throws -> [RunOutput] {
+        var all: [RunOutput] = [], last = sequence
         while true {
-            let message = Message.outputsRequest(
-                run, first: UInt32(first + all.count), countMax: UInt32(Limits.runOutputsMax))
+            let message = Message.outputsRequest(run, after: last, countMax: UInt32(Limits.runOutputsMax))
             guard case .outputs(let page, let moreFollow) = try request(message) else { throw unexpected }
+            for output in page {
+                // One that goes back would be asked for without end.
+                guard output.sequence > last else { throw ClientError.violation("its list of outputs goes back") }
+                last = output.sequence
+            }
             all += page
             if !moreFollow || page.isEmpty { return all }
         }

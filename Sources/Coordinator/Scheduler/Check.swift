@@ -70,7 +70,8 @@ package struct CheckBook: Sendable {
     /// Those that nobody does at the moment, by the machine whose work they look at.
     private var waiting: [MachineName: SortedList<WorkID>] = [:]
     private var beaten: [Lease: WorkID] = [:]
-    private var counts: [WorkID: Int] = [:]
+    /// By the work that they look at.
+    private var ofWork: [WorkID: SortedList<WorkID>] = [:]
     private var runCounts: [RunID: Int] = [:]
 
     package init() {}
@@ -81,14 +82,14 @@ package struct CheckBook: Sendable {
     /// Of a run.
     package func count(of run: RunID) -> Int { runCounts[run] ?? 0 }
     /// Of a piece of work.
-    func count(of work: WorkID) -> Int { counts[work] ?? 0 }
+    func count(of work: WorkID) -> Int { ofWork[work]?.count ?? 0 }
+    /// Whether none looks at an earlier part of the same session.
+    func isNext(_ check: Check) -> Bool { ofWork[check.work]?.first == check.id }
     func isWaiting(_ check: Check) -> Bool { check.lease == nil }
     package var leasedCount: Int { checks.values.count { $0.lease != nil } }
     var leased: [Check] { checks.values.filter { $0.lease != nil }.sorted { $0.id < $1.id } }
     func all(of run: RunID) -> [Check] { checks.values.filter { $0.run == run }.sorted { $0.id < $1.id } }
-    func all(of work: WorkID) -> [Check] {
-        count(of: work) == 0 ? [] : checks.values.filter { $0.work == work }.sorted { $0.id < $1.id }
-    }
+    func all(of work: WorkID) -> [Check] { (ofWork[work] ?? SortedList()).map { checks[$0]! } }
 
     /// The one that a lease is on; nil where it is on a work.
     package func check(under lease: Lease) -> Check? { checks[lease.work] ?? beaten[lease].flatMap { checks[$0] } }
@@ -105,7 +106,7 @@ package struct CheckBook: Sendable {
 
     mutating func insert(_ check: Check) {
         checks[check.id] = check
-        counts[check.work, default: 0] += 1
+        ofWork[check.work, default: SortedList()].insert(check.id)
         runCounts[check.run, default: 0] += 1
         list(check)
     }
@@ -132,7 +133,8 @@ package struct CheckBook: Sendable {
     mutating func remove(_ id: WorkID) {
         guard let check = checks.removeValue(forKey: id) else { return }
         unlist(check)
-        counts[check.work] = count(of: check.work) > 1 ? count(of: check.work) - 1 : nil
+        ofWork[check.work]?.remove(check.id)
+        if ofWork[check.work]?.isEmpty == true { ofWork[check.work] = nil }
         runCounts[check.run] = count(of: check.run) > 1 ? count(of: check.run) - 1 : nil
     }
 }

@@ -132,7 +132,9 @@ extension Scheduler {
     mutating func sendAssignment(_ lease: Lease, to name: WorkerName) {
         let work = works[lease.work]!
         changeLeases(of: lease.work) {
-            if $0.epoch == lease.epoch { $0.fetching = work.checkpoint.map { [$0.blob.digest] } ?? [] }
+            guard $0.epoch == lease.epoch else { return }
+            $0.fetching = work.checkpoint.map { [$0.blob.digest] } ?? []
+            ($0.base, $0.isBaseKnown) = (work.checkpoint, true)
         }
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,

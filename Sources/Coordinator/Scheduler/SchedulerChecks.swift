@@ -9,6 +9,8 @@ import Protocol
 extension Scheduler {
     /// So many of one session at a time: each keeps two checkpoints.
     private static let checksOfASessionMax = 2
+    /// So often it fails, and nobody looks: what it begins with may be damaged here, and the work itself goes on.
+    private static let failuresMax = 3
     /// So many answers that all differ, and nobody knows.
     private static let opinionsMax = 5
 
@@ -24,42 +26,66 @@ extension Scheduler {
 
     // MARK: - What is looked at
 
-    /// A checkpoint was accepted: the way to it from the one before.
+    /// A checkpoint was accepted: the way to it from the one that the same lease has begun with, or saved before.
+    /// - Parameter kept: the checkpoints of the work that were there before it.
     mutating func considerCheck(
-        of id: WorkID, to target: Checkpoint, from base: Checkpoint?, by name: WorkerName, at nowMilliseconds: Int64
+        of lease: Lease, to target: Checkpoint, by name: WorkerName, among kept: [Checkpoint],
+        at nowMilliseconds: Int64
     ) {
-        guard isChosen(works[id]!, until: target.iteration), checks.count(of: id) < Self.checksOfASessionMax else {
-            return
-        }
+        let own = works[lease.work]!.lease(lease.epoch)
+        changeLeases(of: lease.work) { if $0.epoch == lease.epoch { ($0.base, $0.isBaseKnown) = (target, true) } }
+        guard let own, isChosen(works[lease.work]!, until: target.iteration) else { return }
         addCheck(
-            of: id, base: base, target: target, until: target.iteration,
-            [Opinion(worker: name, digests: [target.blob.digest])], at: nowMilliseconds)
+            of: lease.work, under: own, among: kept, target: target, until: target.iteration,
+            Opinion(worker: name, digests: [target.blob.digest]), at: nowMilliseconds)
     }
 
     /// A result was accepted.
-    /// - Parameter base: session: the last checkpoint before it.
+    /// - Parameters:
+    ///   - own: the lease under which it came.
+    ///   - kept: the checkpoints of the work that were there before it.
     mutating func considerCheck(
-        of result: WorkResult, from base: Checkpoint?, by name: WorkerName, at nowMilliseconds: Int64
+        of result: WorkResult, under own: LeaseRecord?, by name: WorkerName, among kept: [Checkpoint],
+        at nowMilliseconds: Int64
     ) {
         let work = works[result.lease.work]!, until = step(of: work).iterationCount
-        guard isChosen(work, until: until), checks.count(of: work.id) < Self.checksOfASessionMax else { return }
+        guard let own, isChosen(work, until: until) else { return }
         addCheck(
-            of: work.id, base: base, target: nil, until: until,
-            [Opinion(worker: name, digests: result.outputs.map(\.digest))], at: nowMilliseconds)
+            of: work.id, under: own, among: kept, target: nil, until: until,
+            Opinion(worker: name, digests: result.outputs.map(\.digest)), at: nowMilliseconds)
     }
 
     private mutating func addCheck(
-        of id: WorkID, base: Checkpoint?, target: Checkpoint?, until: UInt32, _ opinions: [Opinion],
-        at nowMilliseconds: Int64
+        of id: WorkID, under own: LeaseRecord, among kept: [Checkpoint], target: Checkpoint?, until: UInt32,
+        _ opinion: Opinion, at nowMilliseconds: Int64
     ) {
+        var base = own.base
+        if works[id]!.kind == .session {
+            // Without the file to begin with, nobody can.
+            guard own.isBaseKnown, base.map(kept.contains) ?? true else { return }
+            guard let free = makeRoom(id, behind: base, for: opinion) else { return }
+            base = free
+        }
         var check = Check(
             id: WorkID(nextWork), run: works[id]!.run, work: id, base: base, target: target, until: until,
-            arithmetic: workers[opinions[0].worker]?.facts.arithmetic, opinions: opinions)
+            arithmetic: workers[opinion.worker]?.facts.arithmetic, opinions: [opinion])
         check.waitingSinceMilliseconds = nowMilliseconds
         nextWork += 1
         checks.insert(check)
         actions.append(.persist(.checkAdded(check)))
         isWorkNew = true
+    }
+
+    /// Where too many wait for the same session, the last one goes and the new one begins where it did: one look at
+    /// both, if one worker has made both, so that nobody is blamed for another.
+    /// - Returns: where to begin; nil where there is no room.
+    private mutating func makeRoom(_ id: WorkID, behind base: Checkpoint?, for opinion: Opinion) -> Checkpoint?? {
+        guard checks.count(of: id) >= Self.checksOfASessionMax, let last = checks.all(of: id).last else { return base }
+        guard last.lease == nil, last.opinions.map(\.worker) == [opinion.worker], last.target == base, base != nil
+        else { return nil }
+        checks.remove(last.id)
+        actions.append(.persist(.checkDropped(last.id, id, "it is looked at together with what follows")))
+        return .some(last.base)
     }
 
     /// The other one of two leases, whose result came too late: it goes on, where its work is to be looked at anyway.
@@ -87,7 +113,8 @@ extension Scheduler {
         guard !checks.isEmpty else { return nil }
         let worker = workers[name]!
         return checks.first(for: name.machine) { check in
-            mayCheck(check, worker) && !runs[check.run]!.isPaused && nowMilliseconds >= check.avoided[name] ?? 0
+            mayCheck(check, worker) && checks.isNext(check) && !runs[check.run]!.isPaused
+                && nowMilliseconds >= check.avoided[name] ?? 0
                 && !(isAhead && works[check.work]!.kind == .session)
         }?.id
     }
@@ -129,7 +156,7 @@ extension Scheduler {
             $0.failureCount += 1
             $0.avoided[name] = nowMilliseconds + configuration.retryMilliseconds
         }
-        if checks[check.id]!.failureCount >= configuration.failuresMax {
+        if checks[check.id]!.failureCount >= Self.failuresMax {
             dropCheck(check, "it failed on '\(name)': \(message)")
         }
     }
@@ -150,9 +177,12 @@ extension Scheduler {
             return
         }
         let isRight = opinions[0].digests == right
+        // What comes behind a checkpoint that nobody has looked at may be right and of no use.
+        let isConfirming = isRight && check.base == works[check.work]?.trusted
         checks.remove(check.id)
-        if isRight { confirm(check) }
-        actions.append(.persist(.checkEnded(check.id, check.work, opinions, isRight: isRight)))
+        if isConfirming { confirm(check) }
+        actions.append(
+            .persist(.checkEnded(check.id, check.work, opinions, isRight: isRight, isConfirming: isConfirming)))
         for machine in liars {
             let others = opinions.filter { $0.digests == right }.map { "'\($0.worker)'" }.joined(separator: " and ")
             setAside(machine, "it got other bytes than \(others) for \(what(check))", at: nowMilliseconds)
@@ -183,7 +213,7 @@ extension Scheduler {
             works[check.work]!.isConfirmed = true
             return
         }
-        if target.iteration > works[check.work]!.trusted?.iteration ?? 0 { works[check.work]!.trusted = target }
+        works[check.work]!.trusted = target
     }
 
     /// For people.

@@ -71,7 +71,7 @@ extension StoreChange: CustomStringConvertible {
         case .checkDiffers(_, let work, let opinions):
             let names = opinions.map(\.worker).joined(separator: ", ")
             return "\(work) gave different bytes: \(names) do not agree, one more is asked"
-        case .checkEnded(_, let work, let opinions, let isRight):
+        case .checkEnded(_, let work, let opinions, let isRight, _):
             let names = opinions.map(\.worker).joined(separator: ", ")
             return "\(work) was checked by \(names): \(isRight ? "right" : "what counted so far is wrong")"
         case .checkDropped(_, let work, let why): return "\(work) is not checked: \(why)"

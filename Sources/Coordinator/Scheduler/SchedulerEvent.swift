@@ -167,12 +167,11 @@ package enum StoreChange: Hashable, Sendable {
     /// Nothing changes; the audit says why a worker left.
     case workerDrained(WorkerName)
     case checkAdded(Check)
-    /// Nothing changes; the audit says who looks.
     case checkLeased(Lease, WorkerName, of: WorkID)
     /// The latest one disagrees with the others; one more is asked.
     case checkDiffers(WorkID, WorkID, [Opinion])
-    /// Two agree; with what counts so far, or against it.
-    case checkEnded(WorkID, WorkID, [Opinion], isRight: Bool)
+    /// Two agree; with what counts so far, or against it. Confirming: everything up to there has been looked at.
+    case checkEnded(WorkID, WorkID, [Opinion], isRight: Bool, isConfirming: Bool)
     case checkDropped(WorkID, WorkID, String)
     case machineSetAside(MachineName, String)
     case machineReadmitted(MachineName)

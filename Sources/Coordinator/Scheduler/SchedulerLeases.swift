@@ -217,8 +217,7 @@ extension Scheduler {
             if let last = metrics.last { works[lease.work]!.metric = last }
             works[lease.work]!.makers.insert(name.machine)
             actions.append(.persist(.checkpointAccepted(lease, name, checkpoint, metrics)))
-            considerCheck(
-                of: lease.work, to: checkpoint, from: work.checkpoint, by: name, at: nowMilliseconds)
+            considerCheck(of: lease, to: checkpoint, by: name, among: work.checkpoints, at: nowMilliseconds)
             endOvertaken(by: lease, name, at: checkpoint.iteration, nowMilliseconds)
             if runs[work.run]!.isPaused, checkpoint.iteration < iterationCount {
                 takeBack(lease.work, "its run is paused", at: nowMilliseconds)
@@ -257,7 +256,7 @@ extension Scheduler {
             return answerRefusal(.malformed, problem)
         }
         notePace(of: lease, at: nowMilliseconds)
-        let base = works[lease.work]!.checkpoint
+        let own = works[lease.work]!.lease(lease.epoch), checkpoints = works[lease.work]!.checkpoints
         let beaten = endOthers(
             than: lease, because: "epoch \(lease.epoch) of \(name) was quicker", isRevoking: false,
             at: nowMilliseconds)
@@ -274,7 +273,7 @@ extension Scheduler {
         if let last = result.metrics.last { works[lease.work]!.metric = last }
         actions.append(.persist(.resultAccepted(result, name)))
         actions.append(.answer(.accepted))
-        considerCheck(of: result, from: base, by: name, at: nowMilliseconds)
+        considerCheck(of: result, under: own, by: name, among: checkpoints, at: nowMilliseconds)
         for other in beaten where !goesOnToBeCompared(other, on: works[lease.work]!) {
             revoke(Lease(work: lease.work, epoch: other.epoch), of: other.worker)
         }

@@ -87,6 +87,9 @@ package struct LeaseRecord: Sendable {
     package var hasBegun = false
     /// Whether it is of before the coordinator started, so that nobody knows when it was granted and how far it is.
     package var isRecovered = false
+    /// Session: the checkpoint that it has begun with, or saved last; nil: none. Known of a lease of this life only.
+    var base: Checkpoint?
+    var isBaseKnown = false
     /// Checkpoints that its worker may be fetching still: their files stay until the first step.
     package var fetching: [ContentDigest] = []
 
@@ -199,6 +202,9 @@ package struct WorkRecord: Sendable {
         guard state == .leased, let lease else { return [] }
         return [lease] + (backup.map { [$0] } ?? [])
     }
+
+    /// The one of an epoch, live or lapsed.
+    func lease(_ epoch: UInt64) -> LeaseRecord? { [lease, backup].compactMap { $0 }.first { $0.epoch == epoch } }
 
     func id(of lease: LeaseRecord) -> Lease { Lease(work: id, epoch: lease.epoch) }
 

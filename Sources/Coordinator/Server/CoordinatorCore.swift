@@ -38,7 +38,7 @@ package struct CoreSettings: Sendable {
 /// refers to it again and nobody is about to fetch it.
 ///
 /// The jobs: connections (CorePeers), messages of workers (CoreWorkers) and clients (CoreClients), turns (CoreTurns),
-/// files (CoreBlobs), questions (Questions).
+/// files (CoreBlobs), questions (Questions), who waits for a run (CoreWatches).
 package struct CoordinatorCore {
     package let settings: CoreSettings
     let shelf: any BlobShelf
@@ -48,6 +48,7 @@ package struct CoordinatorCore {
     /// Peers with frames left for the next turn; nothing more is to be read from them until then.
     package internal(set) var unfinished: Set<ConnectionID> = []
     var workerConnections: [WorkerName: ConnectionID] = [:]
+    var watches = Watches()
     /// Of all peers.
     var staleResults = MinuteCount()
     /// What people have to do something about, as long as it lasts: the disk that takes nothing.

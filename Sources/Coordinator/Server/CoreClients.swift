@@ -20,6 +20,7 @@ extension CoordinatorCore {
         case .prioritise(let run, let priority): apply(.prioritise(run, priority), connection, requestID, at: now)
         case .readmit(let machine): apply(.readmit(machine), connection, requestID, at: now)
         case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
+        case .watch(let run): watch(run, requestID, connection)
         case .statusRequest, .outputsRequest, .metricsRequest:
             let question = Outgoing.read(message, requestID: requestID, from: connection)
             // After what was decided before, so that no answer knows half of it. A full disk keeps nobody waiting.

@@ -36,7 +36,7 @@ extension CoordinatorCore {
         doomed.subtract(ended.references)
         doomed.formUnion(unreferenced)
         let removable = takeRemovable()
-        return (removable.isEmpty ? [] : [.removeBlobs(removable)]) + ended.outgoing
+        return (removable.isEmpty ? [] : [.removeBlobs(removable)]) + ended.outgoing + news(of: ended.changes)
     }
 
     /// Lets go of runs that have ended, once the store has all of them.
@@ -66,7 +66,7 @@ extension CoordinatorCore {
     /// sent away; they come back and say what they hold, and say again what was not acknowledged.
     /// - Parameters:
     ///   - problem: why, for people.
-    ///   - recovery: what the store remembers.
+    ///   - recovery: what the store remembers: runs may stand elsewhere than watchers have heard.
     package mutating func startAgain(after problem: String, _ recovery: Recovery, at now: UInt64) -> [Outgoing] {
         let refusal = Refusal(code: .internalError, message: Texts.bounded("coordinator: \(problem)"))
         let failed = inFlight + [turn]
@@ -83,7 +83,7 @@ extension CoordinatorCore {
         }
         workerConnections = [:]
         follow(scheduler.resume(), at: now)
-        return outgoing
+        return outgoing + news(of: watches.runs)
     }
 }
 

@@ -19,10 +19,10 @@ struct Questions {
                 maker.facts = reader.facts
                 maker.archived = reader.archived
                 return .status(json: try maker.json(run: run, events: events))
-            case .outputsRequest(let run, let first, let countMax):
+            case .outputsRequest(let run, let after, let countMax):
                 if let refusal = refusalOfUnknown(run, scheduler) { return refusal }
                 let count = min(Int(countMax), Limits.runOutputsMax)
-                var (outputs, more) = try reader.outputs(of: run, first: first, countMax: count)
+                var (outputs, more) = try reader.outputs(of: run, after: after, countMax: count)
                 let fitting = try MessageCoding.countOfOutputsThatFit(outputs)
                 if fitting < outputs.count { (outputs, more) = (Array(outputs.prefix(fitting)), true) }
                 return .outputs(outputs, moreFollow: more)

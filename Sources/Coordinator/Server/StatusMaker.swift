@@ -44,8 +44,9 @@ struct StatusMaker {
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
                 StatusReport.Event(
-                    time: time(ofMilliseconds: $0.wallMilliseconds), run: $0.run?.value,
-                    piece: $0.piece, message: $0.message)
+                    time: time(ofMilliseconds: $0.wallMilliseconds), run: $0.run?.value, kind: $0.kind,
+                    piece: $0.piece, work: $0.work?.value, epoch: $0.epoch, worker: $0.worker,
+                    iteration: $0.iteration, outcome: $0.outcome, message: $0.message)
             })
     }
 

@@ -137,9 +137,20 @@ public struct StatusReport: Codable, Sendable {
     public struct Event: Codable, Sendable {
         public var time: String
         public var run: UInt64?
+        /// What happened, in a word that is never renamed: "lease", "checkpoint", "release"; docs/OPERATION.md has all.
+        /// Empty for what an earlier version wrote.
+        public var kind: String
         /// "replica-3", an item's name, a step's label; absent where it is about no piece of work.
         public var piece: String?
-        /// Under which lease, who, what and why: "work 4 epoch 2 leased to lab7:311, from iteration 400".
+        /// The lease that it is about: its work and its epoch, and whose it is.
+        public var work: UInt64?
+        public var epoch: UInt64?
+        public var worker: String?
+        /// Of a session: from which iteration on it is leased, or up to which it has come.
+        public var iteration: UInt32?
+        /// How a lease ended: "lapsed", "not held", "drained", "failed" or "revoked".
+        public var outcome: String?
+        /// The same for people, and why: "work 4 epoch 2 leased to lab7:311, from iteration 400".
         public var message: String
     }
 }

@@ -180,7 +180,7 @@ extension StoreChange {
         switch self {
         case .workReady, .workVoting, .votesCounted, .metricsAccepted: return nil
         case .checkAdded, .checkLeased: return nil
-        case .checkEnded(_, _, _, let isRight): return isRight ? nil : .problem
+        case .checkEnded(_, _, _, let isRight, _): return isRight ? nil : .problem
         case .checkDiffers, .checkDropped, .machineSetAside, .worksMadeAgain: return .problem
         case .workRefused, .votesDamaged, .messageRefused, .checkpointDropped: return .problem
         case .leaseEnded(_, _, .drained), .leaseEnded(_, _, .revoked): return .notice

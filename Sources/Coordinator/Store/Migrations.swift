@@ -46,9 +46,11 @@ package enum Migrations {
     }
 
     /// A run carries out a plan: its steps are rows, works name theirs by number, the vote is a work of its own, and
-    /// volumes are items. Figures are name=value. The two kinds of runs that there were become the plans that they
-    /// always had. A volume had two works and has three now, so that works get new numbers; leases under the old ones
-    /// end with the old workers, which speak another protocol.
+    /// volumes are items. Figures are name=value. Outputs have places that are never given twice. Entries of the audit
+    /// have fields; out of older sentences they are read this once, of checkpoints, which are many and of which the
+    /// latest under a lease says it all. The two kinds of runs that there were become the plans that they always had.
+    /// A volume had two works and has three now, so that works get new numbers; leases under the old ones end with the
+    /// old workers, which speak another protocol.
     private static let third = """
         CREATE TABLE steps(
             run INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL, label TEXT NOT NULL,
@@ -78,14 +80,14 @@ package enum Migrations {
             ended_ms INTEGER, label TEXT NOT NULL DEFAULT '', submitter TEXT NOT NULL DEFAULT '',
             memory_bytes INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
             paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT, is_open INTEGER NOT NULL DEFAULT 0,
-            counts TEXT, verify_share REAL NOT NULL DEFAULT 0) STRICT;
+            counts TEXT, verify_share REAL NOT NULL DEFAULT 0, last_sequence INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TEMP TABLE volume_counts AS
             SELECT id AS run, (SELECT count(*) FROM shards WHERE run = runs.id) AS count FROM runs;
         INSERT INTO new_runs SELECT id, key, kind, recipe, parameters, seed, replica_count, checkpoint_seconds,
             CASE kind WHEN 'train' THEN first_work ELSE (SELECT last_work FROM numbers) + 1
                 + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts WHERE run < runs.id) END,
-            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0, NULL, 0
-            FROM runs;
+            state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0, NULL, 0,
+            (SELECT ifnull(max(sequence), 0) FROM works WHERE run = runs.id) FROM runs;
         UPDATE numbers SET last_work = last_work + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts);
         DROP TABLE temp.volume_counts;
 
@@ -137,6 +139,17 @@ package enum Migrations {
             losses INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(work, machine)) STRICT, WITHOUT ROWID;
         INSERT INTO new_attempts SELECT n.new, machine, failures, losses
             FROM attempts a JOIN temp.new_numbers n ON n.old = a.work;
+        ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+        ALTER TABLE events ADD COLUMN iteration INTEGER;
+        ALTER TABLE events ADD COLUMN outcome TEXT;
+        ALTER TABLE events ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
+        UPDATE events SET kind = CASE WHEN rest GLOB 'checkpoint *' THEN 'checkpoint' ELSE 'metrics' END,
+            iteration = CASE WHEN rest GLOB 'checkpoint *' THEN CAST(substr(rest, 12) AS INTEGER) END
+            FROM (SELECT id AS told, substr(message, 1 + length(
+                    'work ' || work || ' epoch ' || epoch || ' of ' || worker || ' ')) AS rest FROM events)
+            WHERE told = id AND (rest GLOB 'checkpoint *' OR rest GLOB '[0-9]* more metrics*');
+        UPDATE events SET superseded = 1 WHERE kind <> '' AND id NOT IN
+            (SELECT max(id) FROM events WHERE kind <> '' GROUP BY work, epoch);
         UPDATE events SET work = (SELECT new FROM temp.new_numbers WHERE old = work) WHERE work IS NOT NULL;
         DROP TABLE temp.new_numbers;
 
@@ -161,7 +174,7 @@ package enum Migrations {
 
         CREATE TABLE checks(
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), work INTEGER NOT NULL,
-            until INTEGER NOT NULL, arithmetic TEXT) STRICT;
+            until INTEGER NOT NULL, arithmetic TEXT, epoch INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE INDEX checks_run ON checks(run);
         CREATE TABLE check_blobs(
             check_id INTEGER NOT NULL REFERENCES checks(id), part TEXT NOT NULL CHECK(part IN ('base', 'target')),
@@ -196,8 +209,13 @@ package enum Migrations {
         ALTER TABLE new_attempts RENAME TO attempts;
         CREATE INDEX item_inputs_digest ON item_inputs(digest);
         CREATE INDEX works_run ON works(run, sequence);
-        CREATE INDEX works_refused ON works(run) WHERE state = 'refused';
+        CREATE INDEX works_refused ON works(run) WHERE state = 'refused' AND ifnull(cause, '') <> 'dependency';
         CREATE INDEX outputs_digest ON outputs(digest);
+        DROP INDEX events_run;
+        CREATE INDEX events_run ON events(run, superseded);
+        CREATE INDEX events_superseded ON events(superseded);
+        CREATE INDEX events_progress ON events(work, epoch)
+            WHERE superseded = 0 AND kind IN ('checkpoint', 'metrics');
         CREATE VIEW replicas AS
             SELECT works.run, steps.label AS step, works.position AS replica, works.state, works.epoch, leases.worker,
                 (SELECT max(iteration) FROM checkpoints WHERE checkpoints.work = works.id) AS checkpoint_iteration

@@ -49,10 +49,10 @@ package final class Store {
     package func commit(_ turns: [Turn], wallMilliseconds: Int64) throws -> [[ContentDigest]] {
         let unreferenced = try database.transaction {
             let unreferenced = try turns.map { try write($0, wallMilliseconds) }
-            for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).before") }
+            for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.kind).before") }
             return unreferenced
         }
-        for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.site).after") }
+        for change in turns.lazy.flatMap(\.changes) { try pass("store.\(change.kind).after") }
         return unreferenced
     }
 
@@ -140,21 +140,10 @@ package final class Store {
             try makeAgain(work, state, waiting: waiting, wallMilliseconds, &released)
         case .outputsReleased(let work): try releaseOutputs(of: work, &released)
         case .workRefused(let work, let cause, let message): try refuse(work, cause, message, wallMilliseconds)
-        case .messageRefused, .workerDrained, .checkLeased: break
-        case .checkAdded(let check): try insertCheck(check, wallMilliseconds)
-        case .checkDiffers(let check, _, let opinions): try insertOpinions(opinions, of: check)
-        case .checkEnded(let check, let work, _, let isRight):
-            if isRight { try confirm(work, by: check, &released) }
-            try deleteCheck(check, &released)
-        case .checkDropped(let check, _, _): try deleteCheck(check, &released)
-        case .machineSetAside(let machine, let why):
-            try database.run(
-                "INSERT OR REPLACE INTO set_aside(machine, why, since_ms) VALUES(?, ?, ?)", .text(machine), .text(why),
-                .integer(wallMilliseconds))
-        case .machineReadmitted(let machine):
-            try database.run("DELETE FROM set_aside WHERE machine = ?", .text(machine))
-        case .worksMadeAgain(_, let works, _):
-            for work in works { try makeAgain(work, wallMilliseconds, &released) }
+        case .messageRefused, .workerDrained: break
+        case .checkAdded, .checkLeased, .checkDiffers, .checkEnded, .checkDropped, .machineSetAside,
+            .machineReadmitted, .worksMadeAgain:
+            try writeVerification(change, wallMilliseconds, &released)
         case .workerConnected(let worker, let facts):
             try database.run(
                 """
@@ -170,19 +159,6 @@ package final class Store {
                 "UPDATE workers SET connected = 0, changed_ms = ? WHERE name = ?", .integer(wallMilliseconds),
                 .text(worker))
         }
-    }
-
-    private func audit(_ change: StoreChange, _ wallMilliseconds: Int64) throws {
-        if case .outputsReleased = change { return }  // no news: everything else about it is told
-        let subject = change.subject
-        var run = subject.run.map(id)
-        if run == nil, let work = subject.work {
-            try database.query("SELECT run FROM works WHERE id = ?", id(work)) { run = .integer($0.integer(0)) }
-        }
-        try database.run(
-            "INSERT INTO events(time_ms, run, work, epoch, worker, message) VALUES(?, ?, ?, ?, ?, ?)",
-            .integer(wallMilliseconds), run ?? .null, subject.work.map(id) ?? .null,
-            subject.epoch.map { .bits($0) } ?? .null, .optional(subject.worker), .text(change.description))
     }
 
     /// Drops the candidates that nothing refers to any more.
@@ -227,72 +203,6 @@ package final class Store {
             throw StoreError(
                 kind: .staleEpoch, code: 0, message: "\(what) under \(lease), which does not count", sql: "",
                 path: database.path)
-        }
-    }
-}
-
-extension StoreChange {
-    /// Its name among the failpoints.
-    package var site: String {
-        switch self {
-        case .runAdded: return "submit"
-        case .itemsAdded: return "append"
-        case .itemsClosed: return "close"
-        case .runReopened: return "reopen"
-        case .runEnded: return "finish"
-        case .runCancelled: return "cancel"
-        case .runForgotten: return "forget"
-        case .runPaused: return "pause"
-        case .runResumed: return "resume"
-        case .runPrioritised: return "prioritise"
-        case .arithmeticChosen: return "arithmetic"
-        case .leaseGranted, .backupGranted: return "lease"
-        case .leaseEnded: return "release"
-        case .leaseRevived: return "revive"
-        case .checkpointAccepted: return "checkpoint"
-        case .checkpointDropped: return "drop"
-        case .metricsAccepted: return "metrics"
-        case .resultAccepted: return "result"
-        case .workReady: return "ready"
-        case .workVoting: return "voting"
-        case .votesCounted: return "vote"
-        case .votesDamaged, .outputsDamaged: return "damaged"
-        case .outputsReleased: return "read"
-        case .workRefused: return "refuse"
-        case .messageRefused: return "stale"
-        case .workerConnected: return "connect"
-        case .workerDisconnected: return "disconnect"
-        case .workerDrained: return "drain"
-        case .checkAdded, .checkLeased, .checkDiffers, .checkEnded, .checkDropped: return "check"
-        case .machineSetAside, .machineReadmitted, .worksMadeAgain: return "distrust"
-        }
-    }
-
-    /// Whom it is about, for the audit.
-    var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
-        switch self {
-        case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run),
-            .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
-            .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
-            .arithmeticChosen(let run, _), .worksMadeAgain(let run, _, _):
-            return (run, nil, nil, nil)
-        case .checkAdded(let check): return (check.run, check.work, nil, check.opinions[0].worker)
-        case .checkLeased(_, let worker, let work): return (nil, work, nil, worker)
-        case .checkDiffers(_, let work, _), .checkEnded(_, let work, _, _), .checkDropped(_, let work, _):
-            return (nil, work, nil, nil)
-        case .machineSetAside, .machineReadmitted: return (nil, nil, nil, nil)
-        case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),
-            .leaseEnded(let lease, let worker, _), .leaseRevived(let lease, let worker),
-            .checkpointAccepted(let lease, let worker, _, _),
-            .metricsAccepted(let lease, let worker, _), .messageRefused(let lease, let worker, _):
-            return (nil, lease.work, lease.epoch, worker)
-        case .resultAccepted(let result, let worker): return (nil, result.lease.work, result.lease.epoch, worker)
-        case .workReady(let work), .workVoting(let work), .votesCounted(let work, _), .votesDamaged(let work, _, _),
-            .outputsDamaged(let work, _, _), .outputsReleased(let work),
-            .workRefused(let work, _, _), .checkpointDropped(let work, _):
-            return (nil, work, nil, nil)
-        case .workerConnected(let worker, _), .workerDisconnected(let worker), .workerDrained(let worker):
-            return (nil, nil, nil, worker)
         }
     }
 }

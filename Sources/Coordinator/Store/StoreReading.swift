@@ -1,14 +1,5 @@
 import Protocol
 
-/// One entry of the audit.
-package struct AuditEvent: Hashable, Sendable {
-    package var wallMilliseconds: Int64
-    package var run: RunID?
-    /// "replica-3", an item's name, a step's label; nil where it is about no piece of work.
-    package var piece: String?
-    package var message: String
-}
-
 extension Store {
     func figures(_ row: SQLRow, from column: Int32) throws -> IterationFigures {
         guard let figures = IterationFigures(iteration: row.uint32(column), text: row.text(column + 1)) else {
@@ -19,19 +10,23 @@ extension Store {
 
     // MARK: - Pages
 
-    /// What a run has produced, in the order in which it came.
-    package func outputs(of run: RunID, first: UInt32, countMax: Int) throws -> (outputs: [RunOutput], more: Bool) {
+    /// What a run has produced, in the order in which it came. What is just made again is not there.
+    /// - Parameter sequence: of the output behind which they were listed; 0 for the beginning.
+    package func outputs(
+        of run: RunID, after sequence: UInt64, countMax: Int
+    ) throws -> (outputs: [RunOutput], more: Bool) {
         var found: [(work: WorkID, output: RunOutput)] = []
         try database.query(
             """
-            SELECT w.id, st.fan, w.position, state, report, i.name, st.label FROM works w
+            SELECT w.id, st.fan, w.position, state, report, i.name, st.label, sequence FROM works w
             JOIN steps st ON st.run = w.run AND st.position = w.step
             LEFT JOIN items i ON i.run = w.run AND i.position = w.position
-            WHERE w.run = ? AND sequence IS NOT NULL ORDER BY sequence LIMIT ? OFFSET ?
-            """, id(run), .integer(Int64(countMax) + 1), .integer(Int64(first))
+            WHERE w.run = ? AND sequence > ? AND state IN ('done', 'refused') ORDER BY sequence LIMIT ?
+            """, id(run), .integer(Int64(clamping: sequence)), .integer(Int64(countMax) + 1)
         ) { row in
             let output = RunOutput(
-                step: row.text(6), name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
+                sequence: row.bits(7), step: row.text(6),
+                name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
                 state: row.text(3) == "done" ? .done : .refused, outputs: [],
                 report: row.text(4))
             found.append((WorkID(row.bits(0)), output))
@@ -64,54 +59,15 @@ extension Store {
         var found: [IterationFigures] = []
         try database.query(
             """
-            SELECT iteration, figures FROM figures f
-            JOIN steps s ON s.run = f.run AND s.position = f.step AND s.label = ?
-            WHERE f.run = ? AND f.position = ? AND iteration >= ? ORDER BY iteration LIMIT ?
-            """, .text(step), id(run), .integer(Int64(replica)), .integer(Int64(firstIteration)),
+            SELECT iteration, figures FROM figures
+            WHERE run = ?1 AND step = (SELECT position FROM steps WHERE run = ?1 AND label = ?2) AND position = ?3
+                AND iteration >= ?4 ORDER BY iteration LIMIT ?5
+            """, id(run), .text(step), .integer(Int64(replica)), .integer(Int64(firstIteration)),
             .integer(Int64(countMax) + 1)
         ) { found.append(try figures($0, from: 0)) }
         let more = found.count > countMax
         if more { found.removeLast() }
         return (found, more)
-    }
-
-    /// How many entries are looked through for `countMax`.
-    private static let eventsPerEntryMax = 20
-
-    /// The latest entries of the audit, oldest first; of one run, or of all. Of the checkpoints under a lease only the
-    /// latest: a long training has thousands, and must not hide why a replica moved.
-    package func events(of run: RunID?, countMax: Int) throws -> [AuditEvent] {
-        var found: [AuditEvent] = []
-        var advanced: Set<Lease> = []
-        try database.query(
-            """
-            SELECT time_ms, e.run, message, st.fan, w.position, i.name, e.work, e.epoch, e.worker, st.label
-            FROM events e LEFT JOIN works w ON w.id = e.work
-            LEFT JOIN steps st ON st.run = w.run AND st.position = w.step
-            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
-            WHERE ?1 IS NULL OR e.run = ?1 ORDER BY e.id DESC LIMIT ?2
-            """, run.map(id) ?? .null, .integer(Int64(countMax * Self.eventsPerEntryMax))
-        ) { row in
-            guard found.count < countMax else { return }
-            if let lease = Self.advancedLease(row), !advanced.insert(lease).inserted { return }
-            found.append(
-                AuditEvent(
-                    wallMilliseconds: row.integer(0),
-                    run: row.optionalInteger(1).map { RunID(UInt64(bitPattern: $0)) },
-                    piece: row.optionalText(3).map { _ in Self.pieceName(row, fan: 3, label: 9, position: 4, item: 5) },
-                    message: row.text(2)))
-        }
-        return found.reversed()
-    }
-
-    /// Under which lease a checkpoint came; nil where the entry is about something else.
-    private static func advancedLease(_ row: SQLRow) -> Lease? {
-        guard let epoch = row.optionalInteger(7), let worker = row.optionalText(8) else { return nil }
-        let lease = Lease(work: WorkID(row.bits(6)), epoch: UInt64(bitPattern: epoch)), message = row.text(2)
-        let start = "\(lease) of \(worker) "
-        guard message.hasPrefix(start) else { return nil }
-        let rest = message.dropFirst(start.count)
-        return rest.hasPrefix("checkpoint ") || rest.contains(" more metrics") ? lease : nil
     }
 
     /// As `RunRecord.name`.

@@ -26,8 +26,8 @@ extension Store: RunArchive {
         guard var found = try recoverHead(of: run) else { return nil }
         (found.request.items, found.itemBlocks) = try recoverItems(of: run, found.request.plan)
         guard found.isPossible else { throw corrupt("\(run) does not hold together") }
-        found.table = try recoverWorks(of: found)
         found.checks = found.state == .running ? try recoverChecks(of: run) : []
+        found.table = try recoverWorks(of: found)
         guard found.isWhole else { throw corrupt("\(run) does not hold together") }
         return found
     }
@@ -149,20 +149,23 @@ extension Store: RunArchive {
     private func recoverWorks(of found: RecoveredRun) throws -> WorkTable {
         var count = 0
         try database.query("SELECT count(*) FROM works WHERE run = ?", id(found.id)) { count = $0.int(0) }
-        let run = found.record
+        let run = found.record, checked = Set(found.checks.map(\.work))
         guard count == run.layout.workCount else {
             throw corrupt("\(found.id) has \(count) works, not \(run.layout.workCount)")
         }
         var table = WorkTable()
         for works in found.newWorks where !works.isEmpty {
             table.add(works)
-            try recover(works, of: run, into: &table)
+            try recover(works, of: run, checked: checked, into: &table)
         }
         return table
     }
 
     /// Works with consecutive numbers. An item's are settled as soon as all of them are read.
-    private func recover(_ works: NewWorks, of run: RunRecord, into table: inout WorkTable) throws {
+    /// - Parameter checked: works that somebody is to do again.
+    private func recover(
+        _ works: NewWorks, of run: RunRecord, checked: Set<WorkID> = [], into table: inout WorkTable
+    ) throws {
         let range = works[0].id.value...works[works.count - 1].id.value
         let details = try WorkDetails(
             outputs: references(
@@ -175,7 +178,7 @@ extension Store: RunArchive {
         var offset = 0, pending: [WorkRecord] = []
         func settle(_ table: inout WorkTable) {
             for work in pending where run.isSettled(work, isDone: { step in
-                pending.contains { $0.step == step && $0.state == .done }
+                pending.contains { $0.step == step && $0.state == .done && !checked.contains($0.id) }
             }) { table.settle(work.id) }
             pending = []
         }

@@ -74,7 +74,7 @@ extension Store {
                 """, id(run), .integer(Int64(position)), .text(step.label), .text("\(step.kind)"),
                 .text("\(step.fan)"), .text(step.inputs.map(\.text).joined(separator: " ")), .text("\(step.keep)"),
                 step.affinity.map { .integer(Int64($0)) } ?? .null, .integer(Int64(step.iterationCount)),
-                .integer(isRead ? 1 : 0), .integer(step.fan == .item && isRead ? 0 : 1))
+                .integer(isRead ? 1 : 0), .integer(plan.isListed(position) ? 1 : 0))
         }
     }
 
@@ -132,16 +132,20 @@ extension Store {
         try giveSequence(work)
     }
 
-    /// Puts a piece of work on its run's list of outputs. An item is listed once: with what its last step has made, or
-    /// with the first that was refused, and not what was refused with it.
+    /// Puts a piece of work at the end of its run's list of outputs. An item is listed once: with what its last step
+    /// has made, or with the first that was refused, and not what was refused with it. No place is given twice, also
+    /// not that of what was tried again: a client asks for what comes behind the last place that it has seen.
     func giveSequence(_ work: WorkID) throws {
-        try database.run(
+        let listedCount = try database.run(
             """
-            UPDATE works SET sequence =
-                (SELECT ifnull(max(other.sequence), 0) + 1 FROM works AS other WHERE other.run = works.run)
+            UPDATE works SET sequence = (SELECT last_sequence + 1 FROM runs WHERE runs.id = works.run)
             WHERE id = ?1 AND ifnull(cause, '') <> 'dependency' AND (state = 'refused' OR EXISTS(
                 SELECT 1 FROM steps WHERE steps.run = works.run AND steps.position = works.step AND is_listed))
             """, id(work))
+        guard listedCount > 0 else { return }
+        try database.run(
+            "UPDATE runs SET last_sequence = last_sequence + 1 WHERE id = (SELECT run FROM works WHERE id = ?)",
+            id(work))
     }
 
     /// The ballots are no use: the works that made them are undone.

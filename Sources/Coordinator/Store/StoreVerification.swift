@@ -3,7 +3,31 @@ import Protocol
 // Checks, and machines that are not trusted.
 
 extension Store {
-    func insertCheck(_ check: Check, _ wallMilliseconds: Int64) throws {
+    func writeVerification(
+        _ change: StoreChange, _ wallMilliseconds: Int64, _ released: inout [String]
+    ) throws {
+        switch change {
+        case .checkLeased(let lease, _, _):
+            try database.run("UPDATE checks SET epoch = ? WHERE id = ?", .bits(lease.epoch), id(lease.work))
+        case .checkAdded(let check): try insertCheck(check, wallMilliseconds)
+        case .checkDiffers(let check, _, let opinions): try insertOpinions(opinions, of: check)
+        case .checkEnded(let check, let work, _, _, let isConfirming):
+            if isConfirming { try confirm(work, by: check, &released) }
+            try deleteCheck(check, &released)
+        case .checkDropped(let check, _, _): try deleteCheck(check, &released)
+        case .machineSetAside(let machine, let why):
+            try database.run(
+                "INSERT OR REPLACE INTO set_aside(machine, why, since_ms) VALUES(?, ?, ?)", .text(machine), .text(why),
+                .integer(wallMilliseconds))
+        case .machineReadmitted(let machine):
+            try database.run("DELETE FROM set_aside WHERE machine = ?", .text(machine))
+        case .worksMadeAgain(_, let works, _):
+            for work in works { try makeAgain(work, wallMilliseconds, &released) }
+        default: preconditionFailure("\(change) is about no check")
+        }
+    }
+
+    private func insertCheck(_ check: Check, _ wallMilliseconds: Int64) throws {
         try database.run(
             "INSERT INTO checks(id, run, work, until, arithmetic) VALUES(?, ?, ?, ?, ?)", id(check.id), id(check.run),
             id(check.work), .integer(Int64(check.until)), .optional(check.arithmetic.map { "\($0)" }))
@@ -20,7 +44,7 @@ extension Store {
     }
 
     /// All of them; those that are there stay.
-    func insertOpinions(_ opinions: [Opinion], of check: WorkID) throws {
+    private func insertOpinions(_ opinions: [Opinion], of check: WorkID) throws {
         for (position, opinion) in opinions.enumerated() {
             try database.run(
                 "INSERT OR IGNORE INTO opinions(check_id, position, worker, digests) VALUES(?, ?, ?, ?)", id(check),
@@ -30,28 +54,26 @@ extension Store {
     }
 
     /// Two machines agree with what counts: to a checkpoint, or to the end.
-    func confirm(_ work: WorkID, by check: WorkID, _ released: inout [String]) throws {
-        var target: Int64?
+    private func confirm(_ work: WorkID, by check: WorkID, _ released: inout [String]) throws {
+        var hasTarget = false
         try database.query(
-            "SELECT iteration FROM check_blobs WHERE check_id = ? AND part = 'target'", id(check)
-        ) { target = $0.integer(0) }
-        guard let target else {
+            "SELECT 1 FROM check_blobs WHERE check_id = ? AND part = 'target'", id(check)
+        ) { _ in hasTarget = true }
+        guard hasTarget else {
             try database.run("UPDATE works SET confirmed = 1 WHERE id = ?", id(work))
             return
         }
-        try database.query(
-            "SELECT digest FROM trusted WHERE work = ? AND iteration < ?", id(work), .integer(target)
-        ) { released.append($0.text(0)) }
+        try database.query("SELECT digest FROM trusted WHERE work = ?", id(work)) { released.append($0.text(0)) }
         try database.run(
             """
             INSERT INTO trusted(work, iteration, role, name, digest)
             SELECT ?2, iteration, role, name, digest FROM check_blobs WHERE check_id = ?1 AND part = 'target'
             ON CONFLICT(work) DO UPDATE SET iteration = excluded.iteration, role = excluded.role,
-                name = excluded.name, digest = excluded.digest WHERE excluded.iteration > trusted.iteration
+                name = excluded.name, digest = excluded.digest
             """, id(check), id(work))
     }
 
-    func deleteCheck(_ check: WorkID, _ released: inout [String]) throws {
+    private func deleteCheck(_ check: WorkID, _ released: inout [String]) throws {
         try database.query("SELECT digest FROM check_blobs WHERE check_id = ?", id(check)) {
             released.append($0.text(0))
         }
@@ -79,7 +101,7 @@ extension Store {
     }
 
     /// Back to waiting, a session to the last checkpoint that somebody has confirmed.
-    func makeAgain(_ remade: RemadeWork, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
+    private func makeAgain(_ remade: RemadeWork, _ wallMilliseconds: Int64, _ released: inout [String]) throws {
         try releaseOutputs(of: remade.work, &released)
         try forgetAttempts(of: remade.work)
         try database.run("DELETE FROM makers WHERE work = ?", id(remade.work))
@@ -123,17 +145,18 @@ extension Store {
         }
         var found: [Check] = []
         try database.query(
-            "SELECT id, work, until, arithmetic FROM checks WHERE run = ? ORDER BY id", id(run)
+            "SELECT id, work, until, arithmetic, epoch FROM checks WHERE run = ? ORDER BY id", id(run)
         ) { row in
             let number = row.bits(0)
             guard let own = opinions[number], (1...RecoveredRun.numberMax).contains(number) else {
                 throw corrupt("check \(number) is about nothing")
             }
-            found.append(
-                Check(
-                    id: WorkID(number), run: run, work: WorkID(row.bits(1)), base: blobs[number]?["base"],
-                    target: blobs[number]?["target"], until: row.uint32(2),
-                    arithmetic: try row.optionalText(3).map(digest), opinions: own))
+            var check = Check(
+                id: WorkID(number), run: run, work: WorkID(row.bits(1)), base: blobs[number]?["base"],
+                target: blobs[number]?["target"], until: row.uint32(2),
+                arithmetic: try row.optionalText(3).map(digest), opinions: own)
+            check.epoch = row.bits(4)
+            found.append(check)
         }
         return found
     }

@@ -73,7 +73,8 @@ final class IdleWorkers {
         case .connected(let connection):
             loop.send(FrameEncoder.magic, on: connection)
             let hello = Hello(
-                role: .worker, versionMin: VersionNegotiation.versionMin, versionMax: VersionNegotiation.versionMax, build: "bench",
+                role: .worker, versionMin: VersionNegotiation.versionMin,
+                versionMax: VersionNegotiation.versionMax, build: "bench",
                 name: "bench\(workers[connection]!.number):1", threadCount: 1, device: "cpu", held: [])
             try send(.hello(hello), 0, on: connection)
         case .received(let connection, let bytes):

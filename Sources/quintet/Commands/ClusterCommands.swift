@@ -133,7 +133,11 @@ enum StatusCommand: Command {
             Option("--history", nil, "who did what, under which lease, and why it moved"),
             Option("--json", nil, "as JSON"),
         ],
-        details: "example: quintet status --coordinator lab3:7311 --history")
+        details: """
+            With --json every event of the history has a kind and fields; docs/OPERATION.md lists them.
+
+            example: quintet status --coordinator lab3:7311 --history
+            """)
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let client = try ClientAccess.client(arguments)

@@ -92,7 +92,7 @@ enum SegmentCommand: Command {
             let run = try session.submit(
                 plan.submission(allowed, session: session), folder: plan.output.path, progress: progress)
             var answers = AnswerCollector(plan: plan, session: session, run: run, progress: progress)
-            _ = try session.wait(for: run, progress: progress) { _ in try answers.fetch(into: &table) }
+            _ = try session.wait(for: run, progress: progress, onChange: { try answers.fetch(into: &table) })
             // All of them once more: what came again, for its blob was lost, may have changed the order.
             try answers.fetchAll(into: &table)
         }
@@ -134,7 +134,8 @@ private struct AnswerCollector {
     let progress: ProgressLine
     private let items: [String: Archive.Item]
     private var fetched: Set<String> = []
-    private var seenCount = 0
+    /// The last output that was seen.
+    private var sequence: UInt64 = 0
 
     init(plan: SegmentationPlan, session: ClusterSession, run: RunID, progress: ProgressLine) {
         (self.plan, self.session, self.run, self.progress) = (plan, session, run, progress)
@@ -142,14 +143,14 @@ private struct AnswerCollector {
     }
 
     mutating func fetchAll(into table: inout ResultTable) throws {
-        seenCount = 0
+        sequence = 0
         try fetch(into: &table)
     }
 
     /// What has come since the last time.
     mutating func fetch(into table: inout ResultTable) throws {
-        let outputs = try session.client.outputs(of: run, first: seenCount)
-        seenCount += outputs.count
+        let outputs = try session.client.outputs(of: run, after: sequence)
+        sequence = outputs.last?.sequence ?? sequence
         for output in outputs where !fetched.contains(output.name) {
             guard let item = items[output.name] else { continue }
             switch (output.state, output.step) {
