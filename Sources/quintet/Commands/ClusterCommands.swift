@@ -61,9 +61,8 @@ enum CoordinatorCommand: Command {
     }
 
     static func logger(_ arguments: Arguments) -> Log {
-        let quiet = arguments.has("--quiet")
-        return Log { level, text in
-            if level == .problem || !quiet { Console.error("\(WallClock.nowText())  \(text)") }
+        Log(from: arguments.has("--quiet") ? .problem : .notice) { _, text in
+            Console.error("\(WallClock.nowText())  \(text)")
         }
     }
 }
