@@ -45,7 +45,7 @@ package struct Check: Sendable {
         (self.until, self.arithmetic, self.opinions) = (until, arithmetic, opinions)
     }
 
-    /// Under which its worker delivers.
+    /// Under which its worker answers.
     var heldLease: Lease { beaten ?? Lease(work: id, epoch: epoch) }
 
     var machines: [MachineName] { opinions.map(\.worker.machine) }

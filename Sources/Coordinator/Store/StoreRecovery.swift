@@ -322,7 +322,7 @@ extension Store: RunArchive {
     // MARK: - Ended runs, for people
 
     /// A run as status tells of it: its counts and sessions; no items, and no other works.
-    func archived(_ run: RunID) throws -> (record: RunRecord, sessions: [WorkRecord])? {
+    package func archived(_ run: RunID) throws -> (record: RunRecord, sessions: [WorkRecord])? {
         guard let found = try recoverHead(of: run) else { return nil }
         var itemCount = 0
         try database.query("SELECT ifnull(max(position) + 1, 0) FROM items WHERE run = ?", id(run)) {
