@@ -208,6 +208,13 @@ extension Scheduler {
         endCheck(check)
     }
 
+    /// What it begins with is gone or damaged on the coordinator's disk.
+    /// - Parameter wasSent: false: its worker has not heard of it, and waits for work.
+    mutating func dropDamaged(_ check: Check, wasSent: Bool) {
+        dropCheck(check, "the checkpoint that it begins with is gone or damaged")
+        if !wasSent, let worker = check.lease?.worker { becomeIdle(worker) }
+    }
+
     private mutating func confirm(_ check: Check) {
         guard let target = check.target else {
             works[check.work]!.isConfirmed = true

@@ -85,6 +85,11 @@ extension Scheduler {
         }
         defer { actions.append(.answer(.accepted)) }
         guard run.state == .running else { return }
+        // Everything is there, and only looked at once more: it ends.
+        if run.remainingCount == 0, !run.isOpen {
+            for check in checks.all(of: id) { dropCheck(check, "its run was cancelled") }
+            return
+        }
         actions.append(.persist(.runCancelled(id)))
         for id in run.works where works.state(of: id)?.isFinal == false {
             let work = works[id]!

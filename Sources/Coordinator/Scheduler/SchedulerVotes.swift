@@ -44,6 +44,7 @@ extension Scheduler {
     }
 
     mutating func makeAgain(_ digest: ContentDigest, for id: WorkID, unsent: Lease?, at nowMilliseconds: Int64) {
+        if let check = checks[id] { return dropDamaged(check, wasSent: unsent == nil) }
         guard let work = works[id], !work.state.isFinal else { return }
         guard work.kind != .session else { return dropCheckpoint(of: id, digest, unsent: unsent) }
         for input in step(of: work).inputs where canBeMadeAgain(input, for: work) {
