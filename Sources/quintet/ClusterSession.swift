@@ -29,9 +29,10 @@ final class ClusterSession {
 
     private init(connecting arguments: Arguments, stateFolder: String, progress: ProgressLine) throws {
         label = arguments.text("--label")
-        verifyShare = try arguments.number("--verify", 0...1) ?? 0
+        let share = try arguments.number("--verify", 0...1) ?? 0
         if arguments.text("--coordinator") != nil {
             local = nil
+            verifyShare = share
             if let destination = ClusterOptions.destination(arguments) { progress.say(destination) }
             client = try ClientAccess.client(arguments, log: { progress.warn($0) })
         } else {
@@ -39,6 +40,8 @@ final class ClusterSession {
                 stateFolder: stateFolder, leaseSeconds: 30, threadCount: Threads.count(arguments),
                 log: progress.log)
             local = cluster
+            verifyShare = 0
+            if share > 0 { progress.warn("--verify needs other machines: without --coordinator nothing is checked") }
             client = try cluster.client()
             try cluster.startWorker()
         }

@@ -84,7 +84,7 @@ package struct LastNumbers: Hashable, Sendable {
 extension LeaseRecord {
     /// As after a restart: nothing is known of its past.
     fileprivate func renewed(
-        at nowMilliseconds: Int64, until expiresMilliseconds: Int64, fetching: [ContentDigest]
+        at nowMilliseconds: Int64, until expiresMilliseconds: Int64, of work: WorkRecord
     ) -> LeaseRecord {
         var lease = LeaseRecord(
             worker: worker, epoch: epoch, grantedMilliseconds: nowMilliseconds,
@@ -92,7 +92,9 @@ extension LeaseRecord {
         lease.hasLapsed = hasLapsed
         lease.begunMilliseconds = nowMilliseconds
         lease.isRecovered = true
-        lease.fetching = fetching
+        lease.fetching = work.checkpoints.map(\.blob.digest)
+        // With checkpoints it may have begun with any of them, or have made the last one.
+        lease.isBaseKnown = work.checkpoints.isEmpty
         return lease
     }
 }
@@ -141,9 +143,8 @@ extension Scheduler {
         work.readySinceMilliseconds = nowMilliseconds
         work.triedMilliseconds = nowMilliseconds
         let full = nowMilliseconds + configuration.leaseMilliseconds
-        let fetching = work.checkpoints.map(\.blob.digest)
-        work.lease = work.lease.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
-        work.backup = work.backup.map { $0.renewed(at: nowMilliseconds, until: full, fetching: fetching) }
+        work.lease = work.lease?.renewed(at: nowMilliseconds, until: full, of: work)
+        work.backup = work.backup?.renewed(at: nowMilliseconds, until: full, of: work)
         works[id] = work
         if state == .leased { leased.insert(id) }
         for lease in work.liveLeases { holdings.add(work.id(of: lease), of: lease.worker) }
