@@ -85,7 +85,6 @@ package struct CheckBook: Sendable {
     func count(of work: WorkID) -> Int { ofWork[work]?.count ?? 0 }
     /// Whether none looks at an earlier part of the same session.
     func isNext(_ check: Check) -> Bool { ofWork[check.work]?.first == check.id }
-    func isWaiting(_ check: Check) -> Bool { check.lease == nil }
     package var leasedCount: Int { checks.values.count { $0.lease != nil } }
     var leased: [Check] { checks.values.filter { $0.lease != nil }.sorted { $0.id < $1.id } }
     func all(of run: RunID) -> [Check] { checks.values.filter { $0.run == run }.sorted { $0.id < $1.id } }

@@ -133,7 +133,8 @@ private struct AnswerCollector {
     let run: RunID
     let progress: ProgressLine
     private let items: [String: Archive.Item]
-    private var fetched: Set<String> = []
+    /// Which answer of each volume lies in the folder: one that was made again has another number.
+    private var fetched: [String: UInt64] = [:]
     /// The last output that was seen.
     private var sequence: UInt64 = 0
 
@@ -151,7 +152,7 @@ private struct AnswerCollector {
     mutating func fetch(into table: inout ResultTable) throws {
         let outputs = try session.client.outputs(of: run, after: sequence)
         sequence = outputs.last?.sequence ?? sequence
-        for output in outputs where !fetched.contains(output.name) {
+        for output in outputs where fetched[output.name] != output.sequence {
             guard let item = items[output.name] else { continue }
             switch (output.state, output.step) {
             case (.refused, _): refuse(item, output.report, &table)
@@ -166,7 +167,7 @@ private struct AnswerCollector {
                 }
             default: continue
             }
-            fetched.insert(output.name)
+            fetched[output.name] = output.sequence
         }
     }
 
