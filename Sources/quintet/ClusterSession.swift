@@ -117,6 +117,7 @@ final class ClusterSession {
             }
             guard !isFinished else {
                 if status.state == "cancelled" { throw CommandError("\(run) was cancelled") }
+                tellChecks(status, progress)
                 return status
             }
             progress.show(StatusText.line(status))
@@ -129,6 +130,20 @@ final class ClusterSession {
     }
 
     /// What changes behind it ends the wait for a change.
+    /// Who has asked for checks must not take it for granted that there were any.
+    private func tellChecks(_ run: StatusReport.Run, _ progress: ProgressLine) {
+        guard verifyShare > 0 else { return }
+        guard let checks = run.checks else {
+            return progress.warn("nothing was compared: run \(run.id) was submitted before without --verify")
+        }
+        progress.say("compared \(checks.done) pieces of work with what another machine makes of them")
+        guard checks.missed > 0 else { return }
+        progress.warn("warning: \(checks.missed) pieces of work could not be compared"
+            + (checks.disputed > 0
+                ? ", and of \(checks.disputed) two machines got different bytes: do not trust this run's results" : "")
+            + "; quintet status --history says why")
+    }
+
     /// - Throws: `CommandError` where it was there and is not any more.
     private func standing(of run: RunID) throws -> StatusReport.Run {
         do {

@@ -18,7 +18,10 @@ enum StatusText {
         } else {
             parts.append("\(run.works.done) of \(run.works.total) pieces")
         }
-        if let count = run.checkCount { parts.append("\(count) to be compared") }
+        if let checks = run.checks {
+            parts += [(checks.open, "to be compared"), (checks.missed, "not compared")].filter { $0.0 > 0 }
+                .map { "\($0) \($1)" }
+        }
         if run.isPaused, run.state == "running" {
             parts.append("paused")
         } else if let problem = run.problem {

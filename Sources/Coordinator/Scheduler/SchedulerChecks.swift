@@ -84,7 +84,8 @@ extension Scheduler {
         guard last.lease == nil, last.opinions.map(\.worker) == [opinion.worker], last.target == base, base != nil
         else { return nil }
         checks.remove(last.id)
-        actions.append(.persist(.checkDropped(last.id, id, "it is looked at together with what follows")))
+        let why = "it is looked at together with what follows"
+        actions.append(.persist(.checkDropped(last.id, id, why, isMissed: false)))
         return .some(last.base)
     }
 
@@ -198,13 +199,13 @@ extension Scheduler {
         endRunIfComplete(check.run)
     }
 
-    mutating func dropCheck(_ check: Check, _ why: String) {
+    mutating func dropCheck(_ check: Check, _ why: String, isMissed: Bool = true) {
         if let lease = checks[check.id]?.lease {
             holdings.remove(check.heldLease, of: lease.worker)
             revoke(check.heldLease, of: lease.worker)
         }
         checks.remove(check.id)
-        actions.append(.persist(.checkDropped(check.id, check.work, why)))
+        actions.append(.persist(.checkDropped(check.id, check.work, why, isMissed: isMissed)))
         endCheck(check)
     }
 
@@ -243,7 +244,10 @@ extension Scheduler {
                 guard nowMilliseconds >= check.waitingSinceMilliseconds + configuration.leaseMilliseconds,
                     !workers.values.contains(where: { mayCheck(check, $0) })
                 else { continue }
-                dropCheck(check, "no other machine is there that could do it")
+                let count = check.opinions.count
+                dropCheck(
+                    check, (count > 1 ? "\(count) machines differ, and " : "")
+                        + "no other machine of the same arithmetic is there that could do it")
             }
         }
     }

@@ -74,7 +74,7 @@ extension StoreChange: CustomStringConvertible {
         case .checkEnded(_, let work, let opinions, let isRight, _):
             let names = opinions.map(\.worker).joined(separator: ", ")
             return "\(work) was checked by \(names): \(isRight ? "right" : "what counted so far is wrong")"
-        case .checkDropped(_, let work, let why): return "\(work) is not checked: \(why)"
+        case .checkDropped(_, let work, let why, _): return "\(work) is not checked: \(why)"
         case .machineSetAside(let machine, let why): return "machine '\(machine)' is set aside: \(why)"
         case .machineReadmitted(let machine): return "machine '\(machine)' is trusted again"
         case .worksMadeAgain(_, let works, let why):

@@ -43,7 +43,7 @@ extension Scheduler {
         guard !again.isEmpty else { return }
         for id in again.sorted() { begin(anew: id) }
         for check in checks.all(of: run) where again.contains(check.work) {
-            dropCheck(check, "what it looked at is made again")
+            dropCheck(check, "what it looked at is made again", isMissed: false)
         }
         let kept = again.sorted().map { RemadeWork(work: $0, checkpoint: works[$0]!.checkpoint) }
         actions.append(.persist(.worksMadeAgain(run, kept, "'\(machine)' is set aside")))

@@ -172,7 +172,8 @@ package enum StoreChange: Hashable, Sendable {
     case checkDiffers(WorkID, WorkID, [Opinion])
     /// Two agree; with what counts so far, or against it. Confirming: everything up to there has been looked at.
     case checkEnded(WorkID, WorkID, [Opinion], isRight: Bool, isConfirming: Bool)
-    case checkDropped(WorkID, WorkID, String)
+    /// Missed: nobody will look at it any more, although it was asked for.
+    case checkDropped(WorkID, WorkID, String, isMissed: Bool)
     case machineSetAside(MachineName, String)
     case machineReadmitted(MachineName)
     /// These wait again, with nothing made; why.

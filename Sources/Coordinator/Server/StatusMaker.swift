@@ -85,7 +85,9 @@ struct StatusMaker {
             secondsLeft: isRunning ? secondsLeft : nil, works: count(run),
             refusedCount: run.refusedCount, refusals: stored.refusals.isEmpty ? nil
                 : stored.refusals.map { StatusReport.Refusal(name: $0.piece, reason: $0.reason.cut(toBytes: 600)) },
-            checkCount: scheduler.checks.count(of: run.id) > 0 ? scheduler.checks.count(of: run.id) : nil,
+            checks: request.verifyShare > 0 ? StatusReport.Checks(
+                open: scheduler.checks.count(of: run.id), done: stored.checkedCount, missed: stored.missedCount,
+                disputed: stored.disputedCount) : nil,
             problem: isRunning ? problem ?? problem(of: run) : nil,
             replicas: replicas.isEmpty ? nil : replicas)
     }

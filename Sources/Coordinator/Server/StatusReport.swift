@@ -58,12 +58,23 @@ public struct StatusReport: Codable, Sendable {
         public var refusedCount: Int
         /// The first of them, and why.
         public var refusals: [Refusal]?
-        /// Works that are being done once more, or wait for it, to be compared; absent where there are none.
-        public var checkCount: Int?
+        /// What is done once more to be compared; absent where nobody has asked for it.
+        public var checks: Checks?
         /// Why it does not go on, where people have to do something.
         public var problem: String?
         /// Of sessions only.
         public var replicas: [Replica]?
+    }
+
+    public struct Checks: Codable, Sendable {
+        /// Under way, or waiting for a machine.
+        public var open: Int
+        /// Two machines agree, after a third one where it was needed.
+        public var done: Int
+        /// Nobody could, or too often it failed: nothing is known.
+        public var missed: Int
+        /// Of those missed: machines got different bytes, and nobody could decide.
+        public var disputed: Int
     }
 
     public struct Refusal: Codable, Sendable {

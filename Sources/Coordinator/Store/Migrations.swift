@@ -80,14 +80,16 @@ package enum Migrations {
             ended_ms INTEGER, label TEXT NOT NULL DEFAULT '', submitter TEXT NOT NULL DEFAULT '',
             memory_bytes INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
             paused INTEGER NOT NULL DEFAULT 0, arithmetic TEXT, is_open INTEGER NOT NULL DEFAULT 0,
-            counts TEXT, verify_share REAL NOT NULL DEFAULT 0, last_sequence INTEGER NOT NULL DEFAULT 0) STRICT;
+            counts TEXT, verify_share REAL NOT NULL DEFAULT 0, last_sequence INTEGER NOT NULL DEFAULT 0,
+            checked INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0,
+            disputed INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TEMP TABLE volume_counts AS
             SELECT id AS run, (SELECT count(*) FROM shards WHERE run = runs.id) AS count FROM runs;
         INSERT INTO new_runs SELECT id, key, kind, recipe, parameters, seed, replica_count, checkpoint_seconds,
             CASE kind WHEN 'train' THEN first_work ELSE (SELECT last_work FROM numbers) + 1
                 + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts WHERE run < runs.id) END,
             state, created_ms, ended_ms, label, submitter, memory_bytes, priority, paused, NULL, 0, NULL, 0,
-            (SELECT ifnull(max(sequence), 0) FROM works WHERE run = runs.id) FROM runs;
+            (SELECT ifnull(max(sequence), 0) FROM works WHERE run = runs.id), 0, 0, 0 FROM runs;
         UPDATE numbers SET last_work = last_work + 3 * (SELECT ifnull(sum(count), 0) FROM temp.volume_counts);
         DROP TABLE temp.volume_counts;
 

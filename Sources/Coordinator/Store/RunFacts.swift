@@ -5,6 +5,10 @@ package struct RunFacts: Sendable {
     package var state = RunState.running
     package var createdMilliseconds: Int64 = 0
     package var endedMilliseconds: Int64?
+    /// Of what was to be done once more and compared.
+    package var checkedCount = 0
+    package var missedCount = 0
+    package var disputedCount = 0
     /// The first pieces that were refused, and why.
     package var refusals: [Refused] = []
 
@@ -21,11 +25,14 @@ extension Store {
     /// nil for a run that the store does not know.
     package func facts(of run: RunID) throws -> RunFacts? {
         var facts = RunFacts(), isKnown = false
-        try database.query("SELECT created_ms, ended_ms, state FROM runs WHERE id = ?", id(run)) {
+        try database.query(
+            "SELECT created_ms, ended_ms, state, checked, missed, disputed FROM runs WHERE id = ?", id(run)
+        ) {
             isKnown = true
             facts.createdMilliseconds = $0.integer(0)
             facts.endedMilliseconds = $0.optionalInteger(1)
             facts.state = RunState(rawValue: $0.text(2)) ?? .running
+            (facts.checkedCount, facts.missedCount, facts.disputedCount) = ($0.int(3), $0.int(4), $0.int(5))
         }
         guard isKnown else { return nil }
         try database.query(

@@ -133,7 +133,7 @@ extension StoreChange {
             return (run, nil, nil, nil)
         case .checkAdded(let check): return (check.run, check.work, nil, check.opinions[0].worker)
         case .checkLeased(_, let worker, let work): return (nil, work, nil, worker)
-        case .checkDiffers(_, let work, _), .checkEnded(_, let work, _, _, _), .checkDropped(_, let work, _):
+        case .checkDiffers(_, let work, _), .checkEnded(_, let work, _, _, _), .checkDropped(_, let work, _, _):
             return (nil, work, nil, nil)
         case .machineSetAside, .machineReadmitted: return (nil, nil, nil, nil)
         case .leaseGranted(let lease, let worker, _), .backupGranted(let lease, let worker, _, _),

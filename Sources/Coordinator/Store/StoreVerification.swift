@@ -13,8 +13,11 @@ extension Store {
         case .checkDiffers(let check, _, let opinions): try insertOpinions(opinions, of: check)
         case .checkEnded(let check, let work, _, _, let isConfirming):
             if isConfirming { try confirm(work, by: check, &released) }
+            try count(check, as: "checked")
             try deleteCheck(check, &released)
-        case .checkDropped(let check, _, _): try deleteCheck(check, &released)
+        case .checkDropped(let check, _, _, let isMissed):
+            if isMissed { try count(check, as: "missed") }
+            try deleteCheck(check, &released)
         case .machineSetAside(let machine, let why):
             try database.run(
                 "INSERT OR REPLACE INTO set_aside(machine, why, since_ms) VALUES(?, ?, ?)", .text(machine), .text(why),
@@ -25,6 +28,17 @@ extension Store {
             for work in works { try makeAgain(work, wallMilliseconds, &released) }
         default: preconditionFailure("\(change) is about no check")
         }
+    }
+
+    /// For who has asked for checks: how many came to an end, and how many did not. Disputed: of the latter, those on
+    /// which machines disagree.
+    private func count(_ check: WorkID, as column: String) throws {
+        try database.run(
+            """
+            UPDATE runs SET \(column) = \(column) + 1, disputed = disputed + (?2 = 'missed'
+                AND (SELECT count(*) FROM opinions WHERE check_id = ?1) > 1)
+            WHERE id = (SELECT run FROM checks WHERE id = ?1)
+            """, id(check), .text(column))
     }
 
     private func insertCheck(_ check: Check, _ wallMilliseconds: Int64) throws {
