@@ -15,6 +15,9 @@ final class ClusterSession {
     private var submitted: RunID?
     /// `--label`
     private let label: String?
+    /// Machines got different bytes for some of the run that was waited for, and nobody could decide: a failure, though
+    /// its files are there.
+    private(set) var isDisputed = false
     /// `--verify`
     private let verifyShare: Double
 
@@ -137,6 +140,7 @@ final class ClusterSession {
             return progress.warn("nothing was compared: run \(run.id) was submitted before without --verify")
         }
         progress.say("compared \(checks.done) pieces of work with what another machine makes of them")
+        isDisputed = checks.disputed > 0
         guard checks.missed > 0 else { return }
         progress.warn("warning: \(checks.missed) pieces of work could not be compared"
             + (checks.disputed > 0

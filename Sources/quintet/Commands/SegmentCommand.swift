@@ -66,6 +66,7 @@ enum SegmentCommand: Command {
         if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
         let refused = rows.filter { $0.refused != nil }.count
         if refused == rows.count { throw CommandError("none of the \(rows.count) CTs could be used; see above") }
+        if session.isDisputed { return .failed }
         return refused == 0 ? .done : .doneWithRefusals
     }
 

@@ -64,7 +64,7 @@ enum TrainCommand: Command {
             progress.say("memory of this process: at most \(Machine.peakResidentByteCount >> 20) MiB")
         }
         if arguments.has("--json") { Console.out(JSONText.encode(report.description, pretty: true)) }
-        return .done
+        return session.isDisputed ? .failed : .done
     }
 
     /// Also the demo's: submits, waits, fetches.
