@@ -24,16 +24,19 @@ package struct ItemBlock: Hashable, Sendable {
 /// A run as the scheduler knows it. Its works have consecutive numbers from `firstWork` on (`WorkLayout`), but for
 /// items that came later.
 package struct RunRecord: Sendable {
+    /// What stays, but for items that come later.
+    private struct Facts {
+        var request: RunRequest
+        var layout: WorkLayout
+        /// Items that came together have works with consecutive numbers: the first item and its first work, in order.
+        var itemBlocks: [ItemBlock]
+        let readers: [[Int]]
+        let lookers: [[Int]]
+    }
+
     package let id: RunID
-    package private(set) var request: RunRequest
     package let firstWork: WorkID
-    package private(set) var layout: WorkLayout
-    /// Items that came together have works with consecutive numbers: the first item and its first work, in order.
-    private var itemBlocks: [ItemBlock]
-    /// By step: the steps that read what it makes.
-    let readers: [[Int]]
-    /// By step: those, and the steps whose works are offered first to whoever did its.
-    let lookers: [[Int]]
+    private var facts: Shared<Facts>
     package var state: RunState = .running
     /// When it ended, or was cancelled; nil while it goes on.
     package var endedMilliseconds: Int64?
@@ -62,25 +65,32 @@ package struct RunRecord: Sendable {
         id: RunID, request: RunRequest, firstWork: WorkID, itemBlocks: [ItemBlock] = [], itemCount: Int? = nil
     ) {
         self.id = id
-        self.request = request
         self.firstWork = firstWork
-        layout = WorkLayout(
+        let layout = WorkLayout(
             request.plan, replicaCount: request.replicaCount, itemCount: itemCount ?? request.items.count)
         let first = ItemBlock(item: 0, work: WorkID(firstWork.value + UInt64(layout.singleWorkCount)))
-        self.itemBlocks = itemBlocks.isEmpty ? [first] : itemBlocks
         let steps = request.plan.steps
         let readers = steps.indices.map(request.plan.readers)
-        self.readers = readers
-        lookers = steps.indices.map { step in
+        let lookers = steps.indices.map { step in
             readers[step] + steps.indices.filter { steps[$0].affinity == step && !readers[step].contains($0) }
         }
+        facts = Shared(Facts(
+            request: request, layout: layout, itemBlocks: itemBlocks.isEmpty ? [first] : itemBlocks, readers: readers,
+            lookers: lookers))
         counts = steps.map { _ in WorkCounts() }
         ready = steps.map { _ in SortedList() }
         paces = steps.map { _ in PaceSamples() }
         starts = steps.map { _ in PaceSamples() }
     }
 
-    package var plan: Plan { request.plan }
+    package var request: RunRequest { _read { yield facts.value.request } }
+    package var plan: Plan { _read { yield facts.value.request.plan } }
+    package var layout: WorkLayout { _read { yield facts.value.layout } }
+    /// By step: the steps that read what it makes.
+    var readers: [[Int]] { _read { yield facts.value.readers } }
+    /// By step: those, and the steps whose works are offered first to whoever did its.
+    var lookers: [[Int]] { _read { yield facts.value.lookers } }
+    private var itemBlocks: [ItemBlock] { _read { yield facts.value.itemBlocks } }
 
     /// Works that are neither done, refused nor cancelled.
     package var remainingCount: Int { counts.reduce(0) { $0 + $1.unfinished } }
@@ -115,19 +125,19 @@ package struct RunRecord: Sendable {
     /// - Parameter firstWork: of the first of them.
     mutating func append(_ items: [ItemSubmission], firstWork: WorkID) {
         let block = ItemBlock(item: request.items.count, work: firstWork), last = itemBlocks.last!
-        if block.item == 0 { itemBlocks = [block] }
+        if block.item == 0 { facts.value.itemBlocks = [block] }
         // Right behind the others: one block with them.
         else if last.work.value + UInt64((block.item - last.item) * layout.itemWorkCount) != firstWork.value {
-            itemBlocks.append(block)
+            facts.value.itemBlocks.append(block)
         }
-        request.items += items
-        layout = request.layout
+        facts.value.request.items += items
+        facts.value.layout = request.layout
     }
 
     /// Whether more items may come.
     package var isOpen: Bool { request.isOpen }
 
-    mutating func setOpen(_ isOpen: Bool) { request.isOpen = isOpen }
+    mutating func setOpen(_ isOpen: Bool) { facts.value.request.isOpen = isOpen }
 
     /// Whether nothing reads what a step makes for an item: with it the item has its answer.
     package func isLastOfItem(_ step: Int) -> Bool { plan.steps[step].fan == .item && readers[step].isEmpty }

@@ -83,9 +83,11 @@ extension Scheduler {
 
     /// Those that get leases, the most urgent first.
     private var runsInOrder: [RunID] {
-        activeRuns.filter { !runs[$0]!.isPaused }.sorted {
-            (-Int64(runs[$0]!.priority), $0) < (-Int64(runs[$1]!.priority), $1)
+        let urgencies = activeRuns.compactMap { id in
+            let run = runs[id]!
+            return run.isPaused ? nil : (-Int64(run.priority), id)
         }
+        return urgencies.sorted(by: <).map(\.1)
     }
 
     func isWithheld(_ work: WorkID, from name: WorkerName, at nowMilliseconds: Int64) -> Bool {

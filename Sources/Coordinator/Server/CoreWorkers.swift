@@ -45,7 +45,7 @@ extension CoordinatorCore {
             return false
         }
         guard hasBlobs(outputs, requestID, connection) else { return false }
-        let readable = scheduler.digestsRead(under: lease)
+        let readable = outputs.isEmpty ? [] : scheduler.digestsRead(under: lease)
         for blob in outputs where blob.byteCount > 0 && !readable.contains(blob.digest) {
             if shelf.hasSent(name, blob.digest) { continue }
             let text = "blob \(blob.digest) ('\(blob.name)') has not come from '\(name)'; upload it first"
