@@ -10,6 +10,9 @@ let kernelFlags: [CSetting] = [
     .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"])
 ]
 
+/// Of CKernels, by what they compute.
+let kernelFolders = ["Convolution", "Loss", "Normalisation", "Peak"]
+
 /// One row of the import table: a target of ours and the targets it may import.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -29,7 +32,9 @@ let package = Package(
         .target(
             name: "CNIfTI",
             linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
-        .target(name: "CKernels", cSettings: kernelFlags, linkerSettings: [.linkedLibrary("pthread")]),
+        .target(
+            name: "CKernels", cSettings: kernelFlags + kernelFolders.map { .headerSearchPath($0) },
+            linkerSettings: [.linkedLibrary("pthread")]),
 
         module("Numerics", ["CKernels"]),
         module("Protocol"),

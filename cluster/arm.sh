@@ -11,8 +11,9 @@ done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # As in Package.swift.
-flags=(-std=gnu17 -O3 -ffp-contract=off -fno-math-errno -ISources/CKernels/include)
-sources=(Sources/CKernels/*.c cluster/arm/same_bits.c)
+flags=(-std=gnu17 -O3 -ffp-contract=off -fno-math-errno)
+for folder_of_kernels in Sources/CKernels/*/; do flags+=("-I$folder_of_kernels"); done
+sources=(Sources/CKernels/*/*.c cluster/arm/same_bits.c)
 clang "${flags[@]}" "${sources[@]}" -lpthread -lm -o "$folder/here"
 libraries=$(echo /usr/lib/gcc-cross/aarch64-linux-gnu/*/)
 clang "${flags[@]}" --target=aarch64-linux-gnu -fuse-ld=/usr/bin/aarch64-linux-gnu-ld --sysroot=/ \

@@ -26,12 +26,15 @@ extension Scheduler {
 
     // MARK: - What is looked at
 
-    /// A checkpoint was accepted: the way to it from the one that the same lease has begun with, or saved before.
+    /// A checkpoint was accepted: the way to it from the one that the same lease has begun with, or saved before. Not
+    /// that of the last iteration, which a worker leaves that is asked to go at that moment: whoever looks at so many
+    /// iterations answers with the result (`Assignment.checkedUntil`), and the end is looked at from the one before.
     /// - Parameter kept: the checkpoints of the work that were there before it.
     mutating func considerCheck(
         of lease: Lease, to target: Checkpoint, by name: WorkerName, among kept: [Checkpoint],
         at nowMilliseconds: Int64
     ) {
+        guard target.iteration < step(of: works[lease.work]!).iterationCount else { return }
         let own = works[lease.work]!.lease(lease.epoch)
         changeLeases(of: lease.work) { if $0.epoch == lease.epoch { ($0.base, $0.isBaseKnown) = (target, true) } }
         guard let own, isChosen(works[lease.work]!, until: target.iteration) else { return }

@@ -1,5 +1,7 @@
 // Weights as the kernels of blocked tensors want them, as taps or as Winograd's points. Included once per instruction
 // set, after conv_winograd.h.
+#ifndef QUINTET_CONV_PACK_H
+#define QUINTET_CONV_PACK_H
 
 typedef struct {
     weight_source from;
@@ -29,3 +31,4 @@ static void fast_pack_weights(quintet_pool *pool, const quintet_convolution *con
     pack_job job = {{convolution, direction, weights}, quintet_uses_winograd(convolution), packed};
     quintet_pool_run(pool, quintet_blocks(convolution->fine) * quintet_blocks(convolution->coarse), pack_task, &job);
 }
+#endif

@@ -1,4 +1,6 @@
 // The fastest a processor multiplies, adds and moves. Included once per instruction set.
+#ifndef QUINTET_PEAK_FAST_H
+#define QUINTET_PEAK_FAST_H
 
 enum { ROUND = 256 };
 
@@ -30,3 +32,4 @@ static void peak_copy(const float *from, float *to, long count) {
 static void peak_triad(const float *first, const float *second, float *to, long count) {
     for (long i = 0; i < count; i += 16) STORE(to + i, LOAD(first + i) + SPLAT(3) * LOAD(second + i));
 }
+#endif

@@ -1,6 +1,8 @@
 // Instance norm with PReLU, forward and backward, and sums over voxels. A slot is one depth plane of one block (or
 // planar channel): sums stay in double, one per lane, and slots are added in order (conv_sums.h). Included once per
 // instruction set.
+#ifndef QUINTET_NORM_FAST_H
+#define QUINTET_NORM_FAST_H
 
 typedef struct {
     quintet_layout layout;
@@ -212,3 +214,4 @@ static void fast_add(quintet_pool *pool, quintet_layout layout, const float *x, 
     norm_job job = {.layout = layout, .x = x, .y = y};
     quintet_pool_run(pool, row_blocks(layout) * layout.depth, add_task, &job);
 }
+#endif

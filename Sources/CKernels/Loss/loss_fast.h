@@ -1,5 +1,7 @@
 // Softmax, Dice + cross-entropy and Adam. 16 voxels at a time, all classes beside each other; exp and log are
 // polynomials of our own, so that every machine gives the same bits. Included once per instruction set.
+#ifndef QUINTET_LOSS_FAST_H
+#define QUINTET_LOSS_FAST_H
 
 // As many classes as the targets' bytes can tell apart.
 enum { CLASSES_MAX = 256 };
@@ -283,3 +285,4 @@ static void fast_adam(quintet_pool *pool, size_t count, double learning_rate, do
                     (float)(learning_rate / (1 - power1))};
     quintet_pool_run(pool, (int)((count + ADAM_TASK - 1) / ADAM_TASK), adam_task, &job);
 }
+#endif

@@ -9,6 +9,8 @@
 // A tile of 2x4x4 outputs takes 5x9x9 = 405 products instead of 864, with 4x6x6 = 144 different weights. The
 // transposed convolution is the same with the roles of inputs and outputs exchanged, and so are weight gradients.
 // Included once per instruction set, after conv_winograd.h.
+#ifndef QUINTET_CONV_PARITY_H
+#define QUINTET_CONV_PARITY_H
 
 // Slots of a plane's 81 points: points that share their weights lie side by side.
 INLINE int parity_slot(int h, int w) {
@@ -384,3 +386,4 @@ static void parity_gradient_task(void *context, int slot) {
                 }
     }
 }
+#endif

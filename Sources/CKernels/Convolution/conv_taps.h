@@ -1,5 +1,7 @@
 // Weights as PyTorch keeps them, read 16 output channels at a time ("in" and "out" by direction). Included once per
 // instruction set, after conv_planar.h.
+#ifndef QUINTET_CONV_TAPS_H
+#define QUINTET_CONV_TAPS_H
 
 typedef struct {
     const quintet_convolution *convolution;
@@ -35,3 +37,4 @@ SEPARATE void taps_of_channel(const weight_source *from, int pair, int c, v16 *g
     }
     turn_taps(rows, taps, g);
 }
+#endif

@@ -1,5 +1,7 @@
 // Convolutions with a planar side: a network's few input channels into blocks of 16, and the few output channels at
 // full resolution, where padding to 16 would cost more than the rest of the network. Included once per instruction set.
+#ifndef QUINTET_CONV_PLANAR_H
+#define QUINTET_CONV_PLANAR_H
 
 typedef struct {
     const quintet_convolution *convolution;
@@ -567,3 +569,4 @@ static void planar_planar_gradient_sum(const gradient_job *job) {
         job->gradient[i] += sum_lanes(sum);
     }
 }
+#endif

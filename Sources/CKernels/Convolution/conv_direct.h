@@ -2,6 +2,8 @@
 // input channels stream by. Included once per instruction set; ROWS_MAX is the strip that fits its registers. How a
 // row is cut into strips changes no bit, for each voxel has its own sum. The taps of one plane and one block of input
 // channels have a sum of their own that is added to what there is: sums of few terms round less.
+#ifndef QUINTET_CONV_DIRECT_H
+#define QUINTET_CONV_DIRECT_H
 
 INLINE void strip(const int rows, const int in_step, const int out_step, const float *x, const int32_t *x_offset,
                   const float *w, const int32_t *w_offset, int taps, float *y, const float *start) {
@@ -240,3 +242,4 @@ static void direct_gradient_sum_task(void *context, int pair) {
         }
     }
 }
+#endif

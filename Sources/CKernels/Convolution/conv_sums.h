@@ -2,6 +2,8 @@
 // have just written, while the cache still holds it. A slot is what one task sums up of one block or planar channel;
 // slots are added in their order. Blocked: lanes are channels. Planar: lanes are neighbouring voxels, folded at the
 // end. Included once per instruction set, before all kernels.
+#ifndef QUINTET_CONV_SUMS_H
+#define QUINTET_CONV_SUMS_H
 
 typedef struct {
     quintet_layout layout;
@@ -94,3 +96,4 @@ static void statistics_of_sums(const norm_sums *norm, float *statistics) {
         }
     }
 }
+#endif

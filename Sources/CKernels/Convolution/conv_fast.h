@@ -1,4 +1,6 @@
 // The three operations of a convolution, each sent to the kernel its shapes ask for. Included once per instruction set.
+#ifndef QUINTET_CONV_FAST_H
+#define QUINTET_CONV_FAST_H
 
 static void winograd(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
     if (quintet_winograd_has_few_tiles(convolution)) {
@@ -130,3 +132,4 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         return;
     }
 }
+#endif

@@ -2,6 +2,8 @@
 // networks", CVPR 2016): F(2,3) along depth and F(4,3) along height and width, so that a tile of 2x4x4 outputs takes
 // 4x6x6 = 144 products instead of 864. Included once per instruction set; the lanes of a transform are channels, so its
 // vector's width (LANES) changes no bit.
+#ifndef QUINTET_CONV_WINOGRAD_H
+#define QUINTET_CONV_WINOGRAD_H
 
 // F(4,3) is taken at the points 0, infinity, +-NEAR and +-FAR. Points around 1 on both sides round half as much as the
 // usual 1 and 2; these are fractions whose products and third powers are exact.
@@ -575,3 +577,4 @@ static void few_tiles_gradient_task(void *context, int pair) {
                              sums + k * step, tiles - i < FEW_TILES_TOGETHER ? tiles - i : FEW_TILES_TOGETHER, i == 0);
     for (int c = 0; c < 16; c++) add_taps(job, pair, c, sums + c * 16, step);
 }
+#endif
