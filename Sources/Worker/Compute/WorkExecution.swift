@@ -60,7 +60,8 @@ struct WorkExecution {
             } catch RecipeError.interrupted where control.isStopped && !control.isCancelled {
                 return try stop(session)
             }
-            if control.takeCheckpointRequest() {
+            // Behind the last iteration the result follows at once.
+            if session.iteration < until, control.takeCheckpointRequest() {
                 report(.checkpointTaken(lease, iteration: session.iteration, bytes: try session.checkpoint()))
             }
         }
