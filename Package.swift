@@ -11,7 +11,9 @@ let kernelFlags: [CSetting] = [
 ]
 
 /// Of CKernels, by what they compute.
-let kernelFolders = ["Convolution", "Loss", "Normalisation", "Peak"]
+let kernelFolders = [
+    "Activation", "Convolution", "Dense", "Loss", "Normalisation", "Peak", "Pooling", "Random", "Upsampling", "Variants",
+]
 
 /// One row of the import table: a target of ours and the targets it may import.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -33,7 +35,8 @@ let package = Package(
             name: "CNIfTI",
             linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
         .target(
-            name: "CKernels", cSettings: kernelFlags + kernelFolders.map { .headerSearchPath($0) },
+            name: "CKernels", exclude: ["README.md"],
+            cSettings: kernelFlags + kernelFolders.map { .headerSearchPath($0) },
             linkerSettings: [.linkedLibrary("pthread")]),
 
         module("Numerics", ["CKernels"]),
@@ -75,7 +78,7 @@ let package = Package(
             [
                 "Recipes", "Imaging", "SynthData", "ModelCore", "VotingAggregator", "Numerics", "Platform",
                 "TestSupport",
-            ]),
+            ], resources: [.copy("Goldens")]),
         // The program beside an independent one: goldens of Tests/Judge.
         tests(
             "JudgeTests",
@@ -95,7 +98,12 @@ let package = Package(
             ],
             resources: [.copy("Transcripts")]),
         tests("SimulationTests", ["Coordinator", "Worker", "Platform", "Protocol", "TestSupport"]),
-        tests("RoadTests", ["quintet", "Recipes", "Imaging", "Platform", "Protocol", "Coordinator", "TestSupport"]),
+        tests(
+            "RoadTests",
+            [
+                "quintet", "Recipes", "Imaging", "VotingAggregator", "Numerics", "Platform", "Protocol", "Coordinator",
+                "TestSupport",
+            ]),
         tests("TidyTests", []),
     ]
 )

@@ -16,10 +16,6 @@ public struct TensorShape3D: Hashable, Codable, Sendable, CustomStringConvertibl
     public var voxelCount: Int { depth * height * width }
     public var description: String { "\(depth)x\(height)x\(width)" }
 
-    func divided(by stride: Int) -> TensorShape3D {
-        TensorShape3D(depth: depth / stride, height: height / stride, width: width / stride)
-    }
-
     /// The smallest shape not below this one whose sides are multiples of `factor`.
     public func rounded(upToMultipleOf factor: Int) -> TensorShape3D {
         func up(_ side: Int) -> Int { (side + factor - 1) / factor * factor }

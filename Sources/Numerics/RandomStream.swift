@@ -10,6 +10,12 @@ public enum RandomPurpose: UInt16, Sendable {
     case phantomAnatomy = 5
     case phantomLesions = 6
     case phantomNoise = 7
+    case anomalyMask = 16
+    case anomalyFilling = 17
+    case abdomenAnatomy = 18
+    case abdomenTumours = 19
+    case abdomenNoise = 20
+    case sliceOrder = 21
 }
 
 /// Names one stream of random numbers: the same key gives the same numbers on any machine, in any order of use.
@@ -76,6 +82,21 @@ public struct RandomStream: Sendable {
     public mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
         quintet_philox_uniform(key, stream, position, values.baseAddress, values.count)
         position += UInt64(values.count)
+    }
+
+    /// Fills with standard normals: both of Box and Muller's from two uniforms, so half as many uniforms as as many
+    /// calls of `normal()` would take, and other numbers. An odd count leaves the last pair's second one out.
+    public mutating func fillNormal(_ values: UnsafeMutableBufferPointer<Float>) {
+        let pairs = (values.count + 1) / 2
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * pairs) { uniforms in
+            fill(uniforms)
+            for pair in 0..<pairs {
+                let radius = (-2 * quintet_log(1 - Double(uniforms[2 * pair]))).squareRoot()
+                let angle = 2 * Double.pi * Double(uniforms[2 * pair + 1])
+                values[2 * pair] = Float(radius * quintet_cos(angle))
+                if 2 * pair + 1 < values.count { values[2 * pair + 1] = Float(radius * quintet_sin(angle)) }
+            }
+        }
     }
 
     /// Leaves out `count` numbers, so that parts of a field can be filled by different threads.

@@ -13,21 +13,30 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     var fineSplit = 0, coarseSplit = 0
     /// Blocks between the parts of both sides.
     var gap = 0
+    /// The planes are samples: kernel and stride are 1 in depth.
+    var flat = false
+    var mirrored = false
 
     var testDescription: String {
         "\(fine)\(finePlanar ? " planar" : "")->\(coarse)\(coarsePlanar ? " planar" : "") k\(kernel) s\(stride) \(size)"
+            + (flat ? " flat" : "") + (mirrored ? " mirrored" : "")
     }
+
+    var weightCount: Int { fine * coarse * kernel * kernel * (flat ? 1 : kernel) }
 
     var shape: quintet_convolution {
         func layout(_ channels: Int, _ factor: Int, _ planar: Bool, _ split: Int) -> quintet_layout {
             quintet_layout(
-                channels: Int32(channels), depth: Int32(size.0 * factor), height: Int32(size.1 * factor),
+                channels: Int32(channels), depth: Int32(size.0 * (flat ? 1 : factor)), height: Int32(size.1 * factor),
                 width: Int32(size.2 * factor), planar: planar ? 1 : 0, split: Int32(split),
-                gap: split > 0 ? Int32(gap) : 0)
+                gap: split > 0 ? Int32(gap) : 0, flat: flat ? 1 : 0)
+        }
+        func sizes(_ side: Int) -> quintet_size3 {
+            quintet_size3(depth: flat ? 1 : Int32(side), height: Int32(side), width: Int32(side))
         }
         return quintet_convolution(
             fine: layout(fine, stride, finePlanar, fineSplit), coarse: layout(coarse, 1, coarsePlanar, coarseSplit),
-            kernel: Int32(kernel), stride: Int32(stride))
+            kernel: sizes(kernel), stride: sizes(stride), mirrored: mirrored ? 1 : 0)
     }
 }
 
@@ -93,9 +102,10 @@ private func statistics(
 private func results(_ test: ConvolutionCase, accumulate: Bool, threads: Int = 2) -> ConvolutionResults {
     let pool = ThreadPool(threadCount: threads)
     var shape = test.shape
-    let weights = random(test.fine * test.coarse * test.kernel * test.kernel * test.kernel, 1)
+    let weights = random(test.weightCount, 1)
     let packed = packedWeights(weights, shape, 0, pool), packedBack = packedWeights(weights, shape, 1, pool)
     let x = tensor(shape.fine, 2, pool), y = tensor(shape.coarse, 3, pool)
+    if test.mirrored { quintet_mirror(pool.handle, shape.fine, x.floats) }
     let forward = tensor(shape.coarse, 4, pool), back = tensor(shape.fine, 5, pool)
     let mode: Int32 = accumulate ? 1 : 0
     let forwardStatistics = statistics(shape, Int32(QUINTET_FORWARD)) { wanted in
@@ -108,6 +118,7 @@ private func results(_ test: ConvolutionCase, accumulate: Bool, threads: Int = 2
             pool.handle, &shape, y.floats, packedBack.floats, accumulate ? nil : random(test.fine, 7), back.floats,
             mode, wanted)
     }
+    if test.mirrored { quintet_mirror_gradient(pool.handle, &shape, y.floats, weights, back.floats) }
     var gradient = random(weights.count, 8)
     let scratch = Memory(quintet_gradient_scratch(&shape))
     quintet_weight_gradient(pool.handle, &shape, x.floats, y.floats, scratch.floats, &gradient)
@@ -123,7 +134,7 @@ private func rootMeanSquareError(_ values: [Float], _ reference: [Float]) -> Dou
 }
 
 struct KernelAgreementTests {
-    static let cases = [
+    static let cases: [ConvolutionCase] = flatCases + [
         ConvolutionCase(fine: 16, coarse: 16, stride: 1, size: (2, 4, 4)),
         ConvolutionCase(fine: 16, coarse: 32, stride: 1, size: (3, 5, 7)),
         ConvolutionCase(fine: 40, coarse: 17, stride: 1, size: (1, 1, 1)),
@@ -168,13 +179,46 @@ struct KernelAgreementTests {
         ConvolutionCase(fine: 6, coarse: 7, stride: 3, size: (2, 2, 3)),
     ]
 
+    /// Batches of 2D samples, with tiles over the end and channels that fill no block.
+    static let flatCases: [ConvolutionCase] = [
+        ConvolutionCase(fine: 33, coarse: 20, stride: 1, size: (3, 21, 30), flat: true),
+        ConvolutionCase(fine: 33, coarse: 20, stride: 1, size: (3, 21, 30), flat: true, mirrored: true),
+        ConvolutionCase(fine: 64, coarse: 48, stride: 1, size: (5, 32, 37), flat: true, mirrored: true),
+        // A point a task, in one batch of tiles and in several.
+        ConvolutionCase(fine: 97, coarse: 100, stride: 1, size: (2, 13, 17), flat: true),
+        ConvolutionCase(fine: 10, coarse: 520, stride: 1, size: (1, 53, 57), flat: true, mirrored: true),
+        ConvolutionCase(
+            fine: 40, coarse: 70, stride: 1, size: (2, 15, 14), fineSplit: 8, coarseSplit: 33, gap: 1, flat: true),
+        ConvolutionCase(
+            fine: 110, coarse: 100, stride: 1, size: (2, 15, 14), fineSplit: 40, coarseSplit: 33, gap: 2, flat: true),
+        // Direct: small planes, kernels of one and of two.
+        ConvolutionCase(fine: 20, coarse: 40, stride: 1, size: (2, 3, 5), flat: true),
+        ConvolutionCase(fine: 40, coarse: 20, stride: 1, size: (1, 2, 2), flat: true, mirrored: true),
+        ConvolutionCase(fine: 40, coarse: 20, kernel: 1, stride: 1, size: (2, 7, 19), flat: true),
+        ConvolutionCase(fine: 20, coarse: 40, kernel: 2, stride: 2, size: (3, 5, 14), flat: true),
+        ConvolutionCase(
+            fine: 70, coarse: 33, kernel: 2, stride: 2, size: (2, 9, 13), fineSplit: 16, gap: 1, flat: true),
+        // A planar side.
+        ConvolutionCase(fine: 1, coarse: 64, stride: 1, size: (3, 18, 35), finePlanar: true, flat: true),
+        ConvolutionCase(
+            fine: 2, coarse: 33, stride: 1, size: (3, 18, 35), finePlanar: true, flat: true, mirrored: true),
+        ConvolutionCase(fine: 3, coarse: 20, kernel: 1, stride: 1, size: (1, 5, 7), finePlanar: true, flat: true),
+        ConvolutionCase(fine: 64, coarse: 2, kernel: 1, stride: 1, size: (3, 18, 35), coarsePlanar: true, flat: true),
+        ConvolutionCase(fine: 20, coarse: 3, stride: 1, size: (2, 9, 21), coarsePlanar: true, flat: true),
+        ConvolutionCase(
+            fine: 17, coarse: 4, stride: 1, size: (2, 4, 5), coarsePlanar: true, flat: true, mirrored: true),
+        // Plain loops.
+        ConvolutionCase(fine: 6, coarse: 7, kernel: 5, stride: 1, size: (2, 6, 7), flat: true),
+        ConvolutionCase(fine: 6, coarse: 7, kernel: 7, stride: 2, size: (2, 3, 4), flat: true),
+    ]
+
     @Test(arguments: cases, [false, true])
     func fastConvolutionsAgreeWithTheNaiveOnes(_ test: ConvolutionCase, accumulate: Bool) {
         let reference = KernelVariant.naive.force { results(test, accumulate: accumulate) }
         for variant in variants where variant != .naive {
             let fast = variant.force { results(test, accumulate: accumulate) }
             // Winograd's constants cost something.
-            let isDirect = test.stride > 2 || test.kernel != 3 || test.finePlanar
+            let isDirect = test.stride > 2 || test.kernel != 3 || test.finePlanar || test.coarsePlanar
             let bound = isDirect ? 1e-6 : 2e-6
             #expect(relativeError(fast.forward, reference.forward) < bound, "\(variant) forward")
             #expect(relativeError(fast.transposed, reference.transposed) < bound, "\(variant) transposed")
@@ -193,7 +237,7 @@ struct KernelAgreementTests {
     func statisticsOnTheWayAreThoseOfAPassEvenFarFromZero(_ test: ConvolutionCase) {
         let pool = ThreadPool(threadCount: 2)
         var shape = test.shape
-        let weights = random(test.fine * test.coarse * test.kernel * test.kernel * test.kernel, 1)
+        let weights = random(test.weightCount, 1)
         let packed = packedWeights(weights, shape, 0, pool), x = tensor(shape.fine, 2, pool)
         let y = Memory(quintet_layout_floats(shape.coarse)), bias = [Float](repeating: 1000, count: test.coarse)
         var layout = shape.coarse
@@ -269,10 +313,10 @@ struct KernelAgreementTests {
 
 struct NormAndLossAgreementTests {
     private static let layouts = [
-        quintet_layout(channels: 20, depth: 3, height: 5, width: 7, planar: 0, split: 0, gap: 0),
-        quintet_layout(channels: 2, depth: 2, height: 3, width: 37, planar: 1, split: 0, gap: 0),
-        quintet_layout(channels: 5, depth: 1, height: 2, width: 2, planar: 0, split: 0, gap: 0),
-        quintet_layout(channels: 3, depth: 4, height: 4, width: 16, planar: 1, split: 0, gap: 0),
+        quintet_layout(channels: 20, depth: 3, height: 5, width: 7, planar: 0, split: 0, gap: 0, flat: 0),
+        quintet_layout(channels: 2, depth: 2, height: 3, width: 37, planar: 1, split: 0, gap: 0, flat: 0),
+        quintet_layout(channels: 5, depth: 1, height: 2, width: 2, planar: 0, split: 0, gap: 0, flat: 0),
+        quintet_layout(channels: 3, depth: 4, height: 4, width: 16, planar: 1, split: 0, gap: 0, flat: 0),
     ]
 
     private struct Results: Equatable {
@@ -335,7 +379,7 @@ struct NormAndLossAgreementTests {
 
     /// Large logits of both signs must neither overflow nor lose the loss.
     @Test func theLossOfExtremeLogitsIsFiniteAndRight() {
-        let layout = quintet_layout(channels: 2, depth: 1, height: 1, width: 4, planar: 1, split: 0, gap: 0)
+        let layout = quintet_layout(channels: 2, depth: 1, height: 1, width: 4, planar: 1, split: 0, gap: 0, flat: 0)
         let pool = ThreadPool(threadCount: 1)
         for variant in variants {
             variant.force {

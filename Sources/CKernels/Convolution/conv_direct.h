@@ -57,7 +57,9 @@ typedef struct {
     const float *in, *w, *bias;
     float *out;
     quintet_layout in_layout, out_layout;
-    int in_blocks, kernel, stride, flipped, accumulate;
+    int in_blocks;
+    quintet_size3 kernel, stride;
+    int flipped, accumulate;
     // Rows of one task: enough voxels that a tap's weights are used from the first-level cache many times.
     int group;
     norm_sums norm;
@@ -79,32 +81,32 @@ INLINE void load_bias(float *start, const float *bias, int block, quintet_layout
 static void direct_task(void *context, int index) {
     const direct_job *job = context;
     quintet_steps in_steps = quintet_steps_of(job->in_layout);
-    const int height = job->out_layout.height, width = job->out_layout.width, k = job->kernel, s = job->stride;
+    const int height = job->out_layout.height, width = job->out_layout.width, s = job->stride.height;
+    const quintet_size3 k = job->kernel;
     int groups = (height + job->group - 1) / job->group, depth = job->out_layout.depth;
     int first = index % groups * job->group, d = index / groups % depth, block = index / groups / depth;
     int last = first + job->group < height ? first + job->group : height;
     float start[16] __attribute__((aligned(64)));
     load_bias(start, job->bias, block, job->out_layout);
     int32_t x_offset[9], w_offset[9];
-    // Kernel 1 reads the voxel itself, which is tap (1, 1, 1) of the halo's coordinates.
-    int shift = k == 1;
-    for (int t = 0; t < k * k; t++) {
-        int kh = t / k, kw = t % k;
-        if (job->flipped) kh = k - 1 - kh, kw = k - 1 - kw;
-        x_offset[t] = (int32_t)((kh + shift) * in_steps.row + (kw + shift) * 16);
+    const int taps = k.height * k.width;
+    for (int t = 0; t < taps; t++) {
+        int kh = t / k.width, kw = t % k.width;
+        if (job->flipped) kh = k.height - 1 - kh, kw = k.width - 1 - kw;
+        x_offset[t] = (int32_t)((kh - quintet_reach(k.height)) * in_steps.row + (kw - quintet_reach(k.width)) * 16);
         w_offset[t] = t * 256;
     }
     for (int b = 0; b < job->in_blocks; b++)
-        for (int kd = 0; kd < k; kd++) {
-            int plane = d * s + (job->flipped ? k - 1 - kd : kd) + shift;
-            const float *x = job->in + quintet_block(job->in_layout, b) + plane * in_steps.plane;
-            const float *w = job->w + ((long)(block * job->in_blocks + b) * k + kd) * k * k * 256;
+        for (int kd = 0; kd < k.depth; kd++) {
+            int plane = d * job->stride.depth + (job->flipped ? k.depth - 1 - kd : kd) - quintet_reach(k.depth);
+            const float *x = job->in + quintet_row(job->in_layout, b, plane, 0);
+            const float *w = job->w + ((long)(block * job->in_blocks + b) * k.depth + kd) * taps * 256;
             const float *from = b == 0 && kd == 0 && !job->accumulate ? start : NULL;
             for (int h = first; h < last; h++) {
                 float *y = job->out + quintet_row(job->out_layout, block, d, h);
                 const float *row = x + (long)h * s * in_steps.row;
-                if (s == 1) strips_1_1(width, row, x_offset, w, w_offset, k * k, y, from);
-                else strips_2_1(width, row, x_offset, w, w_offset, k * k, y, from);
+                if (s == 1) strips_1_1(width, row, x_offset, w, w_offset, taps, y, from);
+                else strips_2_1(width, row, x_offset, w, w_offset, taps, y, from);
             }
         }
 }
@@ -201,7 +203,8 @@ typedef struct {
 static void direct_gradient_task(void *context, int index) {
     const gradient_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, taps = k * k * k;
+    const quintet_size3 k = job->convolution->kernel;
+    const int s = job->convolution->stride.height, taps = quintet_taps(job->convolution);
     int slot = index % job->slots, pair = index / job->slots, fine_blocks = quintet_blocks(fine);
     int fine_block = pair % fine_blocks, coarse_block = pair / fine_blocks;
     float *sums = job->scratch + (long)index * taps * 256;
@@ -210,15 +213,14 @@ static void direct_gradient_task(void *context, int index) {
     for (long r = rows * slot / job->slots; r < rows * (slot + 1) / job->slots; r++) {
         int d = (int)(r / coarse.height), h = (int)(r % coarse.height);
         const float *dy = job->dy + quintet_row(coarse, coarse_block, d, h);
-        if (k == 1) {
-            const float *x = job->x + quintet_row(fine, fine_block, d * s, h * s);
-            gradient_row_point(s, x, dy, sums, coarse.width);
-            continue;
-        }
-        for (int t = 0; t < 9; t++) {
-            const float *x = job->x + quintet_row(fine, fine_block, d * s + t / 3 - 1, h * s + t % 3 - 1) - 16;
-            if (s == 1) gradient_row_1(x, dy, sums + t * 3 * 256, coarse.width);
-            else gradient_row_2(x, dy, sums + t * 3 * 256, coarse.width);
+        for (int t = 0; t < k.depth * k.height; t++) {
+            int fine_d = d * job->convolution->stride.depth + t / k.height - quintet_reach(k.depth);
+            int fine_h = h * s + t % k.height - quintet_reach(k.height);
+            const float *x = job->x + quintet_row(fine, fine_block, fine_d, fine_h) - quintet_reach(k.width) * 16;
+            float *own = sums + t * k.width * 256;
+            if (k.width == 1) gradient_row_point(s, x, dy, own, coarse.width);
+            else if (s == 1) gradient_row_1(x, dy, own, coarse.width);
+            else gradient_row_2(x, dy, own, coarse.width);
         }
     }
 }
@@ -227,7 +229,7 @@ static void direct_gradient_task(void *context, int index) {
 static void direct_gradient_sum_task(void *context, int pair) {
     const gradient_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, taps = k * k * k, fine_blocks = quintet_blocks(fine);
+    const int taps = quintet_taps(job->convolution), fine_blocks = quintet_blocks(fine);
     float *sums = job->scratch + (long)pair * job->slots * taps * 256;
     for (int slot = 1; slot < job->slots; slot++)
         for (int i = 0; i < taps * 256; i++) sums[i] += sums[(long)slot * taps * 256 + i];

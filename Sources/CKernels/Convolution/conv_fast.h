@@ -26,11 +26,26 @@ INLINE norm_sums sums_wanted(const quintet_convolution *convolution, int directi
     return (norm_sums){wanted->layout, slots, slots > 0 ? wanted->scratch : NULL};
 }
 
+// All blocks of the result, row by row of one plane.
+static void direct(quintet_pool *pool, const quintet_convolution *convolution, direct_job *job) {
+    int rows = quintet_parts(convolution->coarse.height, job->group);
+    int tasks = quintet_blocks(job->out_layout) * job->out_layout.depth * rows;
+    int parities = job->flipped && convolution->stride.height == 2;
+    if (parities) quintet_pool_run(pool, tasks * 2, direct_transposed_task, job);
+    else quintet_pool_run(pool, tasks, direct_task, job);
+}
+
+// To or from blocks, rows of one plane in a task.
+static void planar(quintet_pool *pool, quintet_layout out, planar_job *job, quintet_task task, int blocks) {
+    job->group = quintet_planar_rows(out);
+    quintet_pool_run(pool, blocks * out.depth * quintet_parts(out.height, job->group), task, job);
+}
+
 static void convolve_to_coarse(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                                const float *packed, const float *bias, float *y, int accumulate, norm_sums norm) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, x, packed, bias, y, accumulate, quintet_planar_rows(coarse), norm};
-    int planar_tasks = coarse.depth * quintet_parts(coarse.height, planar.group);
+    planar_job beside = {convolution, x, packed, bias, y, accumulate, 0, norm};
+    quintet_convolution turned = {coarse, fine, convolution->kernel, convolution->stride, 0};
     direct_job job = {x, packed, bias, y, fine, coarse, quintet_blocks(fine), convolution->kernel, convolution->stride,
                       0, accumulate, rows_per_task(coarse.width, coarse.height), norm};
     parity_job strided = {x, packed, bias, y, fine, coarse, accumulate, {0, 0}, norm};
@@ -39,48 +54,54 @@ static void convolve_to_coarse(quintet_pool *pool, const quintet_convolution *co
         quintet_kernels_naive.convolve(pool, convolution, x, packed, bias, y, accumulate, NULL);
         return;
     case QUINTET_PLANAR_TO_BLOCKED: case QUINTET_TURNED_ROWS:
-        quintet_pool_run(pool, quintet_blocks(coarse) * planar_tasks, planar_to_blocked_task, &planar);
+        planar(pool, coarse, &beside, planar_to_blocked_task, quintet_blocks(coarse));
         return;
-    case QUINTET_PLANAR: quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar); return;
+    case QUINTET_BLOCKED_TO_PLANAR:
+        beside.convolution = &turned;
+        planar(pool, coarse, &beside, blocked_to_planar_task, 1);
+        return;
+    case QUINTET_PLANAR: planar(pool, coarse, &beside, planar_planar_task, 1); return;
     case QUINTET_WINOGRAD: case QUINTET_FEW_TILES: winograd(pool, convolution, &job); return;
+    case QUINTET_FLAT_PRODUCTS: products(pool, convolution, &job); return;
+    case QUINTET_FLAT_TILES: flat_by_tiles(pool, convolution, &job); return;
+    case QUINTET_FLAT_POINTS: flat_by_points(pool, convolution, &job); return;
     case QUINTET_PARITY: parity(pool, convolution, QUINTET_FORWARD, &strided); return;
-    case QUINTET_DIRECT: break;
+    case QUINTET_DIRECT: direct(pool, convolution, &job); return;
     }
-    int groups = quintet_parts(coarse.height, job.group);
-    quintet_pool_run(pool, quintet_blocks(coarse) * coarse.depth * groups, direct_task, &job);
 }
 
 static void convolve_to_fine(quintet_pool *pool, const quintet_convolution *convolution, const float *y,
                              const float *packed, const float *bias, float *x, int accumulate, norm_sums norm) {
     quintet_layout fine = convolution->fine, coarse = convolution->coarse;
-    planar_job planar = {convolution, y, packed, bias, x, accumulate, quintet_planar_rows(fine), norm};
-    int planar_tasks = fine.depth * quintet_parts(fine.height, planar.group);
-    quintet_convolution turned = {coarse, fine, 3, 1};
-    direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, 1, 1, accumulate,
-                      rows_per_task(coarse.width, coarse.height), norm};
+    planar_job beside = {convolution, y, packed, bias, x, accumulate, 0, norm};
+    quintet_convolution turned = {coarse, fine, convolution->kernel, convolution->stride, 0};
+    direct_job job = {y, packed, bias, x, coarse, fine, quintet_blocks(coarse), convolution->kernel, {1, 1, 1}, 1,
+                      accumulate, rows_per_task(coarse.width, coarse.height), norm};
     parity_job strided = {y, packed, bias, x, fine, coarse, accumulate, {0, 0}, norm};
     switch (quintet_algorithm_of(convolution, QUINTET_TRANSPOSED)) {
     case QUINTET_PLAIN:
         quintet_kernels_naive.convolve_transposed(pool, convolution, y, packed, bias, x, accumulate, NULL);
         return;
-    case QUINTET_PLANAR_TO_BLOCKED:
-        quintet_pool_run(pool, planar_tasks, blocked_to_planar_task, &planar);
+    case QUINTET_PLANAR_TO_BLOCKED: planar(pool, fine, &beside, blocked_to_planar_task, 1); return;
+    case QUINTET_BLOCKED_TO_PLANAR:
+        beside.convolution = &turned;
+        planar(pool, fine, &beside, planar_to_blocked_task, quintet_blocks(fine));
         return;
     case QUINTET_TURNED_ROWS:
-        planar.group = quintet_turned_rows(convolution);
-        quintet_pool_run(pool, quintet_turned_tasks(convolution), turned_task, &planar);
+        beside.group = quintet_turned_rows(convolution);
+        quintet_pool_run(pool, quintet_turned_tasks(convolution), turned_task, &beside);
         return;
     case QUINTET_PLANAR:
-        planar.convolution = &turned;
-        quintet_pool_run(pool, planar_tasks, planar_planar_task, &planar);
+        beside.convolution = &turned;
+        planar(pool, fine, &beside, planar_planar_task, 1);
         return;
     case QUINTET_WINOGRAD: case QUINTET_FEW_TILES: winograd(pool, convolution, &job); return;
+    case QUINTET_FLAT_PRODUCTS: products(pool, convolution, &job); return;
+    case QUINTET_FLAT_TILES: flat_by_tiles(pool, convolution, &job); return;
+    case QUINTET_FLAT_POINTS: flat_by_points(pool, convolution, &job); return;
     case QUINTET_PARITY: parity(pool, convolution, QUINTET_TRANSPOSED, &strided); return;
-    case QUINTET_DIRECT: break;
+    case QUINTET_DIRECT: direct(pool, convolution, &job); return;
     }
-    int tasks = quintet_blocks(fine) * fine.depth * quintet_parts(coarse.height, job.group);
-    if (convolution->stride == 1) quintet_pool_run(pool, tasks, direct_task, &job);
-    else quintet_pool_run(pool, tasks * 2, direct_transposed_task, &job);
 }
 
 static void fast_convolve(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
@@ -111,6 +132,14 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         quintet_pool_run(pool, coarse_blocks * job.slots, planar_gradient_task, &job);
         quintet_pool_run(pool, coarse_blocks, planar_gradient_sum_task, &job);
         return;
+    case QUINTET_BLOCKED_TO_PLANAR: {
+        quintet_convolution turned = {convolution->coarse, convolution->fine, convolution->kernel,
+                                      convolution->stride, 0};
+        gradient_job other = {&turned, y_gradient, x, scratch, gradient, job.slots};
+        quintet_pool_run(pool, quintet_blocks(turned.coarse) * job.slots, planar_gradient_task, &other);
+        quintet_pool_run(pool, quintet_blocks(turned.coarse), turned_gradient_sum_task, &other);
+        return;
+    }
     case QUINTET_PLANAR:
         quintet_pool_run(pool, job.slots, planar_planar_gradient_task, &job);
         planar_planar_gradient_sum(&job);
@@ -120,12 +149,18 @@ static void fast_weight_gradient(quintet_pool *pool, const quintet_convolution *
         quintet_pool_run(pool, pairs, few_tiles_gradient_task, &job);
         return;
     case QUINTET_WINOGRAD: case QUINTET_PARITY: {
-        quintet_task task = convolution->stride == 1 ? winograd_gradient_task : parity_gradient_task;
+        quintet_task task = convolution->stride.height == 1 ? winograd_gradient_task : parity_gradient_task;
         quintet_pool_run(pool, job.slots, task, &job);
         quintet_pool_run(pool, POINTS, winograd_slots_task, &job);
         quintet_pool_run(pool, pairs * 16, winograd_gradient_sum_task, &job);
         return;
     }
+    case QUINTET_FLAT_PRODUCTS:
+        quintet_pool_run(pool, quintet_blocks(convolution->fine) * job.slots, products_gradient_task, &job);
+        quintet_pool_run(pool, pairs, direct_gradient_sum_task, &job);
+        return;
+    case QUINTET_FLAT_TILES: flat_gradient_by_tiles(pool, &job); return;
+    case QUINTET_FLAT_POINTS: flat_gradient_by_points(pool, &job); return;
     case QUINTET_DIRECT:
         quintet_pool_run(pool, pairs * job.slots, direct_gradient_task, &job);
         quintet_pool_run(pool, pairs, direct_gradient_sum_task, &job);

@@ -14,7 +14,7 @@ static inline quintet_steps quintet_steps_of(quintet_layout layout) {
     quintet_steps steps;
     steps.row = (long)(layout.width + 2) * (layout.planar ? 1 : 16);
     steps.plane = (layout.height + 2) * steps.row;
-    steps.block = (layout.depth + 2) * steps.plane;
+    steps.block = (layout.depth + (layout.flat ? 0 : 2)) * steps.plane;
     return steps;
 }
 
@@ -27,8 +27,12 @@ static inline long quintet_block(quintet_layout layout, int block) {
 /// First float of the row (d, h) of a block or planar channel, interior coordinates.
 static inline long quintet_row(quintet_layout layout, int block, int d, int h) {
     quintet_steps steps = quintet_steps_of(layout);
-    return quintet_block(layout, block) + (d + 1) * steps.plane + (h + 1) * steps.row + (layout.planar ? 1 : 16);
+    int plane = layout.flat ? d : d + 1;
+    return quintet_block(layout, block) + plane * steps.plane + (h + 1) * steps.row + (layout.planar ? 1 : 16);
 }
+
+/// Where a coordinate in the halo is mirrored from; any other is its own.
+static inline int quintet_mirrored(int f, int size) { return f < 0 ? 1 : f >= size ? size - 2 : f; }
 
 /// Channel c's place among the padded channels.
 static inline int quintet_padded(quintet_layout layout, int c) {
@@ -42,11 +46,20 @@ static inline int quintet_channel(quintet_layout layout, int place) {
     return channel < layout.channels ? channel : -1;
 }
 
-/// Any element; d, h, w from -1 (halo) to size.
+/// Any element; d, h, w from -1 (halo) to size, d of a flat tensor within it.
 static inline long quintet_element(quintet_layout layout, int c, int d, int h, int w) {
     if (layout.planar) return quintet_row(layout, c, d, h) + w;
     int place = quintet_padded(layout, c);
     return quintet_row(layout, place / 16, d, h) + (long)w * 16 + place % 16;
+}
+
+static inline int quintet_taps(const quintet_convolution *convolution) {
+    return convolution->kernel.depth * convolution->kernel.height * convolution->kernel.width;
+}
+/// Taps of one axis that lie before the voxel itself.
+static inline int quintet_reach(int kernel) { return (kernel - 1) / 2; }
+static inline int quintet_is_cube(quintet_size3 size, int side) {
+    return size.depth == side && size.height == side && size.width == side;
 }
 
 /// Tiles of 2x4x4 voxels that cover a tensor.
@@ -57,15 +70,22 @@ static inline int quintet_winograd_tiles(quintet_layout layout) {
 static inline long quintet_winograd_step(int in_blocks, int out_blocks) {
     return (long)in_blocks * out_blocks * 256 + 16;
 }
+/// Tiles of 4x4 voxels that cover the planes of a flat tensor, and the points of one.
+static inline int quintet_flat_tiles(quintet_layout layout) {
+    return layout.depth * ((layout.height + 3) / 4) * ((layout.width + 3) / 4);
+}
+enum { FLAT_POINTS = 36 };
 enum { WINOGRAD_BLOCKS_MAX = 64, WINOGRAD_GRADIENT_CHUNK = 24, WINOGRAD_FEW_TILES = 64 };
 /// Tiles of a task at stride 2, where a tile has three times the points.
 enum { PARITY_CHUNK = 8, PARITY_GRADIENT_CHUNK = 8 };
 int quintet_uses_winograd(const quintet_convolution *convolution);
 int quintet_uses_winograd_gradient(const quintet_convolution *convolution);
+/// The same question of flat tensors.
+int quintet_uses_flat_winograd(const quintet_convolution *convolution);
 /// So few tiles that a point's weights would be read from memory to be used once: they are made where they are used,
 /// and every task has all tiles and some of the channels.
 static inline int quintet_winograd_has_few_tiles(const quintet_convolution *convolution) {
-    return convolution->stride == 1 && quintet_winograd_tiles(convolution->coarse) <= WINOGRAD_FEW_TILES;
+    return convolution->stride.height == 1 && quintet_winograd_tiles(convolution->coarse) <= WINOGRAD_FEW_TILES;
 }
 /// Floats that the points of one block of few tiles take.
 static inline long quintet_winograd_block(int tiles) { return 144L * (tiles + 1) * 16; }
@@ -83,6 +103,7 @@ typedef struct {
     void (*pack_weights)(quintet_pool *, const quintet_convolution *, int, const float *, float *);
     void (*weight_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *,
                             float *);
+    void (*mirror_gradient)(quintet_pool *, const quintet_convolution *, const float *, const float *, float *);
     void (*bias_gradient)(quintet_pool *, quintet_layout, const float *, double *, float *);
     void (*norm_statistics)(quintet_pool *, quintet_layout, const float *, double *, float *);
     void (*norm_activate)(quintet_pool *, quintet_layout, const float *, const float *, const float *,
@@ -106,6 +127,6 @@ extern const quintet_kernels quintet_kernels_avx2, quintet_kernels_avx512;
 enum { PLANAR_CHANNELS_MAX = 4, PLANAR_BLOCKS_MAX = 64 };
 
 /// How a convolution is computed: by shape alone.
-typedef enum { PLAN_NAIVE, PLAN_BLOCKED, PLAN_PLANAR_TO_BLOCKED, PLAN_PLANAR } quintet_plan;
+typedef enum { PLAN_NAIVE, PLAN_BLOCKED, PLAN_PLANAR_TO_BLOCKED, PLAN_PLANAR, PLAN_BLOCKED_TO_PLANAR } quintet_plan;
 quintet_plan quintet_plan_of(const quintet_convolution *convolution);
 #endif

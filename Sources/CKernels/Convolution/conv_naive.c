@@ -1,5 +1,5 @@
 // The judge of the fast kernels: the definitions, as plain loops that add in double. Also the path for shapes that no
-// fast kernel takes (strides above 2). Each element of a result is one task's alone and is summed up in the order of
+// fast kernel takes. Each element of a result is one task's alone and is summed up in the order of
 // its definition, so threads change no bit. Nor does the width of vectors: their lanes are channels of the result, and
 // a product of two floats is exact in double, whether it is fused with the addition or not.
 #include <math.h>
@@ -135,11 +135,50 @@ static void naive_norm_statistics(quintet_pool *pool, quintet_layout layout, con
     quintet_pool_run(pool, layout.channels, statistics_task, &job);
 }
 
+// The size, kernel and stride of one axis, for taps that may lie beyond the tensor.
+typedef struct { int fine, coarse, kernel, stride; } naive_axis;
+enum { DEPTH, HEIGHT, WIDTH };
+
+static naive_axis axis_of(const quintet_convolution *convolution, int axis) {
+    quintet_layout fine = convolution->fine, coarse = convolution->coarse;
+    quintet_size3 k = convolution->kernel, s = convolution->stride;
+    switch (axis) {
+    case DEPTH: return (naive_axis){fine.depth, coarse.depth, k.depth, s.depth};
+    case HEIGHT: return (naive_axis){fine.height, coarse.height, k.height, s.height};
+    default: return (naive_axis){fine.width, coarse.width, k.width, s.width};
+    }
+}
+
+// The fine coordinate that tap t of coarse coordinate c meets.
+static int fine_of(naive_axis axis, int c, int t) { return c * axis.stride + t - quintet_reach(axis.kernel); }
+// Whether it is in the tensor or in its halo, which holds what is to be read there; further out are zeros.
+static int is_there(naive_axis axis, int f) { return f >= -1 && f <= axis.fine; }
+
+// Coarse coordinates [first, last) whose tap t is there.
+static void coarse_range(naive_axis axis, int t, int *first, int *last) {
+    *first = 0, *last = axis.coarse;
+    while (*first < *last && !is_there(axis, fine_of(axis, *first, t))) ++*first;
+    while (*last > *first && !is_there(axis, fine_of(axis, *last - 1, t))) --*last;
+}
+
+// The row of a fine channel that tap t of coarse row (d, h) meets, from coarse voxel `first` on; NULL where it lies
+// beyond the halo.
+static const float *fine_row(const quintet_convolution *convolution, const float *x, int channel, int d, int h, int t,
+                             int first) {
+    quintet_size3 k = convolution->kernel;
+    naive_axis depth = axis_of(convolution, DEPTH), height = axis_of(convolution, HEIGHT);
+    int fine_d = fine_of(depth, d, t / (k.height * k.width)), fine_h = fine_of(height, h, t / k.width % k.height);
+    if (!is_there(depth, fine_d) || !is_there(height, fine_h)) return NULL;
+    int fine_w = fine_of(axis_of(convolution, WIDTH), first, t % k.width);
+    return x + quintet_element(convolution->fine, channel, fine_d, fine_h, fine_w);
+}
+
 // y[o, d, h, w] = bias[o] + sum x[i, d s + kd - p, ...] w[o, i, kd, kh, kw]: one plane of 16 channels.
 static void convolve_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    const int taps = quintet_taps(job->convolution), k = job->convolution->kernel.width;
+    const naive_axis width = axis_of(job->convolution, WIDTH);
     int group = index / coarse.depth, d = index % coarse.depth, count = lanes_in_group(coarse, group);
     lanes *sums = scratch_lanes((size_t)coarse.width + (size_t)fine.channels * taps), *weights = sums + coarse.width;
     for (long i = 0; i < (long)fine.channels * taps; i++) {
@@ -151,9 +190,11 @@ static void convolve_task(void *context, int index) {
         begin_row(sums, coarse.width, job->bias, group, count);
         for (int i = 0; i < fine.channels; i++)
             for (int t = 0; t < taps; t++) {
-                const float *x = job->in + quintet_element(fine, i, d * s + t / (k * k) - reach,
-                                                           h * s + t / k % k - reach, t % k - reach);
-                add_products(sums, 1, coarse.width, x, s * step_of(fine), weights + i * taps + t);
+                int first, last;
+                coarse_range(width, t % k, &first, &last);
+                const float *x = first < last ? fine_row(job->convolution, job->in, i, d, h, t, first) : NULL;
+                if (!x) continue;
+                add_products(sums + first, 1, last - first, x, width.stride * step_of(fine), weights + i * taps + t);
             }
         end_row(job, coarse, group, d, h, sums);
     }
@@ -168,21 +209,22 @@ static void naive_convolve(quintet_pool *pool, const quintet_convolution *convol
 }
 
 // The coarse coordinate that tap t maps to fine coordinate f, or -1 when there is none.
-static int coarse_of(int f, int t, int reach, int stride, int size) {
-    int scaled = f + reach - t;
-    return scaled >= 0 && scaled % stride == 0 && scaled / stride < size ? scaled / stride : -1;
+static int coarse_of(naive_axis axis, int f, int t) {
+    int scaled = f + quintet_reach(axis.kernel) - t;
+    return scaled >= 0 && scaled % axis.stride == 0 && scaled / axis.stride < axis.coarse ? scaled / axis.stride : -1;
 }
 
-// Coarse row (cd, ch) of every channel through three taps that differ along the row, onto a fine row's sums.
+// Coarse row (cd, ch) of every channel through the taps that differ along the row, onto a fine row's sums.
 static void add_coarse_row(const naive_job *job, int cd, int ch, int tap, const lanes *weights, lanes *sums) {
-    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    quintet_layout coarse = job->convolution->coarse;
+    const naive_axis width = axis_of(job->convolution, WIDTH);
+    const int k = width.kernel, s = width.stride, taps = quintet_taps(job->convolution);
     for (int t = tap; t < tap + k; t++) {
         int first = 0, last = coarse.width;
-        while (first < last && first * s + t % k - reach < 0) first++;
-        while (last > first && (last - 1) * s + t % k - reach >= fine.width) last--;
-        for (int o = 0; o < coarse.channels; o++)
-            add_products(sums + first * s + t % k - reach, s, last - first,
+        while (first < last && fine_of(width, first, t % k) < 0) first++;
+        while (last > first && fine_of(width, last - 1, t % k) >= width.fine) last--;
+        for (int o = 0; o < coarse.channels && first < last; o++)
+            add_products(sums + fine_of(width, first, t % k), s, last - first,
                          job->in + quintet_element(coarse, o, cd, ch, first), step_of(coarse), weights + o * taps + t);
     }
 }
@@ -190,7 +232,8 @@ static void add_coarse_row(const naive_job *job, int cd, int ch, int tap, const 
 static void convolve_transposed_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    const quintet_size3 k = job->convolution->kernel;
+    const int taps = quintet_taps(job->convolution);
     int group = index / fine.depth, d = index % fine.depth, count = lanes_in_group(fine, group);
     lanes *sums = scratch_lanes((size_t)fine.width + (size_t)coarse.channels * taps), *weights = sums + fine.width;
     for (int o = 0; o < coarse.channels; o++)
@@ -202,9 +245,9 @@ static void convolve_transposed_task(void *context, int index) {
         }
     for (int h = 0; h < fine.height; h++) {
         begin_row(sums, fine.width, job->bias, group, count);
-        for (int tap = 0; tap < taps; tap += k) {
-            int cd = coarse_of(d, tap / (k * k), reach, s, coarse.depth);
-            int ch = coarse_of(h, tap / k % k, reach, s, coarse.height);
+        for (int tap = 0; tap < taps; tap += k.width) {
+            int cd = coarse_of(axis_of(job->convolution, DEPTH), d, tap / (k.height * k.width));
+            int ch = coarse_of(axis_of(job->convolution, HEIGHT), h, tap / k.width % k.height);
             if (cd >= 0 && ch >= 0) add_coarse_row(job, cd, ch, tap, weights, sums);
         }
         end_row(job, fine, group, d, h, sums);
@@ -223,7 +266,8 @@ static void naive_convolve_transposed(quintet_pool *pool, const quintet_convolut
 static void weight_gradient_task(void *context, int index) {
     const naive_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, reach = k / 2, taps = k * k * k;
+    const int k = job->convolution->kernel.width, taps = quintet_taps(job->convolution);
+    const naive_axis width = axis_of(job->convolution, WIDTH);
     int group = index / fine.channels, i = index % fine.channels, count = lanes_in_group(coarse, group);
     lanes *row = scratch_lanes((size_t)coarse.width + taps), *sums = row + coarse.width;
     for (int t = 0; t < taps; t++) sums[t] = 0;
@@ -237,9 +281,12 @@ static void weight_gradient_task(void *context, int index) {
             // Three taps along the row together, or any other number one by one.
             int together = k == 3 ? 3 : 1;
             for (int t = 0; t < taps; t += together) {
-                const float *x = job->in + quintet_element(fine, i, d * s + t / (k * k) - reach,
-                                                           h * s + t / k % k - reach, t % k - reach);
-                add_taps(sums + t, together, coarse.width, x, s * step_of(fine), step_of(fine), row);
+                int first = 0, last = coarse.width;
+                if (together == 1) coarse_range(width, t % k, &first, &last);
+                const float *x = first < last ? fine_row(job->convolution, job->in, i, d, h, t, first) : NULL;
+                if (x)
+                    add_taps(sums + t, together, last - first, x, width.stride * step_of(fine), step_of(fine),
+                             row + first);
             }
         }
     for (int l = 0; l < count; l++)
@@ -252,6 +299,34 @@ static void naive_weight_gradient(quintet_pool *pool, const quintet_convolution 
     (void)scratch;
     naive_job job = {convolution, x, y_gradient, NULL, NULL, gradient, 0};
     quintet_pool_run(pool, lane_groups(convolution->coarse) * convolution->fine.channels, weight_gradient_task, &job);
+}
+
+// The gradients of one fine channel's halo in one plane, each where it was mirrored from.
+static void mirror_gradient_task(void *context, int index) {
+    const naive_job *job = context;
+    quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
+    int i = index / fine.depth, d = index % fine.depth;
+    for (int h = -1; h <= fine.height; h++)
+        for (int w = -1; w <= fine.width; w++) {
+            if (h >= 0 && h < fine.height && w >= 0 && w < fine.width) continue;
+            double sum = 0;
+            for (int o = 0; o < coarse.channels; o++)
+                for (int t = 0; t < 9; t++) {
+                    int ch = coarse_of(axis_of(job->convolution, HEIGHT), h, t / 3);
+                    int cw = coarse_of(axis_of(job->convolution, WIDTH), w, t % 3);
+                    if (ch < 0 || cw < 0) continue;
+                    sum += (double)job->in[quintet_element(coarse, o, d, ch, cw)]
+                           * job->w[((long)o * fine.channels + i) * 9 + t];
+                }
+            job->out[quintet_element(fine, i, d, quintet_mirrored(h, fine.height), quintet_mirrored(w, fine.width))]
+                += (float)sum;
+        }
+}
+
+static void naive_mirror_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *y_gradient,
+                                  const float *weights, float *x_gradient) {
+    naive_job job = {convolution, y_gradient, NULL, weights, NULL, x_gradient, 1};
+    quintet_pool_run(pool, convolution->fine.channels * convolution->fine.depth, mirror_gradient_task, &job);
 }
 
 static void bias_task(void *context, int c) {
@@ -415,6 +490,7 @@ const quintet_kernels quintet_kernels_naive = {
     .convolve = naive_convolve,
     .convolve_transposed = naive_convolve_transposed,
     .weight_gradient = naive_weight_gradient,
+    .mirror_gradient = naive_mirror_gradient,
     .bias_gradient = naive_bias_gradient,
     .norm_statistics = naive_norm_statistics,
     .norm_activate = naive_norm_activate,

@@ -48,13 +48,15 @@ DEFINE_PLANAR_ROW(planar_row_1, 1)
 DEFINE_PLANAR_ROW(planar_row_2, 2)
 
 // Offsets of every tap of every planar channel from a row's first voxel: channel, then taps in order.
-INLINE int planar_offsets(quintet_layout planar, int k, int32_t *offset) {
+INLINE int planar_offsets(quintet_layout planar, quintet_size3 k, int32_t *offset) {
     quintet_steps steps = quintet_steps_of(planar);
-    int taps = 0, reach = k / 2;
+    int taps = 0;
     for (int c = 0; c < planar.channels; c++)
-        for (int t = 0; t < k * k * k; t++)
-            offset[taps++] = (int32_t)(c * steps.block + (t / (k * k) - reach) * steps.plane
-                                       + (t / k % k - reach) * steps.row + t % k - reach);
+        for (int t = 0; t < k.depth * k.height * k.width; t++) {
+            int kd = t / (k.height * k.width), kh = t / k.width % k.height, kw = t % k.width;
+            offset[taps++] = (int32_t)(c * steps.block + (kd - quintet_reach(k.depth)) * steps.plane
+                                       + (kh - quintet_reach(k.height)) * steps.row + kw - quintet_reach(k.width));
+        }
     return taps;
 }
 
@@ -62,7 +64,7 @@ INLINE int planar_offsets(quintet_layout planar, int k, int32_t *offset) {
 static void planar_to_blocked_task(void *context, int index) {
     const planar_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int s = job->convolution->stride;
+    const quintet_size3 s = job->convolution->stride;
     planar_rows rows = planar_rows_of(coarse, job->group, index);
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
     int taps = planar_offsets(fine, job->convolution->kernel, offset);
@@ -72,9 +74,9 @@ static void planar_to_blocked_task(void *context, int index) {
     const int summed = is_summed(&job->norm, rows.block);
     running_sums own = {0};
     for (int h = rows.first; h < rows.last; h++) {
-        const float *x = job->in + quintet_row(fine, 0, rows.d * s, h * s);
+        const float *x = job->in + quintet_row(fine, 0, rows.d * s.depth, h * s.height);
         float *y = job->out + quintet_row(coarse, rows.block, rows.d, h);
-        if (s == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
+        if (s.width == 1) planar_row_1(coarse.width, x, offset, w, taps, y, from);
         else planar_row_2(coarse.width, x, offset, w, taps, y, from);
         if (summed) sum_blocked_rows(y, 0, 1, coarse.width, &own);
     }
@@ -168,31 +170,32 @@ SEPARATE void blocked_to_planar_2(int width, const float *x, const int32_t *x_of
 // The taps of one axis that meet fine coordinate f: all of them at stride 1.
 INLINE int planar_taps_meeting(int kernel, int stride, int f, int *tap, int *coarse) {
     if (stride == 2) return taps_meeting(f, tap, coarse);
-    for (int t = 0; t < kernel; t++) tap[t] = t, coarse[t] = f + kernel / 2 - t;
+    for (int t = 0; t < kernel; t++) tap[t] = t, coarse[t] = f + quintet_reach(kernel) - t;
     return kernel;
 }
 
 // Blocked coarse -> planar fine, one fine row of every channel. w: [channels][blocks][taps][16 coarse].
 SEPARATE void blocked_to_planar_rows(const planar_job *job, int d, int h) {
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, s = job->convolution->stride, blocks = quintet_blocks(coarse);
-    int kd[3], cd[3], kh[3], ch[3];
-    int nd = planar_taps_meeting(k, s, d, kd, cd), nh = planar_taps_meeting(k, s, h, kh, ch);
+    const quintet_size3 k = job->convolution->kernel;
+    const int s = job->convolution->stride.height, blocks = quintet_blocks(coarse);
+    int kd[3], cd[3], kh[3], ch[3], nd = planar_taps_meeting(k.depth, job->convolution->stride.depth, d, kd, cd);
+    int nh = planar_taps_meeting(k.height, s, h, kh, ch);
     int32_t x_offset[27 * PLANAR_BLOCKS_MAX], w_offset[27 * PLANAR_BLOCKS_MAX];
     for (int parity = 0; parity < s; parity++) {
-        int kw[3], cw[3], nw = planar_taps_meeting(k, s, parity, kw, cw), taps = 0;
+        int kw[3], cw[3], nw = planar_taps_meeting(k.width, s, parity, kw, cw), taps = 0;
         for (int b = 0; b < blocks; b++)
             for (int t = 0; t < nd * nh * nw; t++, taps++) {
                 int i = t / (nh * nw), j = t / nw % nh, l = t % nw;
                 x_offset[taps] = (int32_t)(quintet_row(coarse, b, cd[i], ch[j]) + cw[l] * 16);
-                w_offset[taps] = ((b * k + kd[i]) * k * k + kh[j] * k + kw[l]) * 16;
+                w_offset[taps] = (((b * k.depth + kd[i]) * k.height + kh[j]) * k.width + kw[l]) * 16;
             }
         float start[PLANAR_CHANNELS_MAX] = {0}, *out[PLANAR_CHANNELS_MAX];
         for (int c = 0; c < fine.channels; c++) {
             out[c] = job->out + quintet_row(fine, c, d, h) + parity;
             if (job->bias) start[c] = job->bias[c];
         }
-        long w_step = (long)blocks * k * k * k * 16;
+        long w_step = (long)blocks * quintet_taps(job->convolution) * 16;
         int c = 0;
         for (; c + 2 <= fine.channels; c += 2)
             blocked_to_planar_2(coarse.width, job->in, x_offset, job->w + c * w_step, w_offset, w_step, taps, out + c,
@@ -423,7 +426,7 @@ DEFINE_PLANAR_GRADIENT(planar_gradient_2, 2)
 static void planar_gradient_task(void *context, int index) {
     const gradient_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
-    const int s = job->convolution->stride;
+    const quintet_size3 s = job->convolution->stride;
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
     int taps = planar_offsets(fine, job->convolution->kernel, offset);
     int slot = index % job->slots, block = index / job->slots;
@@ -433,8 +436,8 @@ static void planar_gradient_task(void *context, int index) {
     for (long r = rows * slot / job->slots; r < rows * (slot + 1) / job->slots; r++) {
         int d = (int)(r / coarse.height), h = (int)(r % coarse.height);
         const float *dy = job->dy + quintet_row(coarse, block, d, h);
-        const float *x = job->x + quintet_row(fine, 0, d * s, h * s);
-        if (s == 1) planar_gradient_1(x, offset, taps, dy, sums, coarse.width);
+        const float *x = job->x + quintet_row(fine, 0, d * s.depth, h * s.height);
+        if (s.width == 1) planar_gradient_1(x, offset, taps, dy, sums, coarse.width);
         else planar_gradient_2(x, offset, taps, dy, sums, coarse.width);
     }
 }
@@ -442,7 +445,7 @@ static void planar_gradient_task(void *context, int index) {
 static void planar_gradient_sum_task(void *context, int block) {
     const gradient_job *job = context;
     quintet_layout coarse = job->convolution->coarse;
-    const int k = job->convolution->kernel, taps = job->convolution->fine.channels * k * k * k;
+    const int taps = job->convolution->fine.channels * quintet_taps(job->convolution);
     float *sums = job->scratch + (long)block * job->slots * taps * 16;
     for (int slot = 1; slot < job->slots; slot++)
         for (int i = 0; i < taps * 16; i++) sums[i] += sums[(long)slot * taps * 16 + i];
@@ -450,6 +453,25 @@ static void planar_gradient_sum_task(void *context, int block) {
         int place = quintet_padded(coarse, o);
         if (place / 16 != block) continue;
         for (int t = 0; t < taps; t++) job->gradient[(long)o * taps + t] += sums[t * 16 + place % 16];
+    }
+}
+
+// The same of a planar coarse side, whose roles are exchanged: x is the planar side and dy the blocked one of the
+// convolution turned round, and so are the taps.
+static void turned_gradient_sum_task(void *context, int block) {
+    const gradient_job *job = context;
+    quintet_layout planar = job->convolution->fine, blocked = job->convolution->coarse;
+    const int own = quintet_taps(job->convolution), taps = planar.channels * own;
+    float *sums = job->scratch + (long)block * job->slots * taps * 16;
+    for (int slot = 1; slot < job->slots; slot++)
+        for (int i = 0; i < taps * 16; i++) sums[i] += sums[(long)slot * taps * 16 + i];
+    for (int i = 0; i < blocked.channels; i++) {
+        int place = quintet_padded(blocked, i);
+        if (place / 16 != block) continue;
+        for (int c = 0; c < planar.channels; c++)
+            for (int t = 0; t < own; t++)
+                job->gradient[((long)c * blocked.channels + i) * own + own - 1 - t]
+                    += sums[(c * own + t) * 16 + place % 16];
     }
 }
 
@@ -497,7 +519,7 @@ static void planar_planar_task(void *context, int index) {
     quintet_layout in = job->convolution->fine, out = job->convolution->coarse;
     planar_rows rows = planar_rows_of(out, job->group, index);
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
-    int taps = planar_offsets(in, 3, offset);
+    int taps = planar_offsets(in, job->convolution->kernel, offset);
     float bias[PLANAR_CHANNELS_MAX] = {0}, *y[PLANAR_CHANNELS_MAX];
     for (int o = 0; o < out.channels && job->bias; o++) bias[o] = job->bias[o];
     const float *start = job->accumulate ? NULL : bias;
@@ -544,7 +566,7 @@ static void planar_planar_gradient_task(void *context, int slot) {
     const gradient_job *job = context;
     quintet_layout fine = job->convolution->fine, coarse = job->convolution->coarse;
     int32_t offset[PLANAR_CHANNELS_MAX * 27];
-    int taps = planar_offsets(fine, 3, offset);
+    int taps = planar_offsets(fine, job->convolution->kernel, offset);
     float *sums = job->scratch + (long)slot * coarse.channels * taps * 16;
     memset(sums, 0, sizeof(float) * coarse.channels * taps * 16);
     long rows = (long)coarse.depth * coarse.height, step = (long)taps * 16;

@@ -16,6 +16,17 @@ INLINE void turn_taps(const float *const *rows, int taps, v16 *g) {
         for (int l = 0; l < 16; l++) g[0][l] = rows[l][0];
         return;
     }
+    if (taps < 16) {
+        // No more than is there is read: behind the last row may be nothing.
+        float row[16] = {0};
+        for (int l = 0; l < 16; l++) {
+            memcpy(row, rows[l], sizeof(float) * taps);
+            low[l] = LOAD_ANY(row);
+        }
+        transpose_16(low);
+        for (int t = 0; t < taps; t++) g[t] = low[t];
+        return;
+    }
     for (int l = 0; l < 16; l++) low[l] = LOAD_ANY(rows[l]), high[l] = LOAD_ANY(rows[l] + 11);
     transpose_16(low);
     transpose_16(high);
@@ -24,7 +35,7 @@ INLINE void turn_taps(const float *const *rows, int taps, v16 *g) {
 
 // Of input channel c of a pair of blocks (numbered out, then in) and its 16 output channels; zeros for padding.
 SEPARATE void taps_of_channel(const weight_source *from, int pair, int c, v16 *g) {
-    const int forward = from->direction == QUINTET_FORWARD, k = from->convolution->kernel, taps = k * k * k;
+    const int forward = from->direction == QUINTET_FORWARD, taps = quintet_taps(from->convolution);
     quintet_layout in = forward ? from->convolution->fine : from->convolution->coarse;
     quintet_layout out = forward ? from->convolution->coarse : from->convolution->fine;
     static const float padding[27];

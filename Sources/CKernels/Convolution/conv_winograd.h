@@ -409,7 +409,7 @@ INLINE void add_taps(const gradient_job *job, int pair, int c, const float *poin
     int channel = quintet_channel(fine, pair % ins * 16 + c);
     if (channel < 0) return;
     v16 taps[27];
-    if (job->convolution->stride == 1) taps_of_points_1(points, step, taps);
+    if (job->convolution->stride.height == 1) taps_of_points_1(points, step, taps);
     else taps_of_points_2(points, step, taps);
     v16 low[16], high[16];
     for (int t = 0; t < 16; t++) low[t] = taps[t], high[t] = taps[11 + t];
@@ -495,7 +495,7 @@ static void transform_pair(const weight_source *from, int pair, float *points, l
         v16 g[27], turned[27];
         taps_of_channel(from, pair, c, g);
         for (int t = 0; t < 27; t++) turned[t] = g[from->direction == QUINTET_FORWARD ? t : 26 - t];
-        if (from->convolution->stride == 1) transform_taps_1(turned, points + c * 16, step);
+        if (from->convolution->stride.height == 1) transform_taps_1(turned, points + c * 16, step);
         else transform_taps_2(turned, points + c * 16, step);
     }
 }

@@ -1,50 +1,12 @@
-// Softmax, Dice + cross-entropy and Adam. 16 voxels at a time, all classes beside each other; exp and log are
-// polynomials of our own, so that every machine gives the same bits. Included once per instruction set.
+// Softmax, Dice + cross-entropy and Adam. 16 voxels at a time, all classes beside each other. Included once per
+// instruction set.
 #ifndef QUINTET_LOSS_FAST_H
 #define QUINTET_LOSS_FAST_H
+#include "exponential_fast.h"
+#include "loss_voxels.h"
 
 // As many classes as the targets' bytes can tell apart.
 enum { CLASSES_MAX = 256 };
-
-// exp of x <= 0, relative error below 2e-7; below -87 it stays at exp(-87), which no sum of a softmax can see.
-INLINE v16 exp_negative(v16 x) {
-    x = SELECT(x < -87.0f, SPLAT(-87.0f), x);
-    v16 shifted = FMA(x, SPLAT(1.44269504088896341f), SPLAT(12582912.0f));
-    v16 n = shifted - 12582912.0f;
-    v16 r = FMA(n, SPLAT(-0.693359375f), x);
-    r = FMA(n, SPLAT(2.12194440e-4f), r);
-    v16 p = SPLAT(1.9875691500e-4f);
-    p = FMA(p, r, SPLAT(1.3981999507e-3f));
-    p = FMA(p, r, SPLAT(8.3334519073e-3f));
-    p = FMA(p, r, SPLAT(4.1665795894e-2f));
-    p = FMA(p, r, SPLAT(1.6666665459e-1f));
-    p = FMA(p, r, SPLAT(5.0000001201e-1f));
-    p = FMA(p, r * r, r) + 1.0f;
-    i16 exponent = ((i16)shifted - 0x4B400000 + 127) << 23;
-    return p * (v16)exponent;
-}
-
-// Natural logarithm of x >= 1, absolute error below 1e-7 * (1 + log x).
-INLINE v16 log_above_one(v16 x) {
-    i16 bits = (i16)x;
-    i16 exponent = (bits >> 23) - 127;
-    v16 m = (v16)((bits & 0x007FFFFF) | 0x3F800000);
-    i16 large = m > 1.41421356f;
-    m = SELECT(large, m * 0.5f, m);
-    v16 e = __builtin_convertvector(exponent - large, v16), f = m - 1.0f, z = f * f;
-    v16 p = SPLAT(7.0376836292e-2f);
-    p = FMA(p, f, SPLAT(-1.1514610310e-1f));
-    p = FMA(p, f, SPLAT(1.1676998740e-1f));
-    p = FMA(p, f, SPLAT(-1.2420140846e-1f));
-    p = FMA(p, f, SPLAT(1.4249322787e-1f));
-    p = FMA(p, f, SPLAT(-1.6668057665e-1f));
-    p = FMA(p, f, SPLAT(2.0000714765e-1f));
-    p = FMA(p, f, SPLAT(-2.4999993993e-1f));
-    p = FMA(p, f, SPLAT(3.3333331174e-1f));
-    v16 y = FMA(e, SPLAT(-2.12194440e-4f), p * f * z);
-    y = FMA(z, SPLAT(-0.5f), y) + f;
-    return FMA(e, SPLAT(0.693359375f), y);
-}
 
 typedef struct {
     quintet_layout layout;
@@ -59,48 +21,6 @@ typedef struct {
     float *probability;
 } loss_job;
 
-// Channel c of 16 voxels from w on; lanes past the row's end are zero.
-INLINE v16 load_channel(quintet_layout layout, const float *x, int c, int d, int h, int w) {
-    const float *from = x + quintet_element(layout, c, d, h, w);
-    if (layout.planar) return load_some(from, layout.width - w);
-    float lane[16] = {0};
-    for (int i = 0; i < 16 && w + i < layout.width; i++) lane[i] = from[i * 16];
-    return LOAD_ANY(lane);
-}
-INLINE void store_channel(quintet_layout layout, float *x, int c, int d, int h, int w, v16 v) {
-    float *to = x + quintet_element(layout, c, d, h, w);
-    if (layout.planar && w + 16 <= layout.width) {
-        STORE_ANY(to, v);
-        return;
-    }
-    for (int i = 0; i < 16 && w + i < layout.width; i++) to[layout.planar ? i : i * 16] = v[i];
-}
-INLINE v16 largest_logit(quintet_layout layout, const float *logits, int d, int h, int w) {
-    v16 top = load_channel(layout, logits, 0, d, h, w);
-    for (int c = 1; c < layout.channels; c++) {
-        v16 z = load_channel(layout, logits, c, d, h, w);
-        top = SELECT(z > top, z, top);
-    }
-    return top;
-}
-INLINE i16 load_target(const loss_job *job, int d, int h, int w) {
-    const uint8_t *from = job->target + ((long)d * job->layout.height + h) * job->layout.width + w;
-    if (w + 16 <= job->layout.width) {
-        typedef uint8_t bytes16 __attribute__((ext_vector_type(16), aligned(1)));
-        return __builtin_convertvector(*(const bytes16 *)from, i16);
-    }
-    int32_t lane[16];
-    for (int i = 0; i < 16; i++) lane[i] = w + i < job->layout.width ? from[i] : -1;
-    i16 target;
-    memcpy(&target, lane, sizeof target);
-    return target;
-}
-
-INLINE double sum_doubles(d16 v) {
-    double sum = 0;
-    for (int i = 0; i < 16; i++) sum += v[i];
-    return sum;
-}
 // What one row adds up, lane by lane: floats within a row, doubles between rows.
 typedef struct {
     v16 p[CLASSES_MAX], hit[CLASSES_MAX], entropy;
@@ -111,7 +31,7 @@ typedef struct {
 INLINE void loss_voxels(const loss_job *job, quintet_layout layout, int d, int h, int w, loss_row *row) {
     const int classes = layout.channels;
     v16 top = largest_logit(layout, job->logits, d, h, w), total = SPLAT(0), of_target = SPLAT(0);
-    i16 target = load_target(job, d, h, w), inside = target >= 0;
+    i16 target = load_target(job->layout, job->target, d, h, w), inside = target >= 0;
     for (int c = 0; c < classes; c++) {
         v16 z = load_channel(layout, job->logits, c, d, h, w) - top, e = exp_negative(z);
         total += e;
@@ -169,7 +89,7 @@ static void loss_sums_task(void *context, int d) {
 INLINE void loss_gradient_plane(const loss_job *job, quintet_layout layout, int d) {
     for (int h = 0; h < layout.height; h++)
         for (int w = 0; w < layout.width; w += 16) {
-            i16 target = load_target(job, d, h, w);
+            i16 target = load_target(job->layout, job->target, d, h, w);
             v16 mean = SPLAT(0);
             for (int c = 0; c < layout.channels; c++) {
                 v16 in_class = SELECT(target == c, SPLAT(job->slopes[2 * c + 1]), SPLAT(0));

@@ -13,7 +13,10 @@
 #include "conv_taps.h"
 #include "conv_winograd.h"
 #include "conv_parity.h"
+#include "flat_winograd.h"
+#include "flat_products.h"
 #include "conv_pack.h"
+#include "flat_mirror.h"
 #include "norm_fast.h"
 #include "conv_fast.h"
 #include "loss_fast.h"
@@ -24,6 +27,7 @@ const quintet_kernels quintet_kernels_avx2 = {
     .convolve_transposed = fast_convolve_transposed,
     .pack_weights = fast_pack_weights,
     .weight_gradient = fast_weight_gradient,
+    .mirror_gradient = fast_mirror_gradient,
     .bias_gradient = fast_bias_gradient,
     .norm_statistics = fast_norm_statistics,
     .norm_activate = fast_norm_activate,

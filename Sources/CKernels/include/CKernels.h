@@ -8,6 +8,7 @@
 #include "quintet_distance.h"
 #include "quintet_gaussian.h"
 #include "quintet_arena.h"
+#include "quintet_layers.h"
 #include "quintet_lesions.h"
 #include "quintet_math.h"
 #include "quintet_network.h"

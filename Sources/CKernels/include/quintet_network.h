@@ -1,12 +1,14 @@
-// Kernels of the network (paper A3, MONAI's UNet): 3x3x3 and 1x1x1 convolutions and their gradients, instance norm
-// with PReLU, the Dice + cross-entropy loss and Adam.
+// Kernels of the networks: convolutions and their gradients, instance norm with PReLU, the Dice + cross-entropy loss
+// and Adam. Sources/CKernels/README.md says which kernel a convolution gets.
 //
 // A tensor lies in memory with a halo of one zero voxel on every side, in one of two layouts:
 //   blocked  [ceil(C/16)][D+2][H+2][W+2][16]   16 channels are one cache line; channels beyond C are zero
 //   planar   [C][D+2][H+2][W+2]                for the few channels of a network's input and output
-// Kernels write interiors only, so a halo stays zero. Every buffer is 64-byte aligned and has QUINTET_SLACK floats to
-// spare. Every fast kernel gives the same bits in each of its variants and for any number of threads: the variants are
-// one source, written in 16-lane vectors with explicit fused multiply-adds, compiled for several instruction sets.
+// In a flat tensor the depth axis is a batch of 2D samples, so that it needs no halo: D planes instead of D+2.
+// Kernels write interiors only, so a halo stays zero; quintet_mirror alone writes there. Every buffer is 64-byte
+// aligned and has QUINTET_SLACK floats to spare. Every fast kernel gives the same bits in each of its variants and for
+// any number of threads: the variants are one source, written in 16-lane vectors with explicit fused multiply-adds,
+// compiled for several instruction sets.
 #ifndef QUINTET_NETWORK_H
 #define QUINTET_NETWORK_H
 #include <stddef.h>
@@ -25,6 +27,9 @@ typedef struct {
     /// Blocks that lie between the two parts, negative where the second lies first: they may be tensors of one size
     /// anywhere in one piece of memory.
     int32_t gap;
+    /// 1: the planes are the samples of a batch. There is no halo plane before the first nor behind the last, and no
+    /// kernel reaches from one plane to the next.
+    int32_t flat;
 } quintet_layout;
 
 /// Floats a tensor takes from its first part on, slack included.
@@ -40,12 +45,22 @@ void quintet_export(quintet_pool *pool, quintet_layout layout, int32_t depth, in
 /// Writes `value` `count` times.
 void quintet_fill(quintet_pool *pool, size_t count, float value, float *to);
 
-/// y = conv(x): `fine` is x, `coarse` is y, fine size = coarse size * stride. A transposed convolution is the
-/// gradient of this one with respect to x, so its input is the coarse side. Weights: [coarse C, fine C, k, k, k], which
-/// is PyTorch's layout for both kinds. kernel is 1 or 3 (padding 0 or 1).
+/// One number for each axis.
+typedef struct { int32_t depth, height, width; } quintet_size3;
+
+/// y = conv(x): `fine` is x, `coarse` is y, fine size = coarse size * stride on every axis. A transposed convolution is
+/// the gradient of this one with respect to x, so its input is the coarse side. Weights: [coarse C, fine C, kernel
+/// depth, height, width], which is PyTorch's layout for both kinds. Both sides are flat or neither is; of flat ones
+/// kernel and stride are 1 in depth.
 typedef struct {
     quintet_layout fine, coarse;
-    int32_t kernel, stride;
+    /// 1 to 7 taps an axis, of which (kernel - 1) / 2 lie before the voxel itself; beyond the tensor are zeros.
+    quintet_size3 kernel;
+    quintet_size3 stride;
+    /// 1: the halo of `fine` holds mirrored values in its planes (quintet_mirror), and they count; kernels up to 3 in
+    /// the plane, stride 1. 0: it holds zeros. Of quintet_convolve_transposed's result it says nothing: what reached
+    /// the halo is added by quintet_mirror_gradient.
+    int32_t mirrored;
 } quintet_convolution;
 
 /// What is computed of a convolution: its result, the gradient of its input (or a transposed one's result), the
@@ -54,7 +69,7 @@ enum { QUINTET_FORWARD = 0, QUINTET_TRANSPOSED = 1, QUINTET_WEIGHT_GRADIENT = 2 
 
 /// How an operation of a convolution is computed: by its shapes, the same on every instruction set.
 typedef enum {
-    /// Plain loops, for shapes that no network here has.
+    /// Plain loops, for shapes that no fast kernel takes.
     QUINTET_PLAIN,
     QUINTET_DIRECT,
     /// Tiles at stride 1; so few of them that the weights are transformed where they are used; tiles at stride 2.
@@ -63,6 +78,11 @@ typedef enum {
     QUINTET_PLANAR_TO_BLOCKED, QUINTET_TURNED_ROWS,
     /// Between planar tensors.
     QUINTET_PLANAR,
+    /// Of flat tensors. A matrix product for each tap, where taps do not overlap. Tiles of a plane, each task all
+    /// channels of some of them; with many channels each task one point of all tiles: its weights are read once.
+    QUINTET_FLAT_PRODUCTS, QUINTET_FLAT_TILES, QUINTET_FLAT_POINTS,
+    /// From blocks to the planar tensor of a network's output.
+    QUINTET_BLOCKED_TO_PLANAR,
 } quintet_algorithm;
 /// The algorithm that an operation (QUINTET_FORWARD, ...) of this convolution gets; the kernels ask this very function.
 quintet_algorithm quintet_algorithm_of(const quintet_convolution *convolution, int operation);
@@ -99,10 +119,29 @@ void quintet_convolve_transposed(quintet_pool *pool, const quintet_convolution *
                                  const quintet_result_statistics *statistics);
 /// Doubles of scratch for the statistics of a result in one direction.
 size_t quintet_result_scratch(const quintet_convolution *convolution, int direction, quintet_layout result);
-/// gradient [coarse C, fine C, k, k, k] += sum over voxels of x * yGradient; scratch from quintet_gradient_scratch.
+/// gradient [coarse C, fine C, kernel depth, height, width] += sum over voxels of x * yGradient; scratch from
+/// quintet_gradient_scratch.
 void quintet_weight_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *x,
                              const float *y_gradient, float *scratch, float *gradient);
 size_t quintet_gradient_scratch(const quintet_convolution *convolution);
+
+/// Writes the halo of every plane, edges and corners: what stands beyond an edge is what stands as far before it, the
+/// edge itself apart (PyTorch's ReflectionPad2d(1)). Height and width are at least 2.
+void quintet_mirror(quintet_pool *pool, quintet_layout layout, float *x);
+/// Writes zeros there, for whoever uses the memory next.
+void quintet_clear_halo(quintet_pool *pool, quintet_layout layout, float *x);
+/// Behind quintet_convolve_transposed of a mirrored convolution of flat tensors (kernel 3, stride 1 in the plane): adds
+/// to x's gradient what reached x's halo, where that was mirrored from. weights: as they are, not packed.
+void quintet_mirror_gradient(quintet_pool *pool, const quintet_convolution *convolution, const float *y_gradient,
+                             const float *weights, float *x_gradient);
+
+/// Weight standardisation as the liver paper's program has it: each of `rows` output channels' `count` weights minus
+/// their mean, over (their standard deviation with count - 1, plus 1e-5). count is at least 2.
+void quintet_standardise_weights(quintet_pool *pool, int32_t rows, int32_t count, const float *weights,
+                                 float *standardised);
+/// gradient [rows, count] += the gradient of `weights`, from the gradient of the standardised ones.
+void quintet_standardise_weights_gradient(quintet_pool *pool, int32_t rows, int32_t count, const float *weights,
+                                          const float *standardised_gradient, float *gradient);
 
 /// Doubles of scratch that the reductions below need for a tensor (and the loss, with its C classes).
 size_t quintet_sum_scratch(quintet_layout layout);
