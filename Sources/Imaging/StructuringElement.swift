@@ -1,4 +1,4 @@
-/// The neighbourhood that morphology works with: a box or a ball around each voxel.
+/// The neighbourhood that morphology works with: a box, a ball or an ellipse in the plane around each voxel.
 public struct StructuringElement: Sendable {
     /// One dilation after another; a box is three of them, one an axis.
     struct Pass: Sendable {
@@ -45,5 +45,20 @@ public struct StructuringElement: Sendable {
             }
         }
         passes = [Pass(radiusZ: radius.z, radiusY: radius.y, reach: reach)]
+    }
+
+    /// An ellipse in the axial plane, `size` x `size` voxels, `size` odd: the very pixels of OpenCV's
+    /// `getStructuringElement(MORPH_ELLIPSE, (size, size))`, which are not those of a disc. In the row `dy` from the
+    /// middle it reaches sqrt(r^2 - dy^2) pixels to both sides, rounded (half to even), r = (size - 1) / 2.
+    public init(planeEllipse size: Int) {
+        precondition(size >= 1 && size % 2 == 1 && size <= 1023, "an ellipse has an odd size from 1 to 1023 voxels")
+        let half = size / 2
+        radius = (0, half, half)
+        let reach = (-half...half).map { row -> Int32 in
+            guard half > 0 else { return 0 }
+            let share = Double(half * half - row * row) * (1 / Double(half * half))
+            return Int32((Double(half) * share.squareRoot()).rounded(.toNearestOrEven))
+        }
+        passes = [Pass(radiusZ: 0, radiusY: half, reach: reach)]
     }
 }

@@ -118,7 +118,7 @@ struct ChestPhantomMaker {
     private func addTubes(
         _ tubes: ChestTubes, _ tissue: ChestTissue, _ hu: inout [Float], _ lung: inout [UInt8], _ depth: [Float]
     ) {
-        let painter = TubePainter(tissue: tissue)
+        let painter = TubePainter(grid: tissue.grid)
         var shares = [Float](repeating: 0, count: shape.voxelCount)
         func draw(_ segments: [TubeSegment], widened: Float = 0, _ use: (Int, Float) -> Void) {
             shares.withUnsafeMutableBufferPointer { buffer in
@@ -157,12 +157,7 @@ struct ChestPhantomMaker {
     }
 
     private func finish(_ hu: [Float], _ lung: [UInt8], _ lesion: [UInt8]) -> ChestPhantom {
-        let spacing = settings.spacing
-        let geometry = Geometry(affine: [
-            spacing.xMM, 0, 0, -spacing.xMM * Double(shape.width - 1) / 2,
-            0, spacing.yMM, 0, -spacing.yMM * Double(shape.height - 1) / 2,
-            0, 0, spacing.zMM, 0,
-        ])
+        let geometry = PhantomGrid(shape: shape, spacing: settings.spacing).geometry
         return ChestPhantom(ct: Volume(shape: shape, geometry: geometry, voxels: hu),
                             lung: Volume(shape: shape, geometry: geometry, voxels: lung),
                             lesion: Volume(shape: shape, geometry: geometry, voxels: lesion))

@@ -29,11 +29,10 @@ struct ChestTissue {
         }
     }
 
+    var grid: PhantomGrid { PhantomGrid(shape: shape, spacing: spacing) }
+
     /// A voxel's centre before the deformation.
-    func position(z: Int, y: Int, x: Int) -> PatientPoint {
-        PatientPoint((Float(x) - Float(shape.width - 1) / 2) * Float(spacing.xMM),
-                     (Float(y) - Float(shape.height - 1) / 2) * Float(spacing.yMM), Float(z) * Float(spacing.zMM))
-    }
+    func position(z: Int, y: Int, x: Int) -> PatientPoint { grid.position(z: z, y: y, x: x) }
 
     /// - Parameters:
     ///   - hu: the slice's HU, lungs filled with plain parenchyma.

@@ -3,13 +3,13 @@ import Numerics
 
 /// Draws tubes into a field of shares: how much of a voxel the tube fills, from 0 to 1.
 struct TubePainter {
-    let tissue: ChestTissue
+    let grid: PhantomGrid
     private let voxel: PatientPoint
     private let size: Float
 
-    init(tissue: ChestTissue) {
-        self.tissue = tissue
-        voxel = PatientPoint(Float(tissue.spacing.xMM), Float(tissue.spacing.yMM), Float(tissue.spacing.zMM))
+    init(grid: PhantomGrid) {
+        self.grid = grid
+        voxel = PatientPoint(Float(grid.spacing.xMM), Float(grid.spacing.yMM), Float(grid.spacing.zMM))
         size = (voxel.x + voxel.y + voxel.z) / 3
     }
 
@@ -17,7 +17,7 @@ struct TubePainter {
     func paint(
         _ segments: [TubeSegment], widened: Float = 0, into shares: UnsafeMutableBufferPointer<Float>, pool: ThreadPool?
     ) {
-        let shape = tissue.shape
+        let shape = grid.shape
         nonisolated(unsafe) let shares = shares
         runRanges(shape.depth, stride: 8, on: pool) { slices in
             for segment in segments { paint(segment, widened, slices, shares) }
@@ -29,7 +29,7 @@ struct TubePainter {
     ) {
         let radius = max(segment.startRadius, segment.endRadius) + widened + size
         let (a, b) = (segment.start, segment.end)
-        let origin = tissue.position(z: 0, y: 0, x: 0), shape = tissue.shape
+        let origin = grid.position(z: 0, y: 0, x: 0), shape = grid.shape
         func range(_ low: Float, _ high: Float, _ origin: Float, _ step: Float, _ count: Int) -> Range<Int> {
             let first = max(Int(((low - radius - origin) / step).rounded(.down)), 0)
             let last = min(Int(((high + radius - origin) / step).rounded(.up)), count - 1)

@@ -42,9 +42,9 @@ import Testing
             geometry: Geometry(spacing: Spacing(zMM: 1, yMM: 1, xMM: 1)))
         var mask: Mask = volume.with([UInt8](repeating: 0, count: 49))
         for y in 1...5 { for x in 1...5 { mask[0, y, x] = 1 } }
-        let overlay = SliceRenderer.Overlay(mask: mask, colour: .lesionRed)
+        let overlay = SliceRenderer.Overlay(mask: mask, colour: .red)
         let picture = SliceRenderer(range: 0...1).picture(volume, slice: 0, overlays: [overlay])
-        let red = (0 ..< 49).filter { picture[$0 % 7, $0 / 7] == .lesionRed }
+        let red = (0 ..< 49).filter { picture[$0 % 7, $0 / 7] == .red }
         #expect(red.count == 16)
         #expect(picture[3, 3] == .black)
         let filled = SliceRenderer.Overlay(mask: mask, colour: .white, opacity: 0.5)

@@ -73,4 +73,9 @@ extension ImageSource {
 public struct LoadedImage: Sendable {
     public var volume: Volume<Float>
     public var source: ImageSource
+
+    public init(volume: Volume<Float>, source: ImageSource) {
+        self.volume = volume
+        self.source = source
+    }
 }

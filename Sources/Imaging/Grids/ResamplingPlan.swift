@@ -37,6 +37,19 @@ public struct ResamplingPlan: Hashable, Sendable, Codable {
         mapping = GridMapping(sourceShape: shape, sourceSpacing: from, to: spacing)
     }
 
+    /// To axial slices of `planeHeight` x `planeWidth` voxels that cover the file's whole plane, as many slices as the
+    /// file has.
+    /// - Throws: `ImageFileError` when that would have more voxels than `ImageLimits` allows.
+    public init(source: ImageSource, planeHeight: Int, planeWidth: Int) throws(ImageFileError) {
+        precondition(planeHeight > 0 && planeWidth > 0, "a plane has a voxel at least")
+        let (shape, geometry) = AxisMoves(from: source.orientation, to: .canonical).apply(source.shape, source.geometry)
+        let from = geometry.boxSpacing
+        try self.init(source: source, spacing: Spacing(
+            zMM: from.zMM, yMM: from.yMM * Double(shape.height) / Double(planeHeight),
+            xMM: from.xMM * Double(shape.width) / Double(planeWidth)))
+        precondition(gridShape == VolumeShape(depth: shape.depth, height: planeHeight, width: planeWidth))
+    }
+
     /// Stored or sent plans are checked like any number from outside: `back` relies on what they say.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)

@@ -11,7 +11,7 @@ public struct Colour: Hashable, Sendable {
     public static let black = Colour(red: 0, green: 0, blue: 0)
     public static let white = Colour(red: 255, green: 255, blue: 255)
     public static let grey = Colour(red: 128, green: 128, blue: 128)
-    public static let lesionRed = Colour(red: 255, green: 40, blue: 40)
+    public static let red = Colour(red: 255, green: 40, blue: 40)
     public static let lungGreen = Colour(red: 0, green: 170, blue: 60)
     public static let amber = Colour(red: 255, green: 200, blue: 0)
     public static let skyBlue = Colour(red: 70, green: 160, blue: 255)
