@@ -127,11 +127,8 @@ public protocol TrainingSession: AnyObject {
 
 /// What is computed; who computes it, when and how often is not a recipe's business. Every function is pure in its
 /// arguments: the same description gives the same weights, votes and voxels on any machine. The bytes of compressed
-/// images also depend on its zlib.
+/// images also depend on its zlib. What commands say, ask and print with it is its `RecipePlugIn`, which has the name.
 public protocol Recipe: Sendable {
-    /// The name in a run's description: "lung-normnet".
-    static var name: String { get }
-
     /// Begins or goes on with a session.
     /// - Parameter resume: a checkpoint's path, made by `TrainingSession.checkpoint()` of the same step and replica.
     /// - Throws: `RecipeError`; any other error: it failed here.

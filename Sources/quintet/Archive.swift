@@ -3,6 +3,7 @@ import Imaging
 import Numerics
 import Platform
 import Protocol
+import Recipes
 
 /// The images that a command was pointed at: files, or folders with files somewhere below.
 ///
@@ -51,6 +52,7 @@ package struct Archive {
     private var walks: [FolderWalk] = []
     private var pathByName: [String: String] = [:]
     private let purpose: Purpose
+    private let registry: RecipeRegistry
 
     /// Bytes of a name's last part: with the endings of the files that are made from it, and of files that are being
     /// written, a file system takes 255.
@@ -58,8 +60,8 @@ package struct Archive {
     private static let pathByteCountMax = 1000
 
     /// - Throws: `UsageError` when a path does not exist or nothing readable is there.
-    package init(_ paths: [String], purpose: Purpose = .cts) throws {
-        self.purpose = purpose
+    package init(_ paths: [String], purpose: Purpose = .cts, in registry: RecipeRegistry = .standard) throws {
+        (self.purpose, self.registry) = (purpose, registry)
         for path in paths { try add(path) }
         if purpose == .cts { refuseEqualNames() }
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -74,7 +76,7 @@ package struct Archive {
     /// Files that are named one by one, called after their paths below a folder; those elsewhere after their whole
     /// paths.
     init(_ files: [String], below folder: String) throws {
-        purpose = .cts
+        (purpose, registry) = (.cts, .standard)
         for path in files {
             let isBelow = folder != "." && path.hasPrefix(folder + "/")
             let below = isBelow ? String(path.dropFirst(folder.count + 1)) : path
@@ -101,13 +103,13 @@ package struct Archive {
         if purpose == .cts, let what = OwnOutput.kind(of: path) {
             throw UsageError("\(path) is \(what): own answers are never inputs; name the folder of the CTs")
         }
+        let answers = OwnOutput.isSegmentation(path) ? SegmentationFolder(path, in: registry) : nil
         let walk = try FolderWalk(
             path,
             leavesOut: { [purpose] relative, folder in
                 guard !relative.isEmpty else { return nil }
                 if purpose == .masks {
-                    let isPart = OwnOutput.isSegmentation(path) && SegmentationFolder.isReserved(relative + "/")
-                    return isPart ? "holds other files of the answers" : nil
+                    return answers?.isReserved(relative + "/") ?? false ? "holds other files of the answers" : nil
                 }
                 return OwnOutput.kind(of: folder).map { "is \($0); own answers are never inputs" }
             },

@@ -1,32 +1,5 @@
 import Platform
-
-/// One option of a command, as `--help` shows it.
-struct Option {
-    var name: String
-    /// What stands for the value in the help; nil for a switch.
-    var value: String?
-    var help: String
-    var isRequired: Bool
-    /// May be given more than once.
-    var isRepeatable: Bool
-    /// Of the environment: what it holds counts where the option is not given. Empty is as not set.
-    var variable: String?
-
-    init(
-        _ name: String, _ value: String? = nil, _ help: String, isRequired: Bool = false, isRepeatable: Bool = false,
-        variable: String? = nil
-    ) {
-        self.name = name
-        self.value = value
-        self.help = help + (variable.map { "; default: \($0) of the environment" } ?? "")
-        self.isRequired = isRequired
-        self.isRepeatable = isRepeatable
-        self.variable = variable
-    }
-
-    /// "--out DIR"
-    var usage: String { name + (value.map { " " + $0 } ?? "") }
-}
+import Recipes
 
 /// What a command takes: the source of both its parser and its help.
 struct CommandSyntax {
@@ -47,19 +20,20 @@ struct CommandSyntax {
     }
 }
 
-/// A wrong command line: exit code 2.
-package struct UsageError: Error, CustomStringConvertible {
-    package var description: String
-    init(_ description: String) { self.description = description }
-}
-
-/// A parsed command line. Values are converted where they are used, so that the message can name the option.
+/// A parsed command line.
 struct Arguments {
     private(set) var positional: [String] = []
-    private var values: [String: [String]] = [:]
+    /// For those who read options of their own, a recipe say.
+    let values: OptionValues
+    /// What the command is used with.
+    let choice: RecipeChoice
     private var fromVariables: Set<String> = []
 
-    init(_ words: [String], syntax: CommandSyntax) throws {
+    var recipe: any RecipePlugIn { choice.recipe }
+
+    init(_ words: [String], syntax: CommandSyntax, choice: RecipeChoice) throws {
+        self.choice = choice
+        var values: [String: [String]] = [:]
         var rest = words[...]
         while let word = rest.popFirst() {
             guard word.hasPrefix("--"), word != "--" else {
@@ -106,6 +80,7 @@ struct Arguments {
             values[option.name] = [text]
             fromVariables.insert(option.name)
         }
+        self.values = OptionValues(values)
         if syntax.positional == nil, let first = positional.first {
             throw UsageError("it takes no argument \"\(first)\"; "
                 + "see quintet \(syntax.name) --help")
@@ -115,30 +90,10 @@ struct Arguments {
     /// The environment has given it, not the command line.
     func isFromVariable(_ name: String) -> Bool { fromVariables.contains(name) }
 
-    func has(_ name: String) -> Bool { values[name] != nil }
-    func all(_ name: String) -> [String] { values[name] ?? [] }
-    func text(_ name: String) -> String? { values[name]?.last }
-
-    func required(_ name: String) throws -> String {
-        guard let value = text(name) else { throw UsageError("\(name) is needed; see --help") }
-        return value
-    }
-
-    func integer(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
-        guard let value = text(name) else { return nil }
-        guard let number = Int(value), range.contains(number) else {
-            throw UsageError("\(name) takes a whole number from \(range.lowerBound) to \(range.upperBound), "
-                + "not \"\(value)\"")
-        }
-        return number
-    }
-
-    func number(_ name: String, _ range: ClosedRange<Double>) throws -> Double? {
-        guard let value = text(name) else { return nil }
-        guard let number = Double(value), range.contains(number) else {
-            throw UsageError("\(name) takes a number from \(range.lowerBound) to \(range.upperBound), "
-                + "not \"\(value)\"")
-        }
-        return number
-    }
+    func has(_ name: String) -> Bool { values.has(name) }
+    func all(_ name: String) -> [String] { values.all(name) }
+    func text(_ name: String) -> String? { values.text(name) }
+    func required(_ name: String) throws -> String { try values.required(name) }
+    func integer(_ name: String, _ range: ClosedRange<Int>) throws -> Int? { try values.integer(name, range) }
+    func number(_ name: String, _ range: ClosedRange<Double>) throws -> Double? { try values.number(name, range) }
 }

@@ -1,6 +1,7 @@
 import Coordinator
 import Platform
 import Protocol
+import Recipes
 
 /// Connects a command to the coordinator it names.
 enum ClientAccess {

@@ -1,4 +1,5 @@
 import Platform
+import Recipes
 
 /// Where the coordinator is and how to prove oneself to it.
 enum ClusterOptions {

@@ -46,7 +46,7 @@ final class ClusterSession {
             verifyShare = 0
             if share > 0 { progress.warn("--verify needs other machines: without --coordinator nothing is checked") }
             client = try cluster.client()
-            try cluster.startWorker()
+            try cluster.startWorker(arguments.choice.registry.recipes)
         }
     }
 

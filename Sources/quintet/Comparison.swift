@@ -4,20 +4,21 @@ import Recipes
 
 /// Puts a truth and all that was answered on one grid, in the world and not by index, and scores them.
 struct Comparison {
+    let recipe: any RecipePlugIn
     let output: SegmentationFolder
     /// What the answers' own table says was refused.
     let refusedNames: Set<String>
     /// Which answer is to which truth.
     let answers: MaskPairing
-    /// For the rows "none" and "oracle".
+    /// For the recipe's own rows.
     let reference: (archive: Archive, run: RunFolder)?
     let reading: ReadingOptions?
     let pool: ThreadPool
 
     private struct Answer {
         var name: String
-        var grown: Mask
-        var withoutGrowing: Mask?
+        /// By role.
+        var masks: [String: Mask]
     }
 
     /// - Throws: `RecipeError.inputRefused` or `ImageFileError` naming a file that lies on another grid or is no mask.
@@ -40,21 +41,23 @@ struct Comparison {
             return found.mask
         }
         let truth = try truth(item, on: grid, &evaluation)
-        let lung = try mask(output.lung(name))
-        if let lung { warn(of: truth, lung: lung, item, &evaluation) }
+        let region = try mask(output.region(name))
+        if let region { warn(of: truth, region: region, item, &evaluation) }
         var answers: [Answer] = []
         for one in found {
-            guard let grown = try mask(one.grown) else { continue }
-            answers.append(Answer(name: one.name, grown: grown, withoutGrowing: try mask(one.withoutGrowing)))
-            if !grown.voxels.contains(1) { evaluation.warn("\(one.grown ?? ""): the answer is empty") }
+            guard let path = one.masks[main.role], let answered = try mask(path) else { continue }
+            var masks = [main.role: answered]
+            for (role, path) in one.masks where role != main.role { masks[role] = try mask(path) }
+            answers.append(Answer(name: one.name, masks: masks))
+            if !answered.voxels.contains(1) { evaluation.warn("\(path): the answer is empty") }
         }
         if let ct { answers = try withReference(answers, ct: ct, name: name, truth: truth) }
         for one in answers {
-            try evaluation.add(
-                answer: one.name, volume: item.name, grown: one.grown, withoutGrowing: one.withoutGrowing,
-                truth: truth, lung: lung)
+            try evaluation.add(answer: one.name, volume: item.name, masks: one.masks, truth: truth, region: region)
         }
     }
+
+    private var main: AnswerMask { output.guide.masks[0] }
 
     private func read(_ path: String) throws -> LoadedImage { try ImageFile.read(path: path, name: path) }
 
@@ -68,29 +71,22 @@ struct Comparison {
         return truth.mask
     }
 
-    /// A truth that is turned inside out, or a mask of lungs or of the body, has plausible precision, too.
-    private func warn(of truth: Mask, lung: Mask, _ item: Archive.Item, _ evaluation: inout Evaluation) {
-        var inside = 0, all = 0, lungCount = 0
-        for (isTruth, isLung) in zip(truth.voxels, lung.voxels) {
-            all += Int(isTruth)
-            lungCount += Int(isLung)
-            inside += Int(isTruth & isLung)
+    /// A truth of something else has plausible precision, too.
+    private func warn(of truth: Mask, region: Mask, _ item: Archive.Item, _ evaluation: inout Evaluation) {
+        var counts = TruthCounts(truth: 0, region: 0, shared: 0)
+        for (isTruth, isInside) in zip(truth.voxels, region.voxels) {
+            counts.truth += Int(isTruth)
+            counts.region += Int(isInside)
+            counts.shared += Int(isTruth & isInside)
         }
-        guard all > 0, lungCount > 0 else { return }
-        if 2 * inside < all {
-            evaluation.warn("\(item.path): \(100 * (all - inside) / all)% of the truth lies outside of the lungs; is "
-                + "it a mask of their lesions, and of this scan?")
-        } else if 100 * inside > 97 * lungCount {
-            evaluation.warn("\(item.path): the truth holds \(100 * inside / lungCount)% of the lungs; is it a mask of "
-                + "lesions?")
-        }
+        if let warning = recipe.warning(aboutTruth: counts) { evaluation.warn("\(item.path): \(warning)") }
     }
 
     private func referenceCT(_ item: Archive.Item, _ evaluation: inout Evaluation) throws -> LoadedImage? {
         guard let reference else { return nil }
         guard let ct = reference.archive.items.first(where: { $0.name == item.name }) else {
-            evaluation.warn("\(item.path): there is no CT \(item.name) among those of --ct; the rows none and oracle "
-                + "lack it")
+            evaluation.warn("\(item.path): there is no CT \(item.name) among those of --ct; the rows "
+                + output.guide.referenceNames.joined(separator: " and ") + " lack it")
             return nil
         }
         return try read(ct.path)
@@ -99,16 +95,12 @@ struct Comparison {
     private func withReference(
         _ answers: [Answer], ct: LoadedImage, name: String, truth: Mask
     ) throws -> [Answer] {
-        guard let run = reference?.run.configuration else { return answers }
-        let volume = try Preparation.run(
-            ct: ct, lung: output.lung(name).map(read),
-            reading: reading.flatMap { $0.addHU }.map { ReadingOptions(addHU: $0) }, preset: run.preset,
-            planeHeight: run.planeHeight, planeWidth: run.planeWidth, forTraining: false, pool: pool)
-        func row(_ name: String, _ answer: LungAnswer) -> Answer {
-            Answer(name: name, grown: answer.grown, withoutGrowing: answer.withoutGrowing)
+        guard let settings = reference?.run.settings else { return answers }
+        let references = try settings.references(
+            ct: ct, mask: output.region(name).map(read), reading: reading, truth: truth, pool: pool)
+        func rows(_ isFirst: Bool) -> [Answer] {
+            references.filter { $0.isFirst == isFirst }.map { Answer(name: $0.name, masks: $0.masks) }
         }
-        let none = try ReferenceAnswers.none(volume, preset: run.preset, pool: pool)
-        let oracle = try ReferenceAnswers.oracle(volume, truth: truth, preset: run.preset, pool: pool)
-        return [row("none", none)] + answers + [row("oracle", oracle)]
+        return rows(true) + answers + rows(false)
     }
 }

@@ -5,7 +5,9 @@ import Recipes
 /// A data set's folder, as `quintet prepare` leaves it.
 struct DataFolder {
     let path: String
-    let manifest: DataSetManifest
+    /// The one that it was prepared for.
+    let recipe: any RecipePlugIn
+    let dataSet: any RecipeDataSet
     /// Of dataset.json.
     let digest: String
 
@@ -13,17 +15,27 @@ struct DataFolder {
     private static let descriptionBytesMax = 256 << 20
 
     /// - Throws: `CommandError` when it is none.
-    init(_ path: String) throws {
+    init(_ path: String, in registry: RecipeRegistry) throws {
         self.path = path
-        let file = "\(path)/\(DataSetManifest.fileName)"
+        let file = "\(path)/\(DataSetFile.descriptionName)"
         guard let bytes = try? FileSystem.read(file, byteCountMax: Self.descriptionBytesMax) else {
             throw CommandError("\(file) can't be read; is \(path) a data set? quintet prepare CT... --out \(path) "
                 + "makes one")
         }
         try OutputFolder.check(file, remedy: "prepare the CTs again")
         digest = SHA256.hexadecimal(of: bytes)
-        manifest = try JSONText.decode(DataSetManifest.self, String(decoding: bytes, as: UTF8.self), what: file)
-        try manifest.validate()
+        recipe = try RecipeChoice.recipeName(in: file).map { try registry.recipe(named: $0, in: file) }
+            ?? registry.standard
+        dataSet = try recipe.dataSet(json: String(decoding: bytes, as: UTF8.self), file: file)
+    }
+
+    /// For a command with this recipe.
+    /// - Throws: `CommandError` when it was prepared for another one.
+    init(_ path: String, _ choice: RecipeChoice) throws {
+        try self.init(path, in: choice.registry)
+        guard recipe.name != choice.recipe.name else { return }
+        throw CommandError("\(path) was prepared for the recipe \(recipe.name), not for \(choice.recipe.name); leave "
+            + "--recipe out, or prepare the CTs with --recipe \(choice.recipe.name) into another folder")
     }
 
     /// One file of the data set, as a run's input.
@@ -32,31 +44,23 @@ struct DataFolder {
         /// As the run's workers know it.
         var label: String
         var path: String
-        /// What dataset.json says of it; nil for itself.
-        var digest: String?
+        var digest: String
     }
 
-    /// Every file with its role, in a fixed order.
+    /// Every file with its role, in a fixed order, the description first.
     func files() -> [File] {
-        let name = DataSetManifest.fileName
-        return [File(role: "dataset", label: name, path: "\(path)/\(name)", digest: digest)]
-            + manifest.volumes.flatMap { entry in
-                [
-                    File(
-                        role: "image", label: entry.imageName, path: "\(path)/\(entry.imageName)",
-                        digest: entry.imageDigest),
-                    File(
-                        role: "lung", label: entry.lungName, path: "\(path)/\(entry.lungName)",
-                        digest: entry.lungDigest),
-                ]
-            }
+        let description = DataSetFile(role: "dataset", name: DataSetFile.descriptionName, digest: digest)
+        return ([description] + dataSet.files).map {
+            File(role: $0.role, label: $0.name, path: "\(path)/\($0.name)", digest: $0.digest)
+        }
     }
 
     /// - Throws: `CommandError` naming the file when it is not the one that was prepared.
     func check(_ file: File, digest: String) throws {
         guard digest != file.digest else { return }
         throw CommandError("\(file.path) has changed since quintet prepare wrote it: "
-            + "\(path)/\(DataSetManifest.fileName) names another digest; put the file back, or prepare the CTs again")
+            + "\(path)/\(DataSetFile.descriptionName) names another digest; put the file back, or prepare the CTs "
+            + "again")
     }
 
     /// The files, each read and found to be what was prepared.
@@ -68,19 +72,5 @@ struct DataFolder {
             try check(file, digest: Hexadecimal.text(try SHA256.digest(ofFile: file.path)))
             return RecipeInput(role: file.role, name: file.label, path: file.path)
         }
-    }
-
-    /// The preset to train with: the one the data set was prepared for, or another on the same grid.
-    func preset(_ arguments: Arguments) throws -> Preset {
-        var preset = try PresetOptions.preset(arguments, default: manifest.presetName)
-        if arguments.text("--preset") == nil || arguments.text("--preset") == manifest.presetName {
-            // Overrides given to prepare stay in force.
-            (preset.spacing, preset.tau) = (manifest.spacing, manifest.tau)
-        }
-        guard preset.spacing == manifest.spacing, preset.tau == manifest.tau else {
-            throw CommandError("\(path) was prepared for preset \(manifest.presetName) (\(manifest.spacing.text)), "
-                + "not for \(preset.name) (\(preset.spacing.text)); prepare the CTs again with --preset \(preset.name)")
-        }
-        return preset
     }
 }

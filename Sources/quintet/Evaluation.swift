@@ -8,36 +8,61 @@ import VotingAggregator
 struct Evaluation {
     struct Row: Encodable {
         var answer: String
-        var dice: ScoreSummary?
-        var precision: ScoreSummary?
-        var sensitivity: ScoreSummary?
+        /// Of the answer, and of the other masks that are scored, in the recipe's order.
+        var scores: Summaries
         var specificity: ScoreSummary?
         var diceByVolume: [String: Double]
-        var withoutGrowing: Plain?
+        var others: [(mask: AnswerMask, scores: Summaries)]
         /// What qualifies the figures of the whole table; absent when there is nothing to say.
         var warnings: [String]?
 
-        struct Plain: Encodable {
+        struct Summaries: Encodable {
             var dice: ScoreSummary?
             var precision: ScoreSummary?
             var sensitivity: ScoreSummary?
+
+            init(_ scores: [SegmentationScores]) {
+                dice = ScoreSummary(scores.map(\.dice))
+                precision = ScoreSummary(scores.map(\.precision))
+                sensitivity = ScoreSummary(scores.map(\.sensitivity))
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var object: [String: JSONValue] = ["answer": .text(answer)]
+            if case .object(let own) = JSONValue(scores) { object.merge(own) { first, _ in first } }
+            object["specificity"] = specificity.map { JSONValue($0) }
+            object["diceByVolume"] = JSONValue(diceByVolume)
+            for other in others { object[other.mask.scoreKey ?? other.mask.role] = JSONValue(other.scores) }
+            object["warnings"] = warnings.map { JSONValue($0) }
+            try JSONValue.object(object).encode(to: encoder)
         }
     }
 
     private(set) var names: [String] = []
     /// What qualifies the figures, each once.
     private(set) var warnings: [String] = []
-    /// Scores by answer, with growing and without.
-    private var grown: [String: [(volume: String, scores: SegmentationScores)]] = [:]
-    private var plain: [String: [SegmentationScores]] = [:]
+    private let main: AnswerMask
+    private let others: [AnswerMask]
+    /// Of the answers, and of their other masks by role.
+    private var scores: [String: [(volume: String, scores: SegmentationScores)]] = [:]
+    private var otherScores: [String: [String: [SegmentationScores]]] = [:]
     private var order: [String] = []
 
+    /// - Parameter guide: of the recipe that has answered.
+    init(_ guide: AnswerGuide) {
+        (main, others) = (guide.masks[0], guide.masks.dropFirst().filter { $0.scoreKey != nil })
+    }
+
+    /// - Parameters:
+    ///   - masks: by role; the answer itself among them.
+    ///   - region: where findings can be.
     mutating func add(
-        answer: String, volume: String, grown mask: Mask, withoutGrowing: Mask?, truth: Mask, lung: Mask?
+        answer: String, volume: String, masks: [String: Mask], truth: Mask, region: Mask?
     ) throws {
-        let truthBits = BitMask(truth), region = lung.map { BitMask($0) }
+        let truthBits = BitMask(truth), region = region.map { BitMask($0) }
         func scores(_ mask: Mask) throws -> SegmentationScores {
-            // Specificity within the lung: outside it, being right is no merit.
+            // Specificity within the region: outside it, being right is no merit.
             var scores = SegmentationScores(try ConfusionCounts(answer: BitMask(mask), truth: truthBits))
             scores.specificity = try region.flatMap {
                 SegmentationScores(
@@ -45,32 +70,33 @@ struct Evaluation {
             }
             return scores
         }
-        if grown[answer] == nil { order.append(answer) }
-        grown[answer, default: []].append((volume, try scores(mask)))
-        if let withoutGrowing { plain[answer, default: []].append(try scores(withoutGrowing)) }
+        guard let mask = masks[main.role] else { return }
+        if self.scores[answer] == nil { order.append(answer) }
+        self.scores[answer, default: []].append((volume, try scores(mask)))
+        for other in others {
+            guard let mask = masks[other.role] else { continue }
+            otherScores[answer, default: [:]][other.role, default: []].append(try scores(mask))
+        }
         if !names.contains(volume) { names.append(volume) }
     }
 
     var rows: [Row] {
         order.map { answer in
-            let with = grown[answer] ?? [], without = plain[answer] ?? []
-            func summary(_ value: (SegmentationScores) -> Double?) -> ScoreSummary? {
-                ScoreSummary(with.map { value($0.scores) })
-            }
+            let own = scores[answer] ?? []
             return Row(
-                answer: answer, dice: summary(\.dice), precision: summary(\.precision),
-                sensitivity: summary(\.sensitivity), specificity: summary(\.specificity),
+                answer: answer, scores: Row.Summaries(own.map(\.scores)),
+                specificity: ScoreSummary(own.map(\.scores.specificity)),
                 diceByVolume: Dictionary(
-                    with.compactMap { volume, scores in scores.dice.map { (volume, $0) } },
+                    own.compactMap { volume, scores in scores.dice.map { (volume, $0) } },
                     uniquingKeysWith: { $1 }),
-                withoutGrowing: without.isEmpty ? nil : Row.Plain(
-                    dice: ScoreSummary(without.map(\.dice)), precision: ScoreSummary(without.map(\.precision)),
-                    sensitivity: ScoreSummary(without.map(\.sensitivity))),
+                others: others.compactMap { mask in
+                    otherScores[answer]?[mask.role].map { (mask, Row.Summaries($0)) }
+                },
                 warnings: warnings.isEmpty ? nil : warnings)
         }
     }
 
-    func meanDice(_ answer: String) -> Double? { rows.first { $0.answer == answer }?.dice?.mean }
+    func meanDice(_ answer: String) -> Double? { rows.first { $0.answer == answer }?.scores.dice?.mean }
 
     mutating func warn(_ warning: String) {
         if !warnings.contains(warning) { warnings.append(warning) }
@@ -79,7 +105,7 @@ struct Evaluation {
     /// Rows over fewer volumes than others are no comparison.
     mutating func warnOfMissingAnswers() {
         for answer in order {
-            let missing = names.filter { name in !(grown[answer] ?? []).contains { $0.volume == name } }
+            let missing = names.filter { name in !(scores[answer] ?? []).contains { $0.volume == name } }
             guard !missing.isEmpty else { continue }
             warn("the row \(answer) lacks \(missing.count) of \(names.count) volumes, which have no such answer: "
                 + missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? ", ..." : ""))
@@ -90,14 +116,22 @@ struct Evaluation {
     /// in the column before, or in the cells where they differ.
     func table() -> TextTable {
         let rows = rows
-        let columns: [(title: String, value: (Row) -> ScoreSummary?)] = [
-            ("Dice", \.dice), ("precision", \.precision), ("sensitivity", \.sensitivity),
-            ("Dice not grown", { $0.withoutGrowing?.dice }), ("precision", { $0.withoutGrowing?.precision }),
-            ("sensitivity", { $0.withoutGrowing?.sensitivity }),
-        ]
+        func columns(
+            _ dice: String, _ scores: @escaping (Row) -> Row.Summaries?
+        ) -> [(title: String, value: (Row) -> ScoreSummary?)] {
+            [
+                (dice, { scores($0)?.dice }), ("precision", { scores($0)?.precision }),
+                ("sensitivity", { scores($0)?.sensitivity }),
+            ]
+        }
+        let all = columns("Dice", \.scores) + others.flatMap { mask in
+            columns("Dice \(mask.scoreTitle ?? mask.role)") { row in
+                row.others.first { $0.mask.role == mask.role }?.scores
+            }
+        }
         var table = TextTable(header: ["answer"], rows: rows.map { [$0.answer] })
         var shownCount: Int?
-        for column in columns {
+        for column in all {
             let summaries = rows.map(column.value), counts = Set(summaries.compactMap { $0?.count })
             let count = counts.count == 1 ? counts.first : nil
             let isNew = count != shownCount

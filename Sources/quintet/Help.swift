@@ -1,3 +1,5 @@
+import Recipes
+
 /// How help looks on a terminal of 80 columns and more.
 enum Help {
     static func command(_ syntax: CommandSyntax) -> String {

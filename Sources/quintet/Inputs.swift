@@ -1,4 +1,5 @@
 import Platform
+import Recipes
 
 /// CTs and their masks, as `prepare` and `segment` are told of them.
 struct Inputs {
@@ -6,10 +7,12 @@ struct Inputs {
     let masks: MaskPairing?
     private let pairs: PairTable?
 
-    static let options: [Option] = [
-        Option("--masks", "DIR", "lung masks named like the CTs, folders included; left out, they are made here"),
-        Option("--pairs", "CSV", "a table with columns ct and mask instead, for any layout of folders"),
-    ]
+    static func options(_ recipe: any RecipePlugIn) -> [Option] {
+        [
+            Option("--masks", "DIR", recipe.preparationGuide.masks.help),
+            Option("--pairs", "CSV", "a table with columns ct and mask instead, for any layout of folders"),
+        ]
+    }
 
     /// - Parameter paths: the CTs that the command names; may be empty where there is a table.
     init(_ paths: [String], _ arguments: Arguments) throws {
@@ -18,16 +21,20 @@ struct Inputs {
         guard pairs == nil || maskPath == nil else {
             throw UsageError("--masks and --pairs both say where the masks are; give one of them")
         }
+        let isNeeded = arguments.recipe.preparationGuide.masks.isNeeded
+        guard !isNeeded || pairs != nil || maskPath != nil else {
+            throw UsageError("--masks is needed, or --pairs: \(arguments.recipe.name) cannot make a mask")
+        }
         let archive = try paths.isEmpty ? pairs?.archive() : Archive(paths)
         guard let archive else { throw UsageError("which CTs? name files or folders, or a table by --pairs") }
         self.archive = archive
         self.pairs = pairs
-        masks = try maskPath.map { try MaskPairing($0, archive: archive) }
-            ?? pairs.map { MaskPairing($0, archive: archive) }
+        masks = try maskPath.map { try MaskPairing($0, archive: archive, canBeMade: !isNeeded) }
+            ?? pairs.map { MaskPairing($0, archive: archive, canBeMade: !isNeeded) }
     }
 
-    /// CTs with masks that are made here.
-    init(_ archive: Archive) { (self.archive, masks, pairs) = (archive, nil, nil) }
+    /// - Parameter masks: nil: they are made here.
+    init(_ archive: Archive, masks: MaskPairing? = nil) { (self.archive, self.masks, pairs) = (archive, masks, nil) }
 
     /// Everything that is read.
     var paths: [String] {

@@ -60,13 +60,14 @@ final class LocalCluster {
         return BlobReference(role: role, name: name, digest: digest, byteCount: byteCount)
     }
 
-    func startWorker() throws {
+    /// - Parameter recipes: what it can compute, by name.
+    func startWorker(_ recipes: [String: any Recipe]) throws {
         let daemon = WorkerDaemon(
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: security, threadCount: threadCount,
                 memoryByteCount: Machine.usableMemoryByteCount, cacheDirectory: "\(stateFolder)/cache",
                 name: try ProcessName.make(nil), build: Version.text, log: log),
-            recipes: WorkerCommand.recipes)
+            recipes: recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }
 

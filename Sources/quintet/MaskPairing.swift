@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Recipes
 
 /// Which mask belongs to which CT: by a table (`--pairs`), or by names, and never by a guess.
 ///
@@ -22,6 +23,8 @@ package struct MaskPairing {
     /// For messages: "mask" or "answer".
     private let wanted: String
     private let archive: Archive
+    /// Where there is none.
+    private let canBeMade: Bool
     /// By step and key: the masks, and how many CTs have that key.
     private var masks: [[String: [Archive.Item]]] = []
     private var ctCounts: [[String: Int]] = []
@@ -33,22 +36,25 @@ package struct MaskPairing {
 
     /// - Parameter path: one mask for one CT, or a folder of masks.
     /// - Throws: `UsageError`.
-    package init(_ path: String, archive: Archive) throws {
+    package init(_ path: String, archive: Archive, canBeMade: Bool = true) throws {
         guard FileSystem.exists(path) else { throw UsageError("--masks \(path) does not exist") }
         guard FileSystem.isFolder(path) else {
             guard archive.items.count + archive.refused.count == 1 else {
                 throw UsageError("--masks is one file, and there are \(archive.items.count) CTs; give a folder of "
                     + "masks that are named like the CTs, or a table of both (--pairs)")
             }
-            self.init(.file(path), archive, "mask")
+            self.init(.file(path), archive, "mask", canBeMade)
             return
         }
-        self.init(masks: try Archive([path], purpose: .masks), in: path, archive: archive)
+        self.init(
+            masks: try Archive([path], purpose: .masks), in: path, archive: archive, canBeMade: canBeMade)
     }
 
     /// - Parameter masks: those of a folder; for `archive`, what each of its items' own is.
-    init(masks found: Archive, in path: String, archive: Archive, wanted: String = "mask") {
-        self.init(.folder(path: path, notes: found.refused.map(\.message)), archive, wanted)
+    init(
+        masks found: Archive, in path: String, archive: Archive, wanted: String = "mask", canBeMade: Bool = true
+    ) {
+        self.init(.folder(path: path, notes: found.refused.map(\.message)), archive, wanted, canBeMade)
         for step in Self.steps {
             masks.append(Dictionary(grouping: found.items) { step.key($0.name) })
             ctCounts.append(Dictionary(grouping: archive.items) { step.key($0.name) }.mapValues(\.count))
@@ -56,12 +62,12 @@ package struct MaskPairing {
     }
 
     /// - Parameter table: every CT with its mask; those with none have it made.
-    package init(_ table: PairTable, archive: Archive) {
-        self.init(.table(table), archive, "mask")
+    package init(_ table: PairTable, archive: Archive, canBeMade: Bool = true) {
+        self.init(.table(table), archive, "mask", canBeMade)
     }
 
-    private init(_ kind: Kind, _ archive: Archive, _ wanted: String) {
-        (self.kind, self.archive, self.wanted) = (kind, archive, wanted)
+    private init(_ kind: Kind, _ archive: Archive, _ wanted: String, _ canBeMade: Bool) {
+        (self.kind, self.archive, self.wanted, self.canBeMade) = (kind, archive, wanted, canBeMade)
     }
 
     /// nil: the table leaves it to be made.
@@ -72,10 +78,13 @@ package struct MaskPairing {
         case .file(let file): path = file
         case .table(let table):
             guard let row = FileIdentity(item.path).flatMap({ table.maskByCT[$0] }) else {
-                throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one, with an empty mask "
-                    + "where it is to be made")
+                throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one"
+                    + (canBeMade ? ", with an empty mask where it is to be made" : ""))
             }
-            guard let found = row else { return nil }
+            guard let found = row else {
+                if canBeMade { return nil }
+                throw Archive.Refusal("\(item.path): \(table.path) names no mask for it, and none can be made; add it")
+            }
             path = found
         case .folder(let folder, let notes): path = try mask(named: item, in: folder, notes)
         }
@@ -108,7 +117,9 @@ package struct MaskPairing {
 
     private var remedy: String {
         wanted == "mask"
-            ? "add it, give a table of CTs and masks (--pairs), or leave --masks out to have all masks made"
+            ? (canBeMade
+                ? "add it, give a table of CTs and masks (--pairs), or leave --masks out to have all masks made"
+                : "add it, or give a table of CTs and masks (--pairs)")
             : "segment its CT, or give the truth the CT's path"
     }
 

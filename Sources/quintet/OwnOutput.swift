@@ -1,4 +1,5 @@
 import Platform
+import Recipes
 
 /// Tells the folders that quintet has written.
 enum OwnOutput {
@@ -8,21 +9,21 @@ enum OwnOutput {
         // Version 0.1.0 kept no list of what it wrote.
         if isSegmentation(folder) { return "what quintet segment wrote" }
         // nnU-Net has a dataset.json, too.
-        if let text = start(of: "\(folder)/dataset.json", byteCount: 4096), text.contains("\"lungDigest\"")
-            || text.contains("\"presetName\"")
-        {
-            return "a data set that quintet prepare wrote"
-        }
+        let description = start(of: "\(folder)/\(DataSetFile.descriptionName)", byteCount: 4096)
+        if description?.contains("\"presetName\"") ?? false { return "a data set that quintet prepare wrote" }
         return nil
     }
 
-    /// Whether it holds answers, with lungs and members in folders of their own.
+    /// Whether it holds answers, with members and other masks in folders of their own.
     static func isSegmentation(_ folder: String) -> Bool {
-        let head = "name,lesion_ml,"
-        return start(of: "\(folder)/\(SegmentationFolder.resultsName)", byteCount: head.utf8.count) == head
+        if FileSystem.exists("\(folder)/\(SegmentationFolder.settingsName)") { return true }
+        let head = start(of: "\(folder)/\(SegmentationFolder.resultsName)", byteCount: 100) ?? ""
+        return RecipeRegistry.standard.plugIns.contains { recipe in
+            head.hasPrefix("name,\(recipe.answerGuide.figures.first?.column ?? "source"),")
+        }
     }
 
-    /// The folder of answers that a file lies in, members' and ungrown ones included; nil for other files.
+    /// The folder of answers that a file lies in, members' and other masks included; nil for other files.
     static func segmentation(holding file: String) -> String? {
         var folder = FileSystem.folder(of: (try? FileSystem.absolutePath(file)) ?? file)
         while folder != "/", folder != "." {

@@ -1,5 +1,6 @@
 import Platform
 import Protocol
+import Recipes
 
 /// What a worker of this process is called: where it is, for people, and a random part, so that no two starts share a
 /// name, be they in containers with one host name and process numbers of their own. A worker that reconnects says the

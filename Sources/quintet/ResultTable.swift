@@ -1,18 +1,17 @@
 import Foundation
 import Platform
+import Recipes
 
 /// results.csv: one row a CT, in the order of the names. Rows of earlier commands stay.
 struct ResultTable {
     /// One volume's line.
-    struct Row: Encodable {
+    struct Row {
         var name: String
         var source: String
-        var lesionML: Double?
-        var lesionPercent: Double?
-        var lungML: Double?
-        var lesionWithoutGrowingML: Double?
+        /// By the names of the recipe's figures.
+        var figures: [String: Double] = [:]
         /// The mask that was given, or "made here".
-        var lungMask: String?
+        var mask: String?
         /// What was added to the CT's values.
         var addHU: Double?
         /// What stands beside the figures: they are less certain than they look.
@@ -21,33 +20,43 @@ struct ResultTable {
         var refused: String?
     }
 
-    private static let columns = [
-        "name", "lesion_ml", "lesion_percent", "lung_ml", "lesion_without_growing_ml", "source", "refused", "warnings",
-        "lung_mask", "add_hu",
-    ]
     private static let byteCountMax = 256 << 20
 
+    private let guide: AnswerGuide
     /// Cells as they were read, by name.
     private var earlier: [String: [String]] = [:]
     private var rows: [String: Row] = [:]
 
-    /// - Parameter path: a table of an earlier command; what cannot be read as one is left out.
-    init(keeping path: String?) {
-        guard let path, let bytes = try? FileSystem.read(path, byteCountMax: Self.byteCountMax) else { return }
-        let lines = CSV.rows(String(decoding: bytes, as: UTF8.self))
-        let header = lines.first ?? []
-        guard header.first == "name" else { return }
+    /// - Parameters:
+    ///   - guide: of the recipe whose answers these are.
+    ///   - path: a table of an earlier command; what cannot be read as one is left out.
+    init(_ guide: AnswerGuide, keeping path: String?) {
+        self.guide = guide
+        guard let path else { return }
+        let lines = Self.lines(of: path), header = lines.first ?? []
         for line in lines.dropFirst() where !(line.first ?? "").isEmpty {
-            earlier[line[0]] = Self.columns.map { column in
+            earlier[line[0]] = columns.map { column in
                 header.firstIndex(of: column).flatMap { $0 < line.count ? line[$0] : nil } ?? ""
             }
         }
     }
 
+    private var columns: [String] {
+        ["name"] + guide.figures.map(\.column) + ["source", "refused", "warnings", guide.maskColumn, "add_hu"]
+    }
+
+    /// Empty for what is no such table.
+    private static func lines(of path: String) -> [[String]] {
+        guard let bytes = try? FileSystem.read(path, byteCountMax: byteCountMax) else { return [] }
+        let lines = CSV.rows(String(decoding: bytes, as: UTF8.self))
+        return lines.first?.first == "name" ? lines : []
+    }
+
     /// Names whose latest row is a refusal: an answer of theirs that is there is an earlier one's.
     static func refusedNames(in path: String) -> Set<String> {
-        let table = ResultTable(keeping: path), column = columns.firstIndex(of: "refused") ?? 0
-        return Set(table.earlier.filter { !$0.value[column].isEmpty }.map(\.key))
+        let lines = lines(of: path)
+        guard let column = lines.first?.firstIndex(of: "refused") else { return [] }
+        return Set(lines.dropFirst().filter { $0.count > column && !$0[column].isEmpty }.map { $0[0] })
     }
 
     mutating func add(_ row: Row) { rows[row.name] = row }
@@ -55,24 +64,37 @@ struct ResultTable {
     /// Of this command.
     var ownRows: [Row] { rows.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) } }
 
-    func csv() -> String {
-        var lines = earlier.mapValues { cells in
-            zip(Self.columns, cells).map { column, cell in
-                column.contains("_ml") || column.contains("_percent") || column == "add_hu" ? cell : CSV.quoted(cell)
-            }.joined(separator: ",")
-        }
-        for row in rows.values { lines[row.name] = Self.line(row) }
-        let ordered = lines.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(\.value)
-        return ([Self.columns.joined(separator: ",")] + ordered).joined(separator: "\n") + "\n"
+    /// As `quintet segment --json` has them.
+    static func json(_ rows: [Row], _ guide: AnswerGuide) -> JSONValue {
+        .list(rows.map { row in
+            var object: [String: JSONValue] = ["name": .text(row.name), "source": .text(row.source)]
+            for figure in guide.figures { object[figure.name] = row.figures[figure.name].map(JSONValue.number) }
+            object[guide.maskName] = row.mask.map(JSONValue.text)
+            object["addHU"] = row.addHU.map(JSONValue.number)
+            object["warnings"] = row.warnings.map { .list($0.map(JSONValue.text)) }
+            object["refused"] = row.refused.map(JSONValue.text)
+            return .object(object)
+        })
     }
 
-    private static func line(_ row: Row) -> String {
-        func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "" }
-        return [
-            CSV.quoted(row.name), number(row.lesionML), number(row.lesionPercent), number(row.lungML),
-            number(row.lesionWithoutGrowingML), CSV.quoted(row.source), CSV.quoted(row.refused ?? ""),
-            CSV.quoted((row.warnings ?? []).joined(separator: " | ")), CSV.quoted(row.lungMask ?? ""),
+    func csv() -> String {
+        let columns = columns, numbers = Set(guide.figures.map(\.column) + ["add_hu"])
+        var lines = earlier.mapValues { cells in
+            zip(columns, cells).map { numbers.contains($0) ? $1 : CSV.quoted($1) }.joined(separator: ",")
+        }
+        for row in rows.values { lines[row.name] = line(row) }
+        let ordered = lines.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(\.value)
+        return ([columns.joined(separator: ",")] + ordered).joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ row: Row) -> String {
+        let figures = guide.figures.map { figure in
+            row.figures[figure.name].map { String(format: "%.3f", $0) } ?? ""
+        }
+        return ([CSV.quoted(row.name)] + figures + [
+            CSV.quoted(row.source), CSV.quoted(row.refused ?? ""),
+            CSV.quoted((row.warnings ?? []).joined(separator: " | ")), CSV.quoted(row.mask ?? ""),
             row.addHU.map { "\($0)" } ?? "",
-        ].joined(separator: ",")
+        ]).joined(separator: ",")
     }
 }

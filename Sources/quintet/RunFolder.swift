@@ -12,11 +12,14 @@ struct RunFolder {
         var version: String
         var seed: UInt64
         var replicaCount: Int
-        var configuration: LungRunConfiguration
+        /// The recipe's settings.
+        var configuration: JSONValue
         /// Digest of the data set's description, and of each replica's file.
         var dataSetDigest: String
         var replicaDigests: [String]
-        /// Dice on generator lesions by threshold, from the calibration.
+        /// Of the other weights that the recipe leaves, by file name; absent where it has one network a replica.
+        var otherDigests: [String: String]?
+        /// Scores by setting that was tried, from the calibration.
         var calibration: [String: Double]
         /// How the workers computed that trained it: the digest of their proof (`quintet --version` says its number).
         /// Absent in runs of earlier versions.
@@ -25,23 +28,30 @@ struct RunFolder {
 
     let path: String
     let description: Description
+    let recipe: any RecipePlugIn
+    let settings: any RunSettings
 
     private static let descriptionBytesMax = 4 << 20
 
     static let descriptionName = "run.json"
-    static func replicaName(_ replica: Int) -> String { "replica-\(replica).safetensors" }
+    /// Weights of a replica.
+    static func name(_ weights: WeightsFile, _ replica: Int) -> String {
+        "\(weights.stem)-\(replica).safetensors"
+    }
     /// Weights and optimiser at the end, for `--extend`.
-    static func stateName(_ replica: Int) -> String { ".quintet-states/replica-\(replica).safetensors" }
+    static func stateName(_ weights: WeightsFile, _ replica: Int) -> String {
+        ".quintet-states/" + name(weights, replica)
+    }
     /// Whether a file of this name is one that a run has.
-    static func isOwn(_ name: String) -> Bool {
+    static func isOwn(_ name: String, of recipe: any RecipePlugIn) -> Bool {
         [descriptionName, "metrics.csv", "report.html"].contains(name)
-            || name.hasPrefix("replica-") && name.hasSuffix(".safetensors")
+            || name.hasSuffix(".safetensors")
+                && recipe.trainingGuide.weights.contains { name.hasPrefix($0.stem + "-") }
     }
     static func descriptionPath(_ path: String) -> String { "\(path)/\(descriptionName)" }
-    static func replicaPath(_ path: String, _ replica: Int) -> String { "\(path)/" + replicaName(replica) }
 
     /// - Throws: `CommandError` when it is no finished run.
-    init(_ path: String) throws {
+    init(_ path: String, in registry: RecipeRegistry) throws {
         self.path = path
         let file = Self.descriptionPath(path)
         guard let bytes = try? FileSystem.read(file, byteCountMax: Self.descriptionBytesMax) else {
@@ -50,50 +60,60 @@ struct RunFolder {
         }
         try OutputFolder.check(file, remedy: "train the run again (--overwrite)")
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
+        recipe = try registry.recipe(named: description.recipe, in: file)
         do {
-            try description.configuration.validate()
+            settings = try recipe.settings(json: description.configuration.json)
         } catch RecipeError.inputRefused(let problem) {
             throw CommandError("\(file): \(problem)")
         }
         let replicaCounts = 1...Limits.replicasMax
-        guard description.configuration.healthyThreshold != nil, replicaCounts.contains(description.replicaCount),
+        guard replicaCounts.contains(description.replicaCount),
             description.replicaDigests.count == description.replicaCount
         else {
-            throw CommandError("\(file) has no healthy threshold, or not 1 to \(Limits.replicasMax) replicas with "
-                + "their digests; train the run again")
+            throw CommandError("\(file) has not 1 to \(Limits.replicasMax) replicas with their digests; train the run "
+                + "again")
+        }
+        if let missing = settings.missing { throw CommandError("\(file) has \(missing); train the run again") }
+    }
+
+    /// One file of weights, and what run.json says of it.
+    struct Replica {
+        var weights: WeightsFile
+        var number: Int
+        var path: String
+        /// nil where run.json does not name it.
+        var digest: String?
+    }
+
+    /// Every file of weights; those that the run is known by last.
+    var replicas: [Replica] {
+        let all = recipe.trainingGuide.weights
+        return all.indices.flatMap { index in
+            (0..<description.replicaCount).map { number in
+                let name = Self.name(all[index], number)
+                return Replica(
+                    weights: all[index], number: number, path: "\(path)/\(name)",
+                    digest: index == all.count - 1
+                        ? description.replicaDigests[number] : description.otherDigests?[name])
+            }
         }
     }
 
-    var configuration: LungRunConfiguration { description.configuration }
-    var replicaPaths: [String] { (0..<description.replicaCount).map { Self.replicaPath(path, $0) } }
+    var replicaPaths: [String] { replicas.map(\.path) }
 
     /// - Throws: `CommandError` naming a replica that is not the file that run.json names.
     func checkReplicas() throws {
-        for (replica, path) in replicaPaths.enumerated() {
-            let digest = FileSystem.exists(path) ? Hexadecimal.text(try SHA256.digest(ofFile: path)) : "nothing"
-            try checkReplica(replica, digest: digest)
+        for replica in replicas {
+            let isThere = FileSystem.exists(replica.path)
+            try check(replica, digest: isThere ? Hexadecimal.text(try SHA256.digest(ofFile: replica.path)) : "nothing")
         }
     }
 
     /// - Parameter digest: of the file that lies there.
-    func checkReplica(_ replica: Int, digest: String) throws {
-        guard digest != description.replicaDigests[replica] else { return }
-        throw CommandError("\(Self.replicaPath(path, replica)) is not the file that \(Self.descriptionPath(path)) "
+    func check(_ replica: Replica, digest: String) throws {
+        guard digest != replica.digest else { return }
+        throw CommandError("\(replica.path) is not the file that \(Self.descriptionPath(path)) "
             + "names: it is missing, or was changed or swapped since it was trained; put it back, or train the run "
             + "again (--overwrite)")
-    }
-}
-
-extension LungRunConfiguration {
-    /// The same with more iterations, and a threshold to be calibrated again.
-    /// - Throws: `CommandError` when there are no more of them.
-    func extended(to count: Int, run: String) throws -> LungRunConfiguration {
-        guard count >= iterations else {
-            throw CommandError("\(run) has \(iterations) iterations already; --extend takes a number above that")
-        }
-        var result = self
-        (result.iterations, result.preset.iterations) = (count, count)
-        result.healthyThreshold = preset.healthyThreshold
-        return result
     }
 }

@@ -4,86 +4,110 @@ import Recipes
 /// A training run's `metrics.csv` and `report.html`.
 struct RunReport {
     struct Metric {
+        /// The session's label.
+        var step: String
         var replica: Int
         var iteration: Int
-        var loss: Double
-        var dice: Double
-        var seconds: Double
+        /// By name; "seconds" is every recipe's.
+        var values: [String: Double]
+
+        subscript(_ name: String) -> Double { values[name] ?? .nan }
+        var order: (String, Int, Int) { (step, replica, iteration) }
     }
 
     var description: RunFolder.Description
+    /// With what training has found.
+    var settings: any RunSettings
+    var recipe: any RecipePlugIn
     var metrics: [Metric]
-    var dataSet: DataSetManifest
+    var dataSet: any RecipeDataSet
 
+    private var figures: [TrainingFigure] { recipe.trainingGuide.figures }
+    private var sessions: [String] { recipe.trainingGuide.weights.map(\.step) }
+
+    /// A column for the step stands first, where there is more than one.
     func csv() -> String {
-        (["replica,iteration,loss,dice,seconds"]
-            + metrics.map {
-                "\($0.replica),\($0.iteration),\($0.loss),\($0.dice)," + String(format: "%.4f", $0.seconds)
-            }).joined(separator: "\n") + "\n"
+        let hasSteps = sessions.count > 1, names = figures.map(\.name)
+        let head = (hasSteps ? ["step"] : []) + ["replica", "iteration"] + names + ["seconds"]
+        let lines = metrics.map { metric in
+            ((hasSteps ? [metric.step] : []) + ["\(metric.replica)", "\(metric.iteration)"]
+                + names.map { "\(metric[$0])" } + [String(format: "%.4f", metric["seconds"])]).joined(separator: ",")
+        }
+        return ([head.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
     }
 
     /// Reads what `csv` wrote; lines that are none are left out.
-    static func metrics(csv: String) -> [Metric] {
-        csv.split(separator: "\n").dropFirst().compactMap { line in
-            let cells = line.split(separator: ",")
-            guard cells.count == 5, let replica = Int(cells[0]), let iteration = Int(cells[1]),
-                let loss = Double(cells[2]), let dice = Double(cells[3]), let seconds = Double(cells[4])
+    static func metrics(csv: String, of recipe: any RecipePlugIn) -> [Metric] {
+        let lines = csv.split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
+        guard let head = lines.first else { return [] }
+        return lines.dropFirst().compactMap { cells in
+            guard cells.count == head.count else { return nil }
+            let cell = Dictionary(zip(head, cells), uniquingKeysWith: { first, _ in first })
+            let numbers = cell.compactMapValues(Double.init)
+            guard let replica = cell["replica"].flatMap({ Int($0) }), numbers["seconds"] != nil,
+                let iteration = cell["iteration"].flatMap({ Int($0) }),
+                recipe.trainingGuide.figures.allSatisfy({ numbers[$0.name] != nil })
             else { return nil }
-            return Metric(replica: replica, iteration: iteration, loss: loss, dice: dice, seconds: seconds)
+            return Metric(
+                step: cell["step"] ?? recipe.trainingGuide.weights[0].step, replica: replica, iteration: iteration,
+                values: numbers)
         }
+    }
+
+    /// Not every session of a recipe gives all of its figures.
+    private func has(_ figure: TrainingFigure, in session: String) -> Bool {
+        sessions.count == 1 || metrics.contains { $0.step == session && !$0[figure.name].isNaN }
     }
 
     /// Curves by replica, thinned to what the eye can tell apart.
     func charts() -> [LineChart] {
-        let width = max(1, description.configuration.iterations / 150)
-        func chart(_ title: String, _ value: (Metric) -> Double) -> LineChart {
-            LineChart(title: title, xLabel: "iteration", series: (0..<description.replicaCount).map { replica in
-                let points = metrics.filter { $0.replica == replica }.map { (x: Double($0.iteration), y: value($0)) }
-                return ("replica \(replica)", LineChart.smoothed(points, width: width))
-            })
+        let width = max(1, settings.iterationCount / 150)
+        return sessions.flatMap { session in
+            figures.filter { has($0, in: session) }.map { figure in
+                let title = figure.title + (sessions.count > 1 ? " (\(session))" : "")
+                let series = (0..<description.replicaCount).map { replica in
+                    let points = metrics.filter { $0.step == session && $0.replica == replica }
+                        .map { (x: Double($0.iteration), y: $0[figure.name]) }
+                    return (name: "replica \(replica)", points: LineChart.smoothed(points, width: width))
+                }
+                return LineChart(title: title, xLabel: "iteration", series: series)
+            }
         }
-        return [
-            chart("Loss (Dice + cross-entropy)") { $0.loss },
-            chart("Dice of healthy bright voxels, on training samples") { $0.dice },
-        ]
     }
 
     func replicaTable() -> TextTable {
-        var table = TextTable(header: ["replica", "iterations", "last loss", "last Dice", "compute time"])
-        for replica in 0..<description.replicaCount {
-            let own = metrics.filter { $0.replica == replica }, tail = own.suffix(20)
-            guard !tail.isEmpty else { continue }
-            func mean(_ value: (Metric) -> Double) -> Double { tail.map(value).reduce(0, +) / Double(tail.count) }
-            table.rows.append([
-                "replica-\(replica)", "\(own.count)", String(format: "%.4f", mean { $0.loss }),
-                String(format: "%.3f", mean { $0.dice }),
-                Console.duration(seconds: own.map(\.seconds).reduce(0, +)),
-            ])
+        var table = TextTable(
+            header: ["replica", "iterations"] + figures.map { "last \($0.shortTitle)" } + ["compute time"])
+        for weights in recipe.trainingGuide.weights {
+            for replica in 0..<description.replicaCount {
+                let own = metrics.filter { $0.step == weights.step && $0.replica == replica }, tail = own.suffix(20)
+                guard !tail.isEmpty else { continue }
+                let means = figures.map { figure in
+                    has(figure, in: weights.step)
+                        ? Text.fixed(tail.map { $0[figure.name] }.reduce(0, +) / Double(tail.count), figure.digits)
+                        : "-"
+                }
+                table.rows.append(
+                    ["\(weights.stem)-\(replica)", "\(own.count)"] + means
+                        + [Console.duration(seconds: own.map { $0["seconds"] }.reduce(0, +))])
+            }
         }
-        return table
-    }
-
-    func calibrationTable() -> TextTable? {
-        guard !description.calibration.isEmpty else { return nil }
-        var table = TextTable(header: ["threshold", "Dice on generator lesions"])
-        table.rows = description.calibration.sorted { (Double($0.key) ?? 0) < (Double($1.key) ?? 0) }
-            .map { [$0.key, String(format: "%.3f", $0.value)] }
         return table
     }
 
     /// What quintet prepare found in the data set; nil when there is nothing to say.
     private func warningTable() -> TextTable? {
-        let rows = dataSet.volumes.flatMap { entry in (entry.warnings ?? []).map { [entry.name, $0] } }
+        let rows = dataSet.volumeWarnings.map { [$0.volume, $0.warning] }
         return rows.isEmpty ? nil : TextTable(header: ["CT", "warning"], rows: rows)
     }
 
+    /// What the recipe has to say behind the replicas.
+    var sections: [ReportSection] { settings.reportSections(calibration: description.calibration) }
+
     func html() -> String {
-        let preset = description.configuration.preset
         var report = HTMLReport(title: "Quintet: training of \(description.replicaCount) replicas")
-        report.paragraph("Recipe \(description.recipe), preset \(preset.name), seed \(description.seed), "
-            + "\(description.configuration.iterations) iterations of batch \(preset.batch), slabs of "
-            + "\(preset.slabDepth)x\(description.configuration.planeHeight)x\(description.configuration.planeWidth) "
-            + "voxels of \(preset.spacing.text), \(dataSet.volumes.count) CTs.")
+        report.paragraph("Recipe \(description.recipe), "
+            + settings.reportText(seed: description.seed, volumeCount: dataSet.volumeNames.count))
         report.heading("Curves")
         charts().forEach { report.chart($0) }
         report.heading("Replicas")
@@ -92,13 +116,21 @@ struct RunReport {
             report.heading("Warnings about the CTs")
             report.table(warnings)
         }
-        if let threshold = description.configuration.healthyThreshold {
-            report.heading("Threshold")
-            report.paragraph("A voxel is healthy where a replica's probability is above \(threshold)"
-                + (description.calibration.isEmpty ? " (fixed by the preset)."
-                    : ", calibrated without labels on generator lesions in training volumes."))
-            if let table = calibrationTable() { report.table(table, emphasised: ["\(threshold)"]) }
+        for section in sections {
+            report.heading(section.heading)
+            if let paragraph = section.paragraph { report.paragraph(paragraph) }
+            report.table(of: section)
         }
         return report.html()
+    }
+}
+
+extension HTMLReport {
+    /// nothing where it has none.
+    mutating func table(of section: ReportSection) {
+        guard let rows = section.table, let header = rows.first else { return }
+        table(
+            TextTable(header: header, rows: Array(rows.dropFirst())),
+            emphasised: Set(section.emphasised.map { [$0] } ?? []))
     }
 }

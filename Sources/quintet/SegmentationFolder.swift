@@ -1,48 +1,58 @@
 import Imaging
 import Platform
 import Protocol
+import Recipes
 
-/// What `quintet segment --out DIR` leaves; NAME is the CT's path below the archive, folders included:
+/// What `quintet segment --out DIR` leaves; NAME is the CT's path below the archive, folders included, and FOLDER that
+/// of one of the recipe's masks, none for the answer itself:
 ///
-///     DIR/NAME.nii.gz                       the answer: the vote's lesions, grown
-///     DIR/without-growing/NAME.nii.gz       the same before growing
-///     DIR/replica-0/NAME.nii.gz ...         each replica's own, with --members
-///     DIR/replica-0/without-growing/...
-///     DIR/lungs/NAME.nii.gz                 the lung masks that were given or made
+///     DIR/FOLDER/NAME.nii.gz                the vote's answer, and masks that the volume has once
+///     DIR/replica-0/FOLDER/NAME.nii.gz ...  each replica's own, with --members
 ///     DIR/results.csv                       figures for every volume
 struct SegmentationFolder {
     static let resultsName = "results.csv"
+    /// Which ensemble has answered, with which settings.
+    static let settingsName = ".quintet-segmentation.json"
 
     let path: String
+    let guide: AnswerGuide
 
-    init(_ path: String) { self.path = path }
+    init(_ path: String, _ guide: AnswerGuide) { (self.path, self.guide) = (path, guide) }
+
+    /// With the recipe that its answers are of, as far as the folder says so.
+    init(_ path: String, in registry: RecipeRegistry) {
+        let name = RecipeChoice.recipeName(in: "\(path)/\(Self.settingsName)")
+        self.init(path, (name.flatMap { try? registry.recipe(named: $0) } ?? registry.standard).answerGuide)
+    }
 
     /// - Parameter answer: "vote", "replica-0", ...
-    static func maskName(_ name: String, answer: String, isGrown: Bool) -> String {
-        (answer == "vote" ? "" : answer + "/") + (isGrown ? "" : "without-growing/") + name + ".nii.gz"
+    static func fileName(_ name: String, answer: String, _ mask: AnswerMask) -> String {
+        (answer == "vote" || !mask.isOfAnswer ? "" : answer + "/") + (mask.folder.isEmpty ? "" : mask.folder + "/")
+            + name + ".nii.gz"
     }
-
-    static func lungName(_ name: String) -> String { "lungs/\(name).nii.gz" }
 
     /// Everything that is written about one CT.
-    static func names(_ name: String, answers: [String]) -> [String] {
-        answers.flatMap { answer in [true, false].map { maskName(name, answer: answer, isGrown: $0) } }
-            + [lungName(name)]
+    static func names(_ name: String, answers: [String], _ guide: AnswerGuide) -> [String] {
+        answers.flatMap { answer in
+            guide.masks.filter(\.isOfAnswer).map { fileName(name, answer: answer, $0) }
+        } + guide.masks.filter { !$0.isOfAnswer }.map { fileName(name, answer: "vote", $0) }
     }
 
-    /// A CT in an archive's folder of this name would have its answer where another CT's lungs belong.
-    static func isReserved(_ name: String) -> Bool {
+    /// A CT in an archive's folder of this name would have its answer where another CT's other masks belong.
+    func isReserved(_ name: String) -> Bool {
         guard let folder = name.split(separator: "/").first, name.contains("/") else { return false }
-        if folder == "lungs" || folder == "without-growing" { return true }
+        if guide.masks.contains(where: { !$0.folder.isEmpty && $0.folder == folder }) { return true }
         return folder.hasPrefix("replica-") && folder.dropFirst(8).allSatisfy(\.isNumber)
     }
 
-    func mask(_ name: String, answer: String, isGrown: Bool) -> String {
-        "\(path)/" + Self.maskName(name, answer: answer, isGrown: isGrown)
+    func file(_ name: String, answer: String, _ mask: AnswerMask) -> String {
+        "\(path)/" + Self.fileName(name, answer: answer, mask)
     }
 
-    /// nil when it is not there.
-    func lung(_ name: String) -> String? { existing("\(path)/" + Self.lungName(name)) }
+    /// Where findings can be; nil when the recipe's answers have no such mask, or it is not there.
+    func region(_ name: String) -> String? {
+        guide.masks.first(where: \.isRegion).flatMap { existing(file(name, answer: "vote", $0)) }
+    }
 
     /// What an answer's CT is called.
     func name(of answer: String) -> String {
@@ -51,16 +61,18 @@ struct SegmentationFolder {
         return folder == "." ? stem : folder + "/" + stem
     }
 
-    /// The answers that are there: replicas first, then the vote.
+    /// The answers that are there, files of their masks by role: replicas first, then the vote.
     /// - Parameter vote: the vote's file.
-    func answers(for name: String, vote: String) -> [(name: String, grown: String?, withoutGrowing: String?)] {
+    func answers(for name: String, vote: String) -> [(name: String, masks: [String: String])] {
         let members = (0..<Limits.replicasMax).map { "replica-\($0)" }.filter { FileSystem.isFolder("\(path)/\($0)") }
-        return members.map { kind in
-            (
-                kind, existing(mask(name, answer: kind, isGrown: true)),
-                existing(mask(name, answer: kind, isGrown: false))
-            )
-        } + [("vote", vote, existing(mask(name, answer: "vote", isGrown: false)))]
+        return (members + ["vote"]).map { answer in
+            var masks: [String: String] = [:]
+            for mask in guide.masks where mask.isOfAnswer {
+                masks[mask.role] = answer == "vote" && mask.folder.isEmpty
+                    ? vote : existing(file(name, answer: answer, mask))
+            }
+            return (answer, masks)
+        }
     }
 
     private func existing(_ path: String) -> String? { FileSystem.exists(path) ? path : nil }

@@ -8,7 +8,7 @@ import Recipes
 ///
 /// The table has a header. Needed: a column `slice`, `slice_z` or `z`, counted from 0 as the file stores its slices.
 /// Optional: `name` (or `ct`, `case`, `patient`: the CT's; without it the table is for the CT NAME, or for the only one
-/// there is) and `lesion` (or `finding`: only rows where it is true count).
+/// there is) and `finding` (or a word of the recipe's own for it: only rows where it is true count).
 struct SliceTable {
     private var slicesByName: [String: Set<Int>] = [:]
     /// Tables without names.
@@ -18,18 +18,21 @@ struct SliceTable {
     /// Of a table: 100,000 slices have less.
     private static let byteCountMax = 4 << 20
 
-    init(_ words: [String]) throws {
+    /// - Parameter findingColumns: the recipe's names of a column that says whether a slice has a finding.
+    init(_ words: [String], findingColumns: [String] = []) throws {
         for word in words {
             let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
             let path = parts.count == 2 ? parts[1] : word
             guard let bytes = try? FileSystem.read(path, byteCountMax: Self.byteCountMax) else {
                 throw UsageError("\(path) can't be read, or has more than \(Self.byteCountMax >> 20) MiB")
             }
-            try read(String(decoding: bytes, as: UTF8.self), path: path, name: parts.count == 2 ? parts[0] : nil)
+            try read(
+                String(decoding: bytes, as: UTF8.self), path: path, name: parts.count == 2 ? parts[0] : nil,
+                findingColumns: findingColumns)
         }
     }
 
-    private mutating func read(_ text: String, path: String, name: String?) throws {
+    private mutating func read(_ text: String, path: String, name: String?, findingColumns: [String]) throws {
         let lines = CSV.rows(text)
         guard let header = lines.first?.map({ $0.lowercased() }),
             let slice = header.firstIndex(where: { ["slice", "slice_z", "z"].contains($0) })
@@ -39,7 +42,7 @@ struct SliceTable {
         let names = header.firstIndex {
             ["name", "volume", "case", "ct", "image", "scan", "series", "patient", "patient_id", "id"].contains($0)
         }
-        let lesion = header.firstIndex { ["lesion", "lesions", "finding", "findings", "label"].contains($0) }
+        let finding = header.firstIndex { (findingColumns + ["finding", "findings", "label"]).contains($0) }
         if names != nil, name != nil {
             throw UsageError("\(path) has a column \(header[names ?? 0]) that names its CTs; write --leave-out "
                 + "\(path), without a name before it")
@@ -50,10 +53,10 @@ struct SliceTable {
             guard row.count > slice, let z = Int(row[slice]), (0..<100_000).contains(z) else {
                 throw UsageError("\(path), line \(number + 1): the slice is no whole number")
             }
-            if let lesion {
-                guard row.count > lesion, let hasFinding = Self.truth(row[lesion]) else {
-                    throw UsageError("\(path), line \(number + 1): \(header[lesion]) is neither 0 or 1, true or false, "
-                        + "nor yes or no")
+            if let finding {
+                guard row.count > finding, let hasFinding = Self.truth(row[finding]) else {
+                    throw UsageError("\(path), line \(number + 1): \(header[finding]) is neither 0 or 1, true or "
+                        + "false, nor yes or no")
                 }
                 if !hasFinding { continue }
             }
@@ -95,30 +98,6 @@ struct SliceTable {
         }
     }
 
-    /// Slices of the prepared grid that hold any part of a slice to leave out.
-    /// - Throws: `RecipeError.inputRefused` where the table cannot be of this CT, or leaves nothing of it.
-    func excludedSlices(of name: String, in volume: PreparedVolume) throws -> Set<Int> {
-        let wanted = (slicesByName[name] ?? []).union(slicesOfAny), source = volume.source
-        guard !wanted.isEmpty else { return [] }
-        func refused(_ problem: String) -> RecipeError {
-            .inputRefused("\(source.name): \(problem)")
-        }
-        guard source.orientation.superiorAxis == 2 else {
-            throw refused("--leave-out counts slices along the third axis of the file, which does not run from top to "
-                + "bottom of the patient here (it is stored \(source.orientation)); store it with axial slices, or "
-                + "leave it out")
-        }
-        let depth = source.shape.depth
-        if let beyond = wanted.filter({ $0 >= depth }).min() {
-            let hint = beyond == depth && !wanted.contains(0) ? "they are counted from 0 here, not from 1"
-                : "the table is of another scan, or the file was cropped"
-            throw refused("--leave-out names slice \(beyond), and it has \(depth), 0 to \(depth - 1); \(hint)")
-        }
-        let excluded = volume.preparedSlices(holding: wanted)
-        let hasRest = volume.lungVoxelsBySlice().enumerated().contains { $1 > 0 && !excluded.contains($0) }
-        guard hasRest else {
-            throw refused("--leave-out leaves no slice of its lungs; take it out of the data set, or check the table")
-        }
-        return excluded
-    }
+    /// Slices to leave out of a CT, as its file counts them.
+    func slices(of name: String) -> Set<Int> { (slicesByName[name] ?? []).union(slicesOfAny) }
 }

@@ -8,7 +8,8 @@ struct TrainingRequest: Codable, Equatable {
     var recipe: String
     var seed: UInt64
     var replicaCount: Int
-    var configuration: LungRunConfiguration
+    /// The recipe's settings.
+    var configuration: JSONValue
     /// Of dataset.json, which names every file's digest.
     var dataSetDigest: String
 
@@ -16,23 +17,21 @@ struct TrainingRequest: Codable, Equatable {
     private static let byteCountMax = 4 << 20
 
     init(
-        recipe: String, seed: UInt64, replicaCount: Int, configuration: LungRunConfiguration, dataSetDigest: String
+        recipe: String, seed: UInt64, replicaCount: Int, settings: any RunSettings, dataSetDigest: String
     ) {
         self.recipe = recipe
         self.seed = seed
         self.replicaCount = replicaCount
-        self.configuration = configuration
+        configuration = settings.value
         self.dataSetDigest = dataSetDigest
     }
 
     /// What a finished run was asked for.
-    init(_ finished: RunFolder.Description) {
-        var configuration = finished.configuration
-        // The calibrated one is an outcome.
-        configuration.healthyThreshold = configuration.preset.healthyThreshold
+    init(_ finished: RunFolder) {
         self.init(
-            recipe: finished.recipe, seed: finished.seed, replicaCount: finished.replicaCount,
-            configuration: configuration, dataSetDigest: finished.dataSetDigest)
+            recipe: finished.description.recipe, seed: finished.description.seed,
+            replicaCount: finished.description.replicaCount, settings: finished.settings.asked,
+            dataSetDigest: finished.description.dataSetDigest)
     }
 
     /// nil when the folder has none.
@@ -64,13 +63,13 @@ enum RunState {
     ///   - mayOverwrite: `--overwrite`.
     /// - Throws: `CommandError`: the folder is no run, or one of other settings.
     init(
-        of folder: String, request: TrainingRequest, isExtension: Bool, mayOverwrite: Bool
+        of folder: String, request: TrainingRequest, isExtension: Bool, mayOverwrite: Bool, choice: RecipeChoice
     ) throws {
         self = .toTrain
         guard FileSystem.exists(folder) else { return }
         guard FileSystem.isFolder(folder) else { throw CommandError("\(folder) is a file; name the run's folder") }
         if FileSystem.exists(RunFolder.descriptionPath(folder)) {
-            let finished = try RunFolder(folder), asked = TrainingRequest(finished.description)
+            let finished = try RunFolder(folder, in: choice.registry), asked = TrainingRequest(finished)
             if asked == request {
                 self = .finished(finished)
                 return
@@ -81,14 +80,16 @@ enum RunState {
             }
         }
         let interrupted = try TrainingRequest(of: folder)
-        if let interrupted, interrupted != request, !mayOverwrite, !Self.isFinished(interrupted, folder) {
+        if let interrupted, interrupted != request, !mayOverwrite, !Self.isFinished(interrupted, folder, choice) {
             throw CommandError("\(folder) holds a training that was interrupted, with other settings ("
                 + "\(interrupted.differences(to: request))); the settings of then go on with it, --overwrite gives it "
                 + "up, another folder leaves it")
         }
         let isKnown = interrupted != nil || FileSystem.exists(RunFolder.descriptionPath(folder))
-        let strangers = try FileSystem.list(folder).filter { !$0.hasPrefix(".") && !RunFolder.isOwn($0) }
-        if FileSystem.exists("\(folder)/dataset.json") {
+        let strangers = try FileSystem.list(folder).filter {
+            !$0.hasPrefix(".") && !RunFolder.isOwn($0, of: choice.recipe)
+        }
+        if FileSystem.exists("\(folder)/\(DataSetFile.descriptionName)") {
             throw CommandError("\(folder) is a data set, no run; name another folder for --run")
         }
         guard isKnown || strangers.isEmpty else {
@@ -97,7 +98,15 @@ enum RunState {
     }
 
     /// Whether what was asked for has been trained since.
-    private static func isFinished(_ request: TrainingRequest, _ folder: String) -> Bool {
-        (try? RunFolder(folder)).map { TrainingRequest($0.description) == request } ?? false
+    private static func isFinished(_ request: TrainingRequest, _ folder: String, _ choice: RecipeChoice) -> Bool {
+        (try? RunFolder(folder, in: choice.registry)).map { TrainingRequest($0) == request } ?? false
+    }
+}
+
+extension RunSettings {
+    /// As descriptions have them.
+    var value: JSONValue {
+        // A recipe's settings are JSON.
+        (try? JSONText.decode(JSONValue.self, json(), what: "settings")) ?? .null
     }
 }

@@ -50,7 +50,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         public var lungName: String { name + ".lung.nii.gz" }
     }
 
-    public static let fileName = "dataset.json"
+    public static let fileName = DataSetFile.descriptionName
     public var format = 1
     /// The grid it was prepared for; training with a preset of another grid is refused.
     public var presetName: String
@@ -72,8 +72,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
     /// Voxels along a plane's sides: at the paper's resolution more than three metres.
     static let planeSideMax = 4096
 
-    /// With the endings of its files what a message may name.
-    public static let nameByteCountMax = 160
+    public static let nameByteCountMax = DataSetFile.nameByteCountMax
 
     /// Slabs of a run's shape are cut out of volumes of the data set's.
     /// - Throws: `RecipeError.inputRefused` when their planes differ.

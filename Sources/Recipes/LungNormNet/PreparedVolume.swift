@@ -91,4 +91,27 @@ extension PreparedVolume {
             onGrid.voxels[(z * plane)..<((z + 1) * plane)].contains { $0 > 0 }
         })
     }
+    /// The same for slices that somebody has named by `--leave-out`.
+    /// - Throws: `RecipeError.inputRefused` where they cannot be of this CT, or leave nothing of it.
+    func excludedSlices(holding wanted: Set<Int>) throws -> Set<Int> {
+        guard !wanted.isEmpty else { return [] }
+        func refused(_ problem: String) -> RecipeError { .inputRefused("\(source.name): \(problem)") }
+        guard source.orientation.superiorAxis == 2 else {
+            throw refused("--leave-out counts slices along the third axis of the file, which does not run from top to "
+                + "bottom of the patient here (it is stored \(source.orientation)); store it with axial slices, or "
+                + "leave it out")
+        }
+        let depth = source.shape.depth
+        if let beyond = wanted.filter({ $0 >= depth }).min() {
+            let hint = beyond == depth && !wanted.contains(0) ? "they are counted from 0 here, not from 1"
+                : "the table is of another scan, or the file was cropped"
+            throw refused("--leave-out names slice \(beyond), and it has \(depth), 0 to \(depth - 1); \(hint)")
+        }
+        let excluded = preparedSlices(holding: wanted)
+        let hasRest = lungVoxelsBySlice().enumerated().contains { $1 > 0 && !excluded.contains($0) }
+        guard hasRest else {
+            throw refused("--leave-out leaves no slice of its lungs; take it out of the data set, or check the table")
+        }
+        return excluded
+    }
 }

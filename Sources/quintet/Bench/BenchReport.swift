@@ -27,7 +27,7 @@ struct BenchSummary: Encodable {
     init(_ what: String, options: BenchOptions, pool: ThreadPool, seconds: [Double]) {
         let sorted = seconds.sorted()
         self.what = what
-        preset = options.preset.name
+        preset = options.presetName
         size = options.shape.description
         threads = pool.threadCount
         kernels = "\(KernelVariant.current)"
@@ -82,7 +82,9 @@ struct BenchReport<Details: Encodable>: Encodable {
 
 /// What the command line says, the same for all benchmarks.
 struct BenchOptions {
-    var preset: Preset
+    /// The recipe's; nil where it has no network that bench knows.
+    private var benchmarked: BenchmarkedNetwork?
+    private var recipe: any RecipePlugIn
     var shape: TensorShape3D
     var samples: Int
     var threads: Int
@@ -93,13 +95,22 @@ struct BenchOptions {
     ///   - size: of the preset's sample when nil.
     ///   - samples: when `--samples` is not given.
     init(_ arguments: Arguments, size: TensorShape3D? = nil, samples: Int = 5) throws {
-        preset = try PresetOptions.preset(arguments, default: "paper")
-        shape = try Self.size(arguments) ?? size ?? TensorShape3D(
-            depth: preset.slabDepth, height: preset.planeHeight, width: preset.planeWidth)
+        recipe = arguments.recipe
+        benchmarked = try recipe.benchmarkedNetwork(arguments.values)
+        shape = try Self.size(arguments) ?? size ?? benchmarked?.shape
+            ?? TensorShape3D(depth: 32, height: 64, width: 64)
         self.samples = try arguments.integer("--samples", 1...10_000) ?? samples
         threads = try Threads.count(arguments)
         json = arguments.has("--json")
         progress = ProgressLine(plainSeconds: 5)
+    }
+
+    var presetName: String? { benchmarked?.presetName }
+
+    /// - Throws: `UsageError` where the recipe has none that bench knows.
+    func network() throws -> UNetConfiguration {
+        guard let benchmarked else { throw UsageError("the recipe \(recipe.name) has no network for bench") }
+        return benchmarked.configuration
     }
 
     /// `--size 32x256x256`; commas do as well.

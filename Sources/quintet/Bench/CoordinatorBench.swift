@@ -81,12 +81,12 @@ enum CoordinatorBench {
         sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 
-    /// Each item has two inputs, as a CT and its lung mask.
+    /// Each item has two inputs, as a CT and its mask.
     private static func submit(_ itemCount: Int, to process: CoordinatorProcess) throws -> (RunID, Double) {
         let client = try process.client()
         let blob = try client.upload(bytes: Array("nothing".utf8), role: "volume", name: "nothing")
         var mask = blob
-        mask.role = "lung-mask"
+        mask.role = "mask"
         let manifest = try client.uploadManifest((0..<itemCount).map { item in
             let name = "archive/patient-\(item)/series-1"
             return ItemSubmission(name: name, inputs: [blob, mask].map { input in

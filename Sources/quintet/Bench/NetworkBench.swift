@@ -1,5 +1,6 @@
 import ModelCore
 import Numerics
+import Recipes
 
 /// `quintet bench network`: one network, forward or a training step, as it runs in a recipe.
 enum NetworkBench {
@@ -45,7 +46,7 @@ enum NetworkBench {
         _ options: BenchOptions, _ mode: NetworkBenchmark.Mode, _ pool: ThreadPool
     ) throws -> NetworkBenchmark.Figures {
         try NetworkBenchmark.run(
-            configuration: options.preset.networkConfiguration(), shape: options.shape, mode: mode,
+            configuration: options.network(), shape: options.shape, mode: mode,
             samples: options.samples, pool: pool, now: BenchClock.now, beforeSample: options.begin)
     }
 

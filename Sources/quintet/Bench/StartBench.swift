@@ -18,7 +18,7 @@ enum StartBench {
         let options = try BenchOptions(arguments, samples: 1), pool = ThreadPool(threadCount: options.threads)
         var start: Double?
         let figures = try NetworkBenchmark.run(
-            configuration: options.preset.networkConfiguration(), shape: options.shape, mode: .training,
+            configuration: options.network(), shape: options.shape, mode: .training,
             samples: options.samples, pool: pool, now: BenchClock.now,
             beforeSample: { sample in
                 try options.checkStop()

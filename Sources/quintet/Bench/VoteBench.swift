@@ -1,5 +1,6 @@
 import ModelCore
 import Numerics
+import Recipes
 import VotingAggregator
 
 /// `quintet bench vote`: five replicas' probabilities to bits, then the majority (method A4).
@@ -22,7 +23,7 @@ enum VoteBench {
 
     static func run(_ arguments: Arguments) throws {
         let options = try BenchOptions(arguments, size: TensorShape3D(depth: 300, height: 512, width: 512))
-        let pool = ThreadPool(threadCount: options.threads), field = BenchField(options.shape)
+        let pool = ThreadPool(threadCount: options.threads), field = BenchmarkField(options.shape)
         let probabilities = field.roughness(pool: pool)
         var healthy = 0, packing: [Double] = []
         let seconds = try options.time { _ in

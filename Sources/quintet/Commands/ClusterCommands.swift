@@ -69,8 +69,6 @@ enum CoordinatorCommand: Command {
 
 /// `quintet worker`
 enum WorkerCommand: Command {
-    static let recipes: [String: any Recipe] = [LungNormNet.name: LungNormNet()]
-
     static let syntax = CommandSyntax(
         "worker", "Compute what a coordinator hands out.",
         options: ClusterOptions.client + [
@@ -108,7 +106,7 @@ enum WorkerCommand: Command {
                 build: Version.text,
                 progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
                 log: CoordinatorCommand.logger(arguments)),
-            recipes: recipes)
+            recipes: arguments.choice.registry.recipes)
         StopWatch.whenRequested { daemon.requestDrain() }
         try daemon.run()
         return .done

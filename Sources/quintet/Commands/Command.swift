@@ -1,3 +1,5 @@
+import Recipes
+
 /// One subcommand: how it is called and what it does.
 protocol Command {
     static var syntax: CommandSyntax { get }
@@ -9,6 +11,19 @@ protocol Command {
 
 extension Command {
     static var interruption: String? { "interrupted" }
+}
+
+/// A subcommand whose options, words and work are a recipe's.
+protocol RecipeCommand: Command {
+    /// Which folder says the recipe where `--recipe` does not.
+    static var recipeSource: RecipeChoice.Source? { get }
+    static func syntax(_ choice: RecipeChoice) -> CommandSyntax
+}
+
+extension RecipeCommand {
+    static var recipeSource: RecipeChoice.Source? { nil }
+    /// With the recipe that is used where nobody names one.
+    static var syntax: CommandSyntax { syntax(.standard) }
 }
 
 /// What scripts can trust.

@@ -6,33 +6,39 @@ import Platform
 import Recipes
 
 /// `quintet demo`
-enum DemoCommand: Command {
-    static let syntax = CommandSyntax(
-        "demo", "See it all on made-up CTs, in minutes, on this machine.",
-        options: [
-            Option("--out", "DIR", "where to write; default demo"),
-            Option("--iterations", "N", "optimiser steps per replica; default: preset demo's"),
-            Option("--replicas", "N", "default 5"),
-            Option("--seed", "N", "default 1"),
-            Option("--healthy", "N", "healthy CTs to learn from; default 6"),
-            Option("--diseased", "N", "diseased CTs to segment; default 4"),
-            Option("--quiet", nil, "say only what goes wrong"),
-        ],
-        details: """
-            Makes chest CTs; trains the replicas with two worker processes, kills one of them with SIGKILL on the way
-            and lets another finish its replica; segments diseased CTs that no training ever saw, whose lesions are
-            not made by the generator that trained it; compares with the truth.
-            Leaves DIR/report.html, DIR/overview.png, the run and the masks as NIfTI.
-            """)
+enum DemoCommand: RecipeCommand {
+    static func syntax(_ choice: RecipeChoice) -> CommandSyntax {
+        CommandSyntax(
+            "demo", "See it all on made-up CTs, in minutes, on this machine.",
+            options: [
+                Option("--out", "DIR", "where to write; default demo"),
+                RecipeChoice.option(choice),
+                Option("--iterations", "N", "optimiser steps per replica; default: preset demo's"),
+                Option("--replicas", "N", "default 5"),
+                Option("--seed", "N", "default 1"),
+                Option("--healthy", "N", "healthy CTs to learn from; default 6"),
+                Option("--diseased", "N", "diseased CTs to segment; default 4"),
+                Option("--quiet", nil, "say only what goes wrong"),
+            ],
+            details: """
+                \(choice.recipe.demonstration?.details ?? "The recipe \(choice.recipe.name) has no demo.")
+                Leaves DIR/report.html, DIR/overview.png, the run and the masks as NIfTI.
+                """)
+    }
 
     static let interruption: String? = "interrupted; quintet demo begins anew"
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
-        var preset = Preset.demo
-        if let iterations = try arguments.integer("--iterations", 1...1_000_000) { preset.iterations = iterations }
+        guard let demonstration = arguments.recipe.demonstration else {
+            throw CommandError("the recipe \(arguments.recipe.name) has no demo")
+        }
+        var values = demonstration.values
+        if let iterations = try arguments.integer("--iterations", 1...1_000_000) {
+            values["--iterations"] = ["\(iterations)"]
+        }
         let demo = Demo(
-            out: arguments.text("--out") ?? "demo", preset: preset,
-            seed: UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1),
+            choice: arguments.choice, demonstration: demonstration, out: arguments.text("--out") ?? "demo",
+            values: OptionValues(values), seed: UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1),
             replicaCount: try arguments.integer("--replicas", 1...255) ?? 5,
             healthyCount: try arguments.integer("--healthy", 1...1000) ?? 6,
             diseasedCount: try arguments.integer("--diseased", 1...1000) ?? 4,
@@ -44,8 +50,11 @@ enum DemoCommand: Command {
 
 /// The demo's steps, each the same code as the command of its name.
 struct Demo {
+    let choice: RecipeChoice
+    let demonstration: Demonstration
     let out: String
-    let preset: Preset
+    /// Of preparation and training.
+    let values: OptionValues
     let seed: UInt64
     let replicaCount: Int
     let healthyCount: Int
@@ -54,11 +63,10 @@ struct Demo {
     private let pace = Pace()
 
     init(
-        out: String, preset: Preset, seed: UInt64, replicaCount: Int, healthyCount: Int, diseasedCount: Int,
-        progress: ProgressLine
+        choice: RecipeChoice, demonstration: Demonstration, out: String, values: OptionValues, seed: UInt64,
+        replicaCount: Int, healthyCount: Int, diseasedCount: Int, progress: ProgressLine
     ) {
-        self.out = out
-        self.preset = preset
+        (self.choice, self.demonstration, self.out, self.values) = (choice, demonstration, out, values)
         self.seed = seed
         self.replicaCount = replicaCount
         self.healthyCount = healthyCount
@@ -68,45 +76,54 @@ struct Demo {
 
     func run() throws {
         try clear()
-        let pool = ThreadPool(threadCount: Machine.coreCount)
-        step(1, "phantoms: made-up chest CTs, healthy ones to learn from, diseased ones to find lesions in")
-        let spacing = Spacing(zMM: 2, yMM: 1.6, xMM: 1.6)
+        let pool = ThreadPool(threadCount: Machine.coreCount), maker = try PhantomCommand.maker(of: choice.recipe)
+        step(1, "phantoms: \(demonstration.phantomText)")
         try PhantomCommand.make(
-            output: folder("phantoms"), healthy: healthyCount, diseased: diseasedCount, seed: seed, spacing: spacing,
-            pool: pool, progress: progress)
+            maker, output: folder("phantoms"), healthy: healthyCount, diseased: diseasedCount, seed: seed,
+            spacing: maker.spacing, pool: pool, progress: progress)
 
-        step(2, "prepare: lung masks made here, no mask is given")
+        step(2, "prepare: \(demonstration.preparationText)")
         _ = try PrepareCommand.prepare(
-            inputs: Inputs(Archive(["\(out)/phantoms/healthy"])), table: SliceTable([]), preset: preset,
-            output: folder("data"), pool: pool, progress: progress)
+            inputs: inputs("healthy", maker), table: SliceTable([]),
+            preparation: choice.recipe.preparation(values), output: folder("data"), choice: choice, pool: pool,
+            progress: progress)
 
         step(3, "train: \(replicaCount) replicas, two worker processes, one of which will be killed")
         let session = try ClusterSession(
             ownStateFolder: "\(out)/cluster", leaseSeconds: 4, workerProcesses: 2, progress: progress)
         defer { session.close() }
         let plan = try TrainingPlan(
-            data: DataFolder("\(out)/data"), run: "\(out)/run", preset: preset, seed: seed,
-            replicaCount: replicaCount, checkpointSeconds: 3)
+            data: DataFolder("\(out)/data", choice), run: "\(out)/run", values: values, seed: seed,
+            replicaCount: replicaCount, checkpointSeconds: 3, choice: choice)
         try FileSystem.makeFolder(plan.run)
         let kill = DemoKill(session: session, progress: progress)
         let training = try TrainCommand.train(plan, session: session, progress: progress, whileWaiting: kill.watch)
         kill.tellOutcome()
 
-        step(4, "segment: diseased CTs that training never saw, every answer by majority")
-        let run = try RunFolder(plan.run)
-        var configuration = run.configuration
-        configuration.memberAnswers = true
+        step(4, "segment: \(demonstration.answerText)")
+        let run = try RunFolder(plan.run, in: choice.registry)
         _ = try SegmentCommand.segment(
             SegmentationPlan(
-                run: run, configuration: configuration, inputs: Inputs(Archive(["\(out)/phantoms/diseased"])),
-                output: folder("masks")),
+                run: run,
+                settings: run.settings.answering(OptionValues(), memberAnswers: true, reading: nil),
+                hasMemberAnswers: true, inputs: inputs("diseased", maker), output: folder("masks")),
             session: session, progress: progress)
 
         step(5, "evaluate: against the truth that the phantoms know")
         let (evaluation, _) = try EvaluateCommand.evaluate(
-            pred: "\(out)/masks", truth: "\(out)/phantoms/lesions",
-            reference: (try Archive(["\(out)/phantoms/diseased"]), run), pool: pool, progress: progress)
-        try tell(evaluation, run: run, training: training, kill: kill)
+            pred: "\(out)/masks", truth: "\(out)/phantoms/\(maker.truthFolder)",
+            reference: (try Archive(["\(out)/phantoms/diseased"]), run), choice: choice, pool: pool,
+            progress: progress)
+        try tell(evaluation, training: training, kill: kill, truthFolder: maker.truthFolder)
+    }
+
+    /// Where a mask can be made, none is given.
+    private func inputs(_ part: String, _ maker: any PhantomMaker) throws -> Inputs {
+        let archive = try Archive(["\(out)/phantoms/\(part)"])
+        guard choice.recipe.preparationGuide.masks.isNeeded else { return Inputs(archive) }
+        return Inputs(
+            archive, masks: try MaskPairing(
+                "\(out)/phantoms/\(maker.maskFolder)", archive: archive, canBeMade: false))
     }
 
     private static let parts = ["phantoms", "data", "run", "masks", "cluster"]
@@ -152,39 +169,43 @@ struct Demo {
     private func step(_ number: Int, _ text: String) { progress.say("\n[\(number)/5] \(text)") }
 
     private func tell(
-        _ evaluation: Evaluation, run: RunFolder, training: RunReport, kill: DemoKill
+        _ evaluation: Evaluation, training: RunReport, kill: DemoKill, truthFolder: String
     ) throws {
-        let overview = try DemoPictures(out: out).overview()
+        let overview = try DemoPictures(
+            out: out, truthFolder: truthFolder, guide: choice.recipe.answerGuide, window: demonstration.window
+        ).overview()
         try AtomicFile.write(overview, to: "\(out)/overview.png")
-        let verdict = DemoVerdict(evaluation: evaluation, replicaCount: replicaCount)
+        let verdict = DemoVerdict(
+            demonstration.claims, evaluation: evaluation, replicaCount: replicaCount)
         let seconds = Console.duration(seconds: pace.elapsedSeconds)
         Console.out("")
         Console.out(evaluation.table().text())
         Console.out("")
         verdict.lines.forEach(Console.out)
         Console.out("")
-        Console.out("Percent, mean ± standard deviation over \(evaluation.names.count) diseased CTs. \"none\": nothing "
-            + "is called healthy; \"oracle\": a network that is exactly right.")
+        Console.out("Percent, mean ± standard deviation over \(evaluation.names.count) diseased CTs. "
+            + demonstration.tableText)
         Console.out("\(out)/report.html, \(out)/overview.png, masks in \(out)/masks, replicas in \(out)/run "
             + "(\(seconds))")
 
         var report = HTMLReport(title: "Quintet: the demo")
-        report.paragraph("Made-up chest CTs; \(replicaCount) replicas trained on \(healthyCount) healthy ones for "
-            + "\(run.configuration.iterations) iterations each, without a single label; \(evaluation.names.count) "
+        report.paragraph("\(demonstration.noun); \(replicaCount) replicas trained on \(healthyCount) healthy ones for "
+            + "\(training.settings.iterationCount) iterations each, without a single label; \(evaluation.names.count) "
             + "diseased ones, which training never saw, segmented by majority vote. The whole took \(seconds).")
         report.heading("Answers against the truth")
         report.table(evaluation.table(), emphasised: ["vote"])
         verdict.lines.forEach { report.paragraph($0) }
-        report.picture(png: overview, caption: "Each row is one diseased CT in the slice with most lesion: the CT, the "
+        report.picture(png: overview, caption: "Each row is one diseased CT in the slice with most "
+            + "\(demonstration.findingNoun): the CT, the "
             + "truth (amber), the vote's answer (red).")
         report.heading("The replica whose worker was killed")
         report.paragraph(kill.outcome)
         report.heading("Training")
         training.charts().forEach { report.chart($0) }
         report.table(training.replicaTable())
-        if let table = training.calibrationTable() {
-            report.heading("Threshold, calibrated without labels")
-            report.table(table, emphasised: ["\(run.configuration.healthyThreshold ?? 0)"])
+        for section in training.sections where section.table != nil {
+            report.heading(section.headingAlone)
+            report.table(of: section)
         }
         try AtomicFile.write(report.html(), to: "\(out)/report.html")
     }
@@ -234,20 +255,16 @@ final class DemoKill {
 struct DemoVerdict {
     let lines: [String]
 
-    init(evaluation: Evaluation, replicaCount: Int) {
+    init(_ claims: [DemonstrationClaim], evaluation: Evaluation, replicaCount: Int) {
         func percent(_ value: Double?) -> String { value.map { String(format: "%.1f", 100 * $0) } ?? "-" }
-        let vote = evaluation.meanDice("vote"), none = evaluation.meanDice("none")
-        let oracle = evaluation.meanDice("oracle")
         let members = (0..<replicaCount).compactMap { evaluation.meanDice("replica-\($0)") }
         let mean = members.isEmpty ? nil : members.reduce(0, +) / Double(members.count)
-        func line(_ text: String, _ holds: Bool?) -> String { (holds == true ? "yes  " : "NO   ") + text }
-        lines = [
-            line("the vote's Dice (\(percent(vote))) is at least 10 points above \"none\" (\(percent(none)))",
-                vote.flatMap { vote in none.map { vote >= $0 + 0.10 } }),
-            line("it is at least three quarters of \"oracle\" (\(percent(oracle)))",
-                vote.flatMap { vote in oracle.map { vote >= 0.75 * $0 } }),
-            line("it is at least the mean of its members (\(percent(mean)))",
-                vote.flatMap { vote in mean.map { vote >= $0 } }),
-        ]
+        let vote = evaluation.meanDice("vote")
+        lines = claims.map { claim in
+            let row = claim.row == "members" ? mean : evaluation.meanDice(claim.row)
+            let holds = vote.flatMap { vote in row.map { vote >= claim.share * $0 + claim.margin } }
+            return (holds == true ? "yes  " : "NO   ")
+                + claim.text.replacing("%VOTE%", with: percent(vote)).replacing("%ROW%", with: percent(row))
+        }
     }
 }

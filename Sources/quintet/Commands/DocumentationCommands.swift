@@ -1,3 +1,5 @@
+import Recipes
+
 /// `quintet completion`
 enum CompletionCommand: Command {
     static let syntax = CommandSyntax(

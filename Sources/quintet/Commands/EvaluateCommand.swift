@@ -6,36 +6,44 @@ import Recipes
 import VotingAggregator
 
 /// `quintet evaluate`
-enum EvaluateCommand: Command {
-    static let syntax = CommandSyntax(
-        "evaluate", "Compare answers with the truth: Dice, precision, sensitivity.",
-        options: [
-            Option("--pred", "DIR", "what quintet segment wrote (or any folder of masks)", isRequired: true),
-            Option("--truth", "DIR", "true lesion masks of the same names", isRequired: true),
-            Option("--run", "RUN", "the run that answered; with --ct it adds the rows \"none\" and \"oracle\""),
-            Option("--ct", "DIR", "the CTs"),
-            ReadingArguments.addHU, ReadingArguments.labels(of: "the truth"),
-            Option("--threads", "N", "threads; default all"),
-            Option("--json", nil, "one JSON object on stdout"),
-            Option("--quiet", nil, "say only what goes wrong"),
-        ],
-        details: """
-            Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they
-            lie in the patient, in whatever orientation they are stored; a truth on another grid is refused.
+enum EvaluateCommand: RecipeCommand {
+    static let recipeSource: RecipeChoice.Source? = .runOrAnswers(run: "--run", answers: "--pred")
 
-            Rows are the vote and, where segment was asked for --members, each replica. "none" is what post-processing
-            alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
-            a network that is exactly right: what the post-processing can reach at best.
+    static func syntax(_ choice: RecipeChoice) -> CommandSyntax {
+        let guide = choice.recipe.answerGuide
+        let rows = guide.referenceNames.map { "\"\($0)\"" }.joined(separator: " and ")
+        return CommandSyntax(
+            "evaluate", "Compare answers with the truth: Dice, precision, sensitivity.",
+            options: [
+                Option("--pred", "DIR", "what quintet segment wrote (or any folder of masks)", isRequired: true),
+                Option("--truth", "DIR", "\(guide.truthNoun) of the same names", isRequired: true),
+                Option("--run", "RUN", "the run that answered; with --ct it adds the rows \(rows)"),
+                Option("--ct", "DIR", "the CTs"),
+                ReadingArguments.addHU, ReadingArguments.labels(of: "the truth"),
+                Option("--threads", "N", "threads; default all"),
+                Option("--json", nil, "one JSON object on stdout"),
+                Option("--quiet", nil, "say only what goes wrong"),
+            ],
+            details: details(guide))
+    }
 
-            example: quintet evaluate --pred masks --truth truth --run run --ct cts
-            """)
+    private static func details(_ guide: AnswerGuide) -> String {
+        """
+        Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they
+        lie in the patient, in whatever orientation they are stored; a truth on another grid is refused.
+
+        Rows are the vote and, where segment was asked for --members, each replica. \(guide.referenceDetails)
+
+        example: quintet evaluate --pred masks --truth truth --run run --ct cts
+        """
+    }
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let pool = ThreadPool(threadCount: try Threads.count(arguments))
         var reference: (archive: Archive, run: RunFolder)?
         if let run = arguments.text("--run"), let ct = arguments.text("--ct") {
-            reference = (try Archive([ct]), try RunFolder(run))
+            reference = (try Archive([ct]), try RunFolder(run, in: arguments.choice.registry))
         } else if arguments.has("--run") || arguments.has("--ct") {
             throw UsageError("--run and --ct go together")
         }
@@ -43,7 +51,7 @@ enum EvaluateCommand: Command {
         if reading?.addHU != nil, reference == nil { throw UsageError("--add-hu is for CTs; give --run and --ct") }
         let (evaluation, refused) = try evaluate(
             pred: arguments.required("--pred"), truth: arguments.required("--truth"), reference: reference,
-            reading: reading, pool: pool, progress: progress)
+            reading: reading, choice: arguments.choice, pool: pool, progress: progress)
         evaluation.warnings.forEach { Console.error("quintet: warning: \($0)") }
         if arguments.has("--json") {
             Console.out(JSONText.encode(evaluation.rows, pretty: true))
@@ -55,15 +63,16 @@ enum EvaluateCommand: Command {
 
     static func evaluate(
         pred: String, truth: String, reference: (archive: Archive, run: RunFolder)?, reading: ReadingOptions? = nil,
-        pool: ThreadPool, progress: ProgressLine
+        choice: RecipeChoice, pool: ThreadPool, progress: ProgressLine
     ) throws -> (Evaluation, refusedCount: Int) {
-        let truths = try Archive([truth], purpose: .masks), answers = try Archive([pred], purpose: .masks)
+        let truths = try Archive([truth], purpose: .masks, in: choice.registry)
+        let answers = try Archive([pred], purpose: .masks, in: choice.registry)
         let comparison = Comparison(
-            output: SegmentationFolder(pred),
+            recipe: choice.recipe, output: SegmentationFolder(pred, choice.recipe.answerGuide),
             refusedNames: ResultTable.refusedNames(in: "\(pred)/\(SegmentationFolder.resultsName)"),
             answers: MaskPairing(masks: answers, in: pred, archive: truths, wanted: "answer"),
             reference: reference, reading: reading, pool: pool)
-        var evaluation = Evaluation()
+        var evaluation = Evaluation(choice.recipe.answerGuide)
         var refused = truths.refused.count
         for one in truths.refused { progress.warn("left out: \(one.message)") }
         for (number, item) in truths.items.enumerated() {

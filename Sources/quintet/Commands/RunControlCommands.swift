@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import Recipes
 
 /// A run's number on the command line.
 enum RunArgument {

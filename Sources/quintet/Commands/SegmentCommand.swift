@@ -6,54 +6,59 @@ import Protocol
 import Recipes
 
 /// `quintet segment`
-enum SegmentCommand: Command {
-    static let syntax = CommandSyntax(
-        "segment", "Find lesions in an archive of CTs with a trained ensemble.",
-        options: [
-            Option("--run", "RUN", "a finished run's folder", isRequired: true),
-            Option("--in", "ARCHIVE", "CTs: a file or a folder; needed unless --pairs is given", isRepeatable: true),
-            Option("--out", "DIR", "where to write", isRequired: true),
-        ] + Inputs.options + [
-            Option("--members", nil, "each replica's own answer too, for evaluate"),
-            Option("--threshold", "P", "healthy above this probability; default: the run's"),
-            ReadingArguments.addHU, ReadingArguments.labels(of: "the lung masks"),
-            Option(
-                "--overwrite", nil, "replace files in DIR that quintet did not write, and answers of other settings"),
-        ] + ClusterOptions.submitting + [
-            Option("--json", nil, "the figures of every volume as JSON on stdout"),
-            Option("--quiet", nil, "say only what goes wrong"),
-        ],
-        details: """
-            Masks lie on each CT's own grid: same shape, spacing, orientation and affine. NAME is the CT's path below
-            the archive, so that an answer keeps its CT whatever is added: patA/ct.nii.gz gives patA/ct.nii.gz.
-              DIR/NAME.nii.gz                   lesions by majority vote, grown
-              DIR/without-growing/NAME.nii.gz   before growing
-              DIR/lungs/NAME.nii.gz             the lung mask that was given or made
-              DIR/results.csv                   lesion volume, involved share of the lung, refused inputs
-            A lung mask made here leaves out lung that is as dense as tissue over more than about 2 cm, so that the
-            involved share is too small then: give one with --masks.
-            A CT that cannot be used is named with the reason; the others go on, and the exit code is then 3.
-            Ctrl-C ends cleanly; the same command goes on where it stopped.
+enum SegmentCommand: RecipeCommand {
+    static let recipeSource: RecipeChoice.Source? = .run("--run")
 
-            example: quintet segment --run run --in archive --out masks
-            """)
+    static func syntax(_ choice: RecipeChoice) -> CommandSyntax {
+        let guide = choice.recipe.answerGuide
+        return CommandSyntax(
+            "segment", guide.summary,
+            options: [
+                Option("--run", "RUN", "a finished run's folder", isRequired: true),
+                Option(
+                    "--in", "ARCHIVE", "CTs: a file or a folder; needed unless --pairs is given", isRepeatable: true),
+                Option("--out", "DIR", "where to write", isRequired: true),
+            ] + Inputs.options(choice.recipe) + [
+                Option("--members", nil, "each replica's own answer too, for evaluate"),
+            ] + guide.options + [
+                ReadingArguments.addHU, ReadingArguments.labels(of: choice.recipe.preparationGuide.masks.noun),
+                Option(
+                    "--overwrite", nil,
+                    "replace files in DIR that quintet did not write, and answers of other settings"),
+            ] + ClusterOptions.submitting + [
+                Option("--json", nil, "the figures of every volume as JSON on stdout"),
+                Option("--quiet", nil, "say only what goes wrong"),
+            ],
+            details: details(guide))
+    }
+
+    private static func details(_ guide: AnswerGuide) -> String {
+        """
+        Masks lie on each CT's own grid: same shape, spacing, orientation and affine. NAME is the CT's path below
+        the archive, so that an answer keeps its CT whatever is added: patA/ct.nii.gz gives patA/ct.nii.gz.
+        \(guide.details)
+        A CT that cannot be used is named with the reason; the others go on, and the exit code is then 3.
+        Ctrl-C ends cleanly; the same command goes on where it stopped.
+
+        example: quintet segment --run run --in archive --out masks
+        """
+    }
 
     /// Work is handed back and a checkpoint kept.
     static let interruption: String? = nil
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
-        let run = try RunFolder(arguments.required("--run"))
-        var configuration = run.configuration
-        configuration.memberAnswers = arguments.has("--members")
-        if let threshold = try arguments.number("--threshold", 0...1) { configuration.healthyThreshold = threshold }
-        configuration.reading = try ReadingArguments.options(arguments)
+        let run = try RunFolder(arguments.required("--run"), in: arguments.choice.registry)
+        let reading = try ReadingArguments.options(arguments), hasMembers = arguments.has("--members")
+        let settings = try run.settings.answering(arguments.values, memberAnswers: hasMembers, reading: reading)
         let out = try arguments.required("--out")
         guard arguments.has("--in") || arguments.has("--pairs") else {
             throw UsageError("--in is needed: the CTs, a file or a folder; or --pairs, a table of CTs and masks")
         }
         let plan = SegmentationPlan(
-            run: run, configuration: configuration, inputs: try Inputs(arguments.all("--in"), arguments),
+            run: run, settings: settings, hasMemberAnswers: hasMembers, addHU: reading?.addHU,
+            inputs: try Inputs(arguments.all("--in"), arguments),
             output: try OutputFolder(out, kind: "segment", mayOverwrite: arguments.has("--overwrite")))
         try plan.check()
         let claim = try plan.output.claim()
@@ -63,7 +68,9 @@ enum SegmentCommand: Command {
             arguments, stateFolder: arguments.text("--state") ?? "\(out)/.quintet", progress: progress)
         defer { session.close() }
         let rows = try session.tellingInterruption { try segment(plan, session: session, progress: progress) }
-        if arguments.has("--json") { Console.out(JSONText.encode(rows, pretty: true)) }
+        if arguments.has("--json") {
+            Console.out(JSONText.encode(ResultTable.json(rows, run.recipe.answerGuide), pretty: true))
+        }
         let refused = rows.filter { $0.refused != nil }.count
         if refused == rows.count { throw CommandError("none of the \(rows.count) CTs could be used; see above") }
         if session.isDisputed { return .failed }
@@ -157,7 +164,7 @@ private struct AnswerCollector {
             guard let item = items[output.name] else { continue }
             switch (output.state, output.step) {
             case (.refused, _): refuse(item, output.report, &table)
-            case (.done, "finish"):
+            case (.done, plan.guide.step):
                 do {
                     let row = try collect(output, item: item)
                     table.add(row)
@@ -184,31 +191,26 @@ private struct AnswerCollector {
 
     /// - Throws: `UnusableAnswer`, before anything of the volume is written.
     private func collect(_ output: RunOutput, item: Archive.Item) throws -> ResultTable.Row {
-        let figures = try Self.figures(of: output)
+        let (figures, warnings) = try figures(of: output)
         // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
         let answers = Set(["vote"] + (0..<plan.run.description.replicaCount).map { "replica-\($0)" })
-        let masks = output.outputs.filter { ["mask", "core"].contains($0.role) }
-        if let stranger = masks.first(where: { !answers.contains($0.name) }) {
+        let masks = Dictionary(uniqueKeysWithValues: plan.guide.masks.map { ($0.role, $0) })
+        let voted = output.outputs.filter { masks[$0.role]?.isOfAnswer ?? false }
+        if let stranger = voted.first(where: { !answers.contains($0.name) }) {
             throw UnusableAnswer(problem: "a worker answered as '\(stranger.name)', which is no voter")
         }
-        guard masks.contains(where: { $0.role == "mask" && $0.name == "vote" }) else {
+        guard voted.contains(where: { $0.role == plan.guide.masks[0].role && $0.name == "vote" }) else {
             throw UnusableAnswer(problem: "a worker answered without the vote's mask")
         }
         for blob in output.outputs {
-            switch blob.role {
-            case "mask", "core":
-                try download(blob, to: SegmentationFolder.maskName(
-                    item.name, answer: blob.name, isGrown: blob.role == "mask"))
-            case "lung": try download(blob, to: SegmentationFolder.lungName(item.name))
-            default: break
-            }
+            guard let mask = masks[blob.role] else { continue }
+            try download(blob, to: SegmentationFolder.fileName(
+                item.name, answer: mask.isOfAnswer ? blob.name : "vote", mask))
         }
         return ResultTable.Row(
-            name: item.name, source: item.path, lesionML: figures.lesionML, lesionPercent: figures.lesionPercent,
-            lungML: figures.lungML, lesionWithoutGrowingML: figures.lesionWithoutGrowingML,
-            lungMask: try plan.inputs.masks?.mask(for: item) ?? "made here",
-            addHU: plan.configuration.reading?.addHU,
-            warnings: figures.warnings?.prefix(20).map { $0.printable(most: 600) })
+            name: item.name, source: item.path, figures: figures,
+            mask: try plan.inputs.masks?.mask(for: item) ?? "made here", addHU: plan.addHU,
+            warnings: warnings?.prefix(20).map { $0.printable(most: 600) })
     }
 
     private func download(_ blob: BlobReference, to name: String) throws {
@@ -216,29 +218,44 @@ private struct AnswerCollector {
         try session.download(blob, to: plan.output.path(of: name))
     }
 
-    private static func figures(of output: RunOutput) throws -> LungAnswer.Figures {
-        let figures: LungAnswer.Figures?
+    /// The vote's.
+    private func figures(of output: RunOutput) throws -> (figures: [String: Double], warnings: [String]?) {
+        let report: [String: JSONValue]?
         do {
-            figures = try JSONText.decode(
-                [String: LungAnswer.Figures].self, output.report, what: "a worker's report")["vote"]
+            report = try JSONText.decode(
+                [String: [String: JSONValue]].self, output.report, what: "a worker's report")["vote"]
         } catch RecipeError.inputRefused(let problem) {
             throw UnusableAnswer(problem: problem)
         }
-        guard let figures else { throw UnusableAnswer(problem: "a worker's report lacks the vote's figures") }
-        let all = [figures.lesionML, figures.lungML, figures.lesionPercent, figures.lesionWithoutGrowingML]
-        // More than the largest volume holds.
-        guard all.allSatisfy((0...1e16).contains) else {
-            throw UnusableAnswer(problem: "a worker's figures are impossible (\(figures.lesionML) ml of lesions in "
-                + "\(figures.lungML) ml of lung)")
+        guard let report else { throw UnusableAnswer(problem: "a worker's report lacks the vote's figures") }
+        let figures = try plan.guide.figures.map { figure in
+            guard let value = report[figure.name]?.double else {
+                throw UnusableAnswer(problem: "a worker's report lacks the vote's figure \(figure.name)")
+            }
+            return (figure.name, value)
         }
-        return figures
+        let warnings = try report["warnings"].map { warnings in
+            guard let texts = warnings.texts else {
+                throw UnusableAnswer(problem: "a worker's report has warnings that are no text")
+            }
+            return texts
+        }
+        let all = Dictionary(uniqueKeysWithValues: figures)
+        if let problem = plan.run.recipe.problem(inFigures: all) {
+            throw UnusableAnswer(problem: "a worker's figures are impossible (\(problem))")
+        }
+        return (all, warnings)
     }
 }
 
 /// What to segment, with what.
 struct SegmentationPlan {
     var run: RunFolder
-    var configuration: LungRunConfiguration
+    var settings: any RunSettings
+    /// `--members`
+    var hasMemberAnswers: Bool
+    /// What is added to the CTs' values.
+    var addHU: Double?
     var inputs: Inputs
     var output: OutputFolder
 
@@ -246,7 +263,9 @@ struct SegmentationPlan {
     private struct Settings: Codable, Equatable {
         var recipe: String
         var replicaDigests: [String]
-        var configuration: LungRunConfiguration
+        /// As in run.json.
+        var otherDigests: [String: String]?
+        var configuration: JSONValue
     }
 
     /// Which CT an answer in the folder is of: its content, and where it lay.
@@ -257,49 +276,48 @@ struct SegmentationPlan {
 
     private static let answeredName = ".quintet-cts.json"
 
-    private static let settingsName = ".quintet-segmentation.json"
+    var guide: AnswerGuide { run.recipe.answerGuide }
 
-    private var settings: Settings {
-        var configuration = configuration
-        (configuration.memberAnswers, configuration.reading) = (false, nil)
-        return Settings(
+    private var identity: Settings {
+        Settings(
             recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
-            configuration: configuration)
+            otherDigests: run.description.otherDigests, configuration: settings.answerIdentity.value)
     }
 
     /// Before anything is written.
     /// - Throws: `CommandError` when something in the folder or the archive is in the way.
     func check() throws {
         try inputs.checkOutside(output.path)
-        if let reserved = inputs.archive.items.first(where: { SegmentationFolder.isReserved($0.name) }) {
+        let folder = SegmentationFolder(output.path, guide)
+        if let reserved = inputs.archive.items.first(where: { folder.isReserved($0.name) }) {
             throw CommandError("\(reserved.path): a folder of that name in \(output.path) holds other files of the "
                 + "answers; rename the folder in the archive, or name it alone by --in")
         }
-        if let earlier = earlierSettings(), earlier != settings, !output.mayOverwrite {
+        if let earlier = earlierSettings(), earlier != identity, !output.mayOverwrite {
             throw CommandError("\(output.path) holds answers with other settings ("
-                + SettingsComparison.differences(from: earlier, to: settings).joined(separator: ", ")
+                + SettingsComparison.differences(from: earlier, to: identity).joined(separator: ", ")
                 + "); choose another folder, or say --overwrite to replace them")
         }
-        let answers = ["vote"] + (configuration.memberAnswers
+        let answers = ["vote"] + (hasMemberAnswers
             ? (0..<run.description.replicaCount).map { "replica-\($0)" } : [])
-        let names = inputs.archive.items.flatMap { SegmentationFolder.names($0.name, answers: answers) }
+        let names = inputs.archive.items.flatMap { SegmentationFolder.names($0.name, answers: answers, guide) }
         try output.check(
-            names + [SegmentationFolder.resultsName, Self.settingsName, Self.answeredName],
+            names + [SegmentationFolder.resultsName, SegmentationFolder.settingsName, Self.answeredName],
             inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
     }
 
     private func earlierSettings() -> Settings? {
-        let path = output.path(of: Self.settingsName)
+        let path = output.path(of: SegmentationFolder.settingsName)
         guard let bytes = try? FileSystem.read(path, byteCountMax: 1 << 20) else { return nil }
         return try? JSONText.decode(Settings.self, String(decoding: bytes, as: UTF8.self), what: path)
     }
 
     /// The table to go on with: earlier answers and their rows stay, unless they are of other settings.
     func table() throws -> ResultTable {
-        let keepsRows = earlierSettings().map { $0 == settings } ?? true
+        let keepsRows = earlierSettings().map { $0 == identity } ?? true
         if !keepsRows { try output.removeOwnFiles() }
-        try output.write(JSONText.encode(settings, pretty: true), to: Self.settingsName)
-        return ResultTable(keeping: keepsRows ? output.path(of: SegmentationFolder.resultsName) : nil)
+        try output.write(JSONText.encode(identity, pretty: true), to: SegmentationFolder.settingsName)
+        return ResultTable(guide, keeping: keepsRows ? output.path(of: SegmentationFolder.resultsName) : nil)
     }
 
     /// A CT and its mask as blobs. A CT in two files becomes one: its header alone would be no use to a worker.
@@ -311,12 +329,12 @@ struct SegmentationPlan {
             return try session.publish(role: role, name: name, path: path)
         }
         // The mask first: when it is missing, nothing of the CT has to travel.
-        let lung = try inputs.masks?.mask(for: item).map { mask in
+        let mask = try inputs.masks?.mask(for: item).map { mask in
             let name = WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax)
-            return try blob("lung", mask, name: name)
+            return try blob(guide.givenMaskRole, mask, name: name)
         }
         let ct = try blob("ct", item.path, name: item.fileLabel)
-        return ItemSubmission(name: item.label, inputs: [ct] + (lung.map { [$0] } ?? []))
+        return ItemSubmission(name: item.label, inputs: [ct] + (mask.map { [$0] } ?? []))
     }
 
     /// An answer in the folder belongs to one CT for good: the same file, changed or not, or the same bytes wherever
@@ -350,18 +368,19 @@ struct SegmentationPlan {
     }
 
     func submission(_ volumes: [ItemSubmission], session: ClusterSession) throws -> Submission {
-        let replicas = try run.replicaPaths.enumerated().map { number, path in
-            let blob = try session.publish(role: "replica", name: "replica-\(number)", path: path)
-            try run.checkReplica(number, digest: "\(blob.digest)")
+        let replicas = try run.replicas.map { replica in
+            let blob = try session.publish(
+                role: replica.weights.role, name: "\(replica.weights.stem)-\(replica.number)", path: replica.path)
+            try run.check(replica, digest: "\(blob.digest)")
             return blob
         }
         let manifest = try session.publish(
             bytes: ItemManifest.encode(volumes), role: "volumes", name: "volumes")
-        let parameters = configuration.json()
+        let parameters = settings.json()
         let identity = "segment \(manifest.digest) \(replicas.map { "\($0.digest)" }) \(parameters)"
         return Submission(
-            plan: LungPlans.segmenting(hasMemberAnswers: configuration.memberAnswers), recipe: LungNormNet.name,
-            parameters: parameters, seed: run.description.seed, replicaCount: UInt16(replicas.count),
+            plan: Plan(settings.answerPlan), recipe: run.recipe.name, parameters: parameters,
+            seed: run.description.seed, replicaCount: UInt16(run.description.replicaCount),
             checkpointSeconds: 60, inputs: replicas, itemManifest: manifest,
             idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)))
     }

@@ -1,37 +1,42 @@
 import Coordinator
 import Foundation
-import ModelCore
-import Numerics
 import Platform
 import Protocol
 import Recipes
 import VotingAggregator
 
 /// `quintet train`
-enum TrainCommand: Command {
-    static let syntax = CommandSyntax(
-        "train", "Train the replicas of an ensemble, here or on a cluster.",
-        options: [
-            Option("--data", "DATA", "a data set made by quintet prepare", isRequired: true),
-            Option("--run", "RUN", "the run's folder", isRequired: true),
-            Option("--replicas", "N", "how many; odd, so that a vote is never tied; default 5"),
-            Option("--seed", "N", "the run's seed; the same seed gives the same bytes; default 1"),
-            Option("--recipe", "NAME", "what to train; lung-normnet is the one there is"),
-            Option("--preset", "NAME", "paper, lab or demo; default: the one the data set was prepared for"),
-        ] + PresetOptions.training + ClusterOptions.submitting + [
-            Option("--extend", "N", "go on with the finished run RUN, with its own settings, to N iterations"),
-            Option("--overwrite", nil, "replace the run of other settings that is in RUN"),
-            Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
-            Option("--json", nil, "run.json on stdout when done"),
-            Option("--quiet", nil, "say only what goes wrong"),
-        ],
-        details: """
-            Without --coordinator everything runs inside this process; with it, the run is submitted to a cluster and
-            the data set goes there over the wire. Ctrl-C ends cleanly; the same command goes on where it stopped.
-            Writes RUN/replica-0.safetensors ..., run.json, metrics.csv and report.html.
+enum TrainCommand: RecipeCommand {
+    static let recipeSource: RecipeChoice.Source? = .dataSet("--data")
 
-            example: quintet train --data data --run run --preset lab
-            """)
+    static func syntax(_ choice: RecipeChoice) -> CommandSyntax {
+        CommandSyntax(
+            "train", "Train the replicas of an ensemble, here or on a cluster.",
+            options: [
+                Option("--data", "DATA", "a data set made by quintet prepare", isRequired: true),
+                Option("--run", "RUN", "the run's folder", isRequired: true),
+                Option("--replicas", "N", "how many; odd, so that a vote is never tied; default 5"),
+                Option("--seed", "N", "the run's seed; the same seed gives the same bytes; default 1"),
+                RecipeChoice.option(choice, otherwise: "the data set's"),
+            ] + choice.recipe.trainingGuide.options + ClusterOptions.submitting + [
+                Option("--extend", "N", "go on with the finished run RUN, with its own settings, to N iterations"),
+                Option("--overwrite", nil, "replace the run of other settings that is in RUN"),
+                Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
+                Option("--json", nil, "run.json on stdout when done"),
+                Option("--quiet", nil, "say only what goes wrong"),
+            ],
+            details: details)
+    }
+
+    private static var details: String {
+        """
+        Without --coordinator everything runs inside this process; with it, the run is submitted to a cluster and
+        the data set goes there over the wire. Ctrl-C ends cleanly; the same command goes on where it stopped.
+        Writes RUN/replica-0.safetensors ..., run.json, metrics.csv and report.html.
+
+        example: quintet train --data data --run run --preset lab
+        """
+    }
 
     /// Work is handed back and a checkpoint kept.
     static let interruption: String? = nil
@@ -89,53 +94,59 @@ enum TrainCommand: Command {
         if let refused = outputs.first(where: { $0.state == .refused }) {
             throw CommandError("\(refused.name) could not be trained: \(refused.report)")
         }
-        var digests: [String] = []
+        var digests: [[String]] = []
         var metrics: [RunReport.Metric] = []
         var times: [ReplicaReport] = []
         var incoming = IncomingFiles(output: plan.output)
-        for replica in 0..<plan.replicaCount {
-            guard let output = outputs.first(where: { $0.step == "train" && $0.name == "replica-\(replica)" }),
-                let weights = output.outputs.first(where: { $0.role == "replica" })
-            else { throw CommandError("the coordinator has no weights of replica \(replica)") }
-            try incoming.fetch(weights, as: RunFolder.replicaName(replica), over: session)
-            if let state = output.outputs.first(where: { $0.role == "state" }) {
-                try incoming.fetch(state, as: RunFolder.stateName(replica), over: session)
-            }
-            digests.append("\(weights.digest)")
-            // Figures for people only: a worker that gives none has trained all the same.
-            do {
-                times.append(try JSONText.decode(
-                    ReplicaReport.self, output.report, what: "the report of replica \(replica)"))
-            } catch RecipeError.inputRefused(let problem) {
-                progress.warn("left out: \(problem)")
-            }
-            metrics += try session.client.figures(of: run, step: "train", replica: replica).map {
-                RunReport.Metric(
-                    replica: replica, iteration: Int($0.iteration), loss: $0.values["loss"] ?? .nan,
-                    dice: $0.values["dice"] ?? .nan, seconds: $0.values["seconds"] ?? .nan)
+        for weights in plan.recipe.trainingGuide.weights {
+            digests.append([])
+            for replica in 0..<plan.replicaCount {
+                guard let output = outputs.first(where: { $0.step == weights.step && $0.name == "replica-\(replica)" }),
+                    let blob = output.outputs.first(where: { $0.role == "replica" })
+                else { throw CommandError("the coordinator has no weights of \(weights.stem) \(replica)") }
+                try incoming.fetch(blob, as: RunFolder.name(weights, replica), over: session)
+                if let state = output.outputs.first(where: { $0.role == "state" }) {
+                    try incoming.fetch(state, as: RunFolder.stateName(weights, replica), over: session)
+                }
+                digests[digests.count - 1].append("\(blob.digest)")
+                // Figures for people only: a worker that gives none has trained all the same.
+                do {
+                    times.append(try JSONText.decode(
+                        ReplicaReport.self, output.report, what: "the report of \(weights.stem) \(replica)"))
+                } catch RecipeError.inputRefused(let problem) {
+                    progress.warn("left out: \(problem)")
+                }
+                metrics += try session.client.figures(of: run, step: weights.step, replica: replica).map {
+                    RunReport.Metric(
+                        step: weights.step, replica: replica, iteration: Int($0.iteration), values: $0.values)
+                }
             }
         }
-        guard let calibration = outputs.first(where: { $0.step == "calibrate" }) else {
-            throw CommandError("the coordinator has no calibration of the run")
-        }
-        let report = try report(of: calibration, run: run)
-        var configuration = plan.configuration
-        configuration.healthyThreshold = report.healthyThreshold
-        let description = RunFolder.Description(
-            recipe: LungNormNet.name, version: Version.text, seed: plan.seed, replicaCount: plan.replicaCount,
-            configuration: configuration, dataSetDigest: "\(inputs[0].digest)", replicaDigests: digests,
-            calibration: report.diceByThreshold,
-            arithmetic: try session.client.status(of: run).runs.first?.arithmetic)
+        let outcome = try plan.settings.concluded(try reports(plan, outputs, run: run), run: "\(run)")
         let page = RunReport(
-            description: description,
-            metrics: (try plan.earlierMetrics(before: metrics) + metrics).sorted {
-                ($0.replica, $0.iteration) < ($1.replica, $1.iteration)
-            },
-            dataSet: plan.data.manifest)
+            description: try plan.description(
+                outcome, digests: digests, dataSetDigest: "\(inputs[0].digest)",
+                arithmetic: session.client.status(of: run).runs.first?.arithmetic),
+            settings: outcome.settings, recipe: plan.recipe,
+            metrics: (try plan.earlierMetrics(before: metrics) + metrics).sorted { $0.order < $1.order },
+            dataSet: plan.data.dataSet)
         try land(page, incoming, in: plan)
-        progress.say("trained \(plan.replicaCount) replicas in \(plan.run); healthy above \(report.healthyThreshold)")
+        progress.say("trained \(plan.replicaCount) replicas in \(plan.run)"
+            + (outcome.text.isEmpty ? "" : "; \(outcome.text)"))
         progress.say(ReplicaReport.text(times))
         return page
+    }
+
+    /// What the steps say that are done once, behind the sessions.
+    private static func reports(_ plan: TrainingPlan, _ outputs: [RunOutput], run: RunID) throws -> [String: String] {
+        var reports: [String: String] = [:]
+        for step in plan.settings.trainingPlan.steps where step.kind == .task && step.fan == .once {
+            guard let output = outputs.first(where: { $0.step == step.label }) else {
+                throw CommandError("the coordinator has no result of the step \(step.label) of \(run)")
+            }
+            reports[step.label] = output.report
+        }
+        return reports
     }
 
     /// All replicas take their places together, and run.json comes last: a folder whose run.json names its replicas'
@@ -172,25 +183,6 @@ private struct IncomingFiles {
     }
 }
 
-extension TrainCommand {
-    /// Without a threshold there is no finished run.
-    private static func report(of calibration: RunOutput, run: RunID) throws -> CalibrationReport {
-        let remedy = "find out which worker answered so (quintet status --history), and train again without it under "
-            + "another --seed, or with a fixed --threshold"
-        do {
-            let report = try JSONText.decode(
-                CalibrationReport.self, calibration.report, what: "the report of the calibration of \(run)")
-            guard (0...1).contains(report.healthyThreshold), report.diceByThreshold.values.allSatisfy(\.isFinite) else {
-                throw CommandError("the calibration of \(run) says healthy above \(report.healthyThreshold), which is "
-                    + "no probability; \(remedy)")
-            }
-            return report
-        } catch RecipeError.inputRefused(let problem) {
-            throw CommandError("\(problem.printable(most: 600)); \(remedy)")
-        }
-    }
-}
-
 /// What a worker says of a replica's training, as far as this program reads it.
 private struct ReplicaReport: Codable {
     /// Of the steps under the last lease.
@@ -210,56 +202,58 @@ private struct ReplicaReport: Codable {
 struct TrainingPlan {
     var data: DataFolder
     var run: String
-    var configuration: LungRunConfiguration
+    var settings: any RunSettings
     var seed: UInt64
     var replicaCount: Int
     var checkpointSeconds: Int
     /// `--extend`: the finished run that goes on.
     private var extended: RunFolder?
     private var mayOverwrite = false
+    private let choice: RecipeChoice
     let output: OutputFolder
 
+    var recipe: any RecipePlugIn { choice.recipe }
+
     init(_ arguments: Arguments) throws {
-        data = try DataFolder(arguments.required("--data"))
+        choice = arguments.choice
+        data = try DataFolder(arguments.required("--data"), choice)
         run = try arguments.required("--run")
         mayOverwrite = arguments.has("--overwrite")
         output = try OutputFolder(run, kind: "train", mayOverwrite: mayOverwrite)
-        if let recipe = arguments.text("--recipe"), recipe != LungNormNet.name {
-            throw UsageError("there is no recipe \"\(recipe)\"; \(LungNormNet.name) is the one there is")
-        }
         checkpointSeconds = try arguments.integer("--checkpoint-seconds", 1...86_400) ?? 60
         if let iterations = try arguments.integer("--extend", 1...10_000_000) {
-            let fixed = ["--preset", "--seed", "--replicas"] + PresetOptions.training.map(\.name)
+            let fixed = ["--seed", "--replicas"] + choice.recipe.trainingGuide.options.map(\.name)
             if let option = fixed.first(where: arguments.has) {
                 throw UsageError("\(option) cannot be given with --extend, which goes on with the run's own settings")
             }
-            let finished = try RunFolder(run)
+            let finished = try RunFolder(run, in: choice.registry)
             (seed, replicaCount) = (finished.description.seed, finished.description.replicaCount)
-            configuration = try finished.configuration.extended(to: iterations, run: run)
+            settings = try finished.settings.extended(to: iterations, run: run)
             extended = finished
             return
         }
-        let preset = try PresetOptions.override(data.preset(arguments), arguments)
+        settings = try data.dataSet.settings(arguments.values, folder: data.path)
         seed = UInt64(try arguments.integer("--seed", 0...Int.max) ?? 1)
         replicaCount = try arguments.integer("--replicas", 1...Limits.replicasMax) ?? 5
-        configuration = try Self.configuration(preset, data: data)
     }
 
     init(
-        data: DataFolder, run: String, preset: Preset, seed: UInt64, replicaCount: Int, checkpointSeconds: Int
+        data: DataFolder, run: String, values: OptionValues, seed: UInt64, replicaCount: Int, checkpointSeconds: Int,
+        choice: RecipeChoice
     ) throws {
         self.data = data
         self.run = run
         self.seed = seed
         self.replicaCount = replicaCount
         self.checkpointSeconds = checkpointSeconds
+        self.choice = choice
         output = try OutputFolder(run, kind: "train", mayOverwrite: false)
-        configuration = try Self.configuration(preset, data: data)
+        settings = try data.dataSet.settings(values, folder: data.path)
     }
 
     var request: TrainingRequest {
         TrainingRequest(
-            recipe: LungNormNet.name, seed: seed, replicaCount: replicaCount, configuration: configuration,
+            recipe: recipe.name, seed: seed, replicaCount: replicaCount, settings: settings,
             dataSetDigest: data.digest)
     }
 
@@ -270,13 +264,15 @@ struct TrainingPlan {
                 + "changed; name that one, or train anew in another folder")
         }
         return try RunState(
-            of: run, request: request, isExtension: extended != nil, mayOverwrite: mayOverwrite)
+            of: run, request: request, isExtension: extended != nil, mayOverwrite: mayOverwrite, choice: choice)
     }
 
     /// - Throws: `CommandError` when a file that would be written is an input or somebody else's.
     func check() throws {
         if case .finished = try state() { return }
-        let replicas = (0..<replicaCount).flatMap { [RunFolder.replicaName($0), RunFolder.stateName($0)] }
+        let replicas = recipe.trainingGuide.weights.flatMap { weights in
+            (0..<replicaCount).flatMap { [RunFolder.name(weights, $0), RunFolder.stateName(weights, $0)] }
+        }
         try output.check(
             replicas + ["metrics.csv", "report.html", RunFolder.descriptionName, TrainingRequest.fileName],
             inputs: data.files().map(\.path))
@@ -287,68 +283,59 @@ struct TrainingPlan {
     func states(progress: ProgressLine) throws -> [(role: String, name: String, path: String)] {
         guard let extended else { return [] }
         try extended.checkReplicas()
-        let paths = (0..<replicaCount).map { "\(run)/" + RunFolder.stateName($0) }
-        guard paths.allSatisfy(FileSystem.exists) else {
+        let states = recipe.trainingGuide.weights.flatMap { weights in
+            (0..<replicaCount).map { replica in
+                ("state", "\(weights.stem)-\(replica)", "\(run)/" + RunFolder.stateName(weights, replica))
+            }
+        }
+        guard states.allSatisfy({ FileSystem.exists($0.2) }) else {
             progress.say("\(run) has not kept its optimisers' states: it is trained from the beginning, to the same "
                 + "bytes")
             return []
         }
-        return paths.enumerated().map { ("state", "replica-\($0)", $1) }
+        return states
     }
 
     /// An extension's figures begin where the run's end.
     func earlierMetrics(before new: [RunReport.Metric]) throws -> [RunReport.Metric] {
         guard extended != nil, let path = Optional("\(run)/metrics.csv"), FileSystem.exists(path) else { return [] }
-        let firsts = Dictionary(new.map { ($0.replica, $0.iteration) }, uniquingKeysWith: min)
+        let firsts = Dictionary(new.map { ("\($0.step) \($0.replica)", $0.iteration) }, uniquingKeysWith: min)
         let bytes = try FileSystem.read(path, byteCountMax: 1 << 30)
-        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self)).filter {
-            $0.iteration < firsts[$0.replica] ?? 0
+        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self), of: recipe).filter {
+            $0.iteration < firsts["\($0.step) \($0.replica)"] ?? 0
         }
     }
 
-    /// - Throws: when the preset is impossible, before anything is sent anywhere.
-    private static func configuration(_ preset: Preset, data: DataFolder) throws -> LungRunConfiguration {
-        _ = try preset.networkConfiguration()
-        let product = preset.strideProduct
-        guard preset.slabDepth % product == 0 else {
-            throw CommandError("slabs of \(preset.slabDepth) slices do not fit strides whose product is \(product); "
-                + "take a multiple of \(product) for --slab")
+    /// run.json.
+    /// - Parameter digests: of each of the recipe's weights, by replica.
+    func description(
+        _ outcome: TrainingOutcome, digests: [[String]], dataSetDigest: String, arithmetic: String?
+    ) throws -> RunFolder.Description {
+        let others = zip(recipe.trainingGuide.weights.dropLast(), digests).flatMap { weights, digests in
+            digests.enumerated().map { (RunFolder.name(weights, $0.offset), $0.element) }
         }
-        func fitted(_ size: Int) -> Int { (size + product - 1) / product * product }
-        guard fitted(data.manifest.planeHeight) == data.manifest.planeHeight,
-            fitted(data.manifest.planeWidth) == data.manifest.planeWidth
-        else {
-            throw CommandError("planes of \(data.manifest.planeHeight)x\(data.manifest.planeWidth) do not fit strides "
-                + "whose product is \(product); prepare again with --plane \(fitted(data.manifest.planeHeight)),"
-                + "\(fitted(data.manifest.planeWidth))")
-        }
-        return LungRunConfiguration(
-            preset: preset, planeHeight: data.manifest.planeHeight, planeWidth: data.manifest.planeWidth,
-            iterations: preset.iterations, healthyThreshold: preset.healthyThreshold)
+        return RunFolder.Description(
+            recipe: recipe.name, version: Version.text, seed: seed, replicaCount: replicaCount,
+            configuration: outcome.settings.value, dataSetDigest: dataSetDigest, replicaDigests: digests.last ?? [],
+            otherDigests: others.isEmpty ? nil : Dictionary(uniqueKeysWithValues: others),
+            calibration: outcome.calibration, arithmetic: arithmetic)
     }
 
-    /// What a worker will take for the network.
-    private func networkByteCount() throws -> Int {
-        try UNetTrainer.arenaByteCount(
-            configuration: configuration.preset.networkConfiguration(), shape: configuration.slabShape)
-    }
-
-    /// The same in words, before it is taken.
+    /// What a worker will take for the network, before it is taken.
     func memoryText() throws -> String {
-        "network memory: \(try networkByteCount() >> 20) MiB planned for steps of \(configuration.preset.batch) x "
-            + "\(configuration.slabShape)"
+        "network memory: \(try settings.memoryByteCount() >> 20) MiB planned for steps of \(settings.stepText)"
     }
 
     func submission(inputs: [BlobReference]) -> Submission {
-        let parameters = configuration.json()
+        let parameters = settings.json()
         // The same command again is the same run: it goes on.
         let states = inputs.filter { $0.role == "state" }.map { " \($0.digest)" }.joined()
         let identity = "train \(seed) \(replicaCount) \(inputs[0].digest) \(parameters)\(states)"
         return Submission(
-            plan: LungPlans.training(iterationCount: configuration.iterations), recipe: LungNormNet.name,
+            plan: Plan(settings.trainingPlan), recipe: recipe.name,
             parameters: parameters, seed: seed, replicaCount: UInt16(replicaCount),
             checkpointSeconds: UInt32(checkpointSeconds), inputs: inputs, itemManifest: nil,
             idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)),
-            memoryByteCount: UInt64((try? networkByteCount()) ?? 0))
+            memoryByteCount: UInt64((try? settings.memoryByteCount()) ?? 0))
     }
 }

@@ -1,16 +1,20 @@
 import Imaging
 import ModelCore
 import Numerics
-import Recipes
 import SynthData
 
 /// `quintet bench lesions`: training samples by the lesion generator (method A2), each with a key of its own, made as
 /// training makes them: several at the same time, one on each thread.
-enum LesionBench {
-    /// Samples of one timed repetition: their lesions differ, and so does their time.
-    private static let together = 8
+struct LesionBenchmark: RecipeBenchmark {
+    var name: String { "lesions" }
+    var title: String { "lesions" }
+    var help: String { "one training sample with synthetic lesions" }
+    var shape: TensorShape3D? { nil }
+    var repetitionCount: Int { 6 }
+    /// The lesions of samples differ, and so does their time.
+    var samplesAtOnce: Int { 8 }
 
-    struct Details: Encodable {
+    private struct Details: Encodable {
         /// Lung volume of the slab over the largest, as in training.
         var lambda: Double
         /// Of the first sample.
@@ -18,32 +22,34 @@ enum LesionBench {
         var voxelsPerSecond: Double
     }
 
-    static func run(_ arguments: Arguments) throws {
-        let options = try BenchOptions(arguments, samples: 6), pool = ThreadPool(threadCount: options.threads)
-        let field = BenchField(options.shape), lung = field.lungs(closed: false, pool: pool)
+    func prepared(
+        _ values: OptionValues, shape: TensorShape3D, repetitionCount: Int, pool: ThreadPool
+    ) throws -> BenchmarkRun {
+        let preset = try LungOptions.preset(values, default: "paper"), together = samplesAtOnce
+        let field = BenchmarkField(shape), lung = field.lungs(closed: false, pool: pool)
         var stream = RandomKey(seed: 1, purpose: .phantomNoise).stream()
         var slab = [Float](repeating: 0, count: field.shape.voxelCount)
         slab.withUnsafeMutableBufferPointer { stream.fill($0) }
         for index in slab.indices { slab[index] *= lung[index] != 0 ? 0.6 : 0 }
         let lambda: Float = 0.9
         let maker = Maker(
-            generator: LesionGenerator(settings: options.preset.lesionSettings), slab: slab, lung: lung,
-            shape: field.shape, lambda: lambda)
+            generator: LesionGenerator(settings: preset.lesionSettings), slab: slab, lung: lung, shape: field.shape,
+            lambda: lambda)
         let pipeline = SamplePipeline(
-            first: 0, end: options.samples + 2, batch: together, threadCount: options.threads, newMaker: maker.new)
-        defer { pipeline.stop() }
-        let seconds = try options.time { _ in
-            for _ in 0..<together { pipeline.giveBack(try pipeline.next()) }
-        }.map { $0 / Double(together) }
-        let summary = BenchSummary("lesions", options: options, pool: pool, seconds: seconds)
-        let details = Details(
-            lambda: Double(lambda), lesionVoxels: maker.firstSample().lesion.reduce(0) { $0 + Int($1) },
-            voxelsPerSecond: Double(field.shape.voxelCount) / summary.secondsPerSample)
-        BenchReport(summary: summary, details: details).show(
-            options,
-            more: "\(together) samples at a time; \(Text.fixed(details.voxelsPerSecond / 1e6, 1)) "
-                + "million voxels a second; "
-                + "\(details.lesionVoxels) lesion voxels in the first sample")
+            first: 0, end: repetitionCount + 1, batch: together, threadCount: pool.threadCount, newMaker: maker.new)
+        return BenchmarkRun(
+            run: { for _ in 0..<together { pipeline.giveBack(try pipeline.next()) } },
+            end: { pipeline.stop() },
+            details: { secondsPerSample in
+                let details = Details(
+                    lambda: Double(lambda), lesionVoxels: maker.firstSample().lesion.reduce(0) { $0 + Int($1) },
+                    voxelsPerSecond: Double(field.shape.voxelCount) / secondsPerSample)
+                return (
+                    JSONValue(details),
+                    "\(together) samples at a time; \(BenchmarkText.millions(details.voxelsPerSecond)) "
+                        + "voxels a second; \(details.lesionVoxels) lesion voxels in the first sample"
+                )
+            })
     }
 
     private struct Maker: Sendable {

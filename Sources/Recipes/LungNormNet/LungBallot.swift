@@ -1,10 +1,10 @@
+import Foundation
 import Imaging
 import Numerics
-import Recipes
 import VotingAggregator
 
 /// Votes from files, counted on the CT's own grid, in whatever orientation each is stored.
-struct Ballot {
+struct LungBallot {
     let ct: LoadedImage
     let lung: BitMask
     /// By majority.
@@ -50,7 +50,9 @@ struct Ballot {
             healthyBright += Int(isHealthy)
         }
         let inside = healthy.voxelCount(sharedWith: lung), all = healthy.voxelCount
-        func percent(_ part: Int, _ whole: Int) -> String { Text.fixed(100 * Double(part) / Double(max(whole, 1)), 1) }
+        func percent(_ part: Int, _ whole: Int) -> String {
+            String(format: "%.1f", 100 * Double(part) / Double(max(whole, 1)))
+        }
         var warnings: [String] = []
         if bright > 0, 10 * healthyBright < bright {
             warnings.append("the votes call \(percent(healthyBright, bright))% of what is bright in the lung healthy, "

@@ -1,0 +1,51 @@
+/// What this recipe's answers are: files, figures, and what of both can be true.
+enum LungAnswers {
+    static let guide = AnswerGuide(
+        summary: "Find lesions in an archive of CTs with a trained ensemble.",
+        options: [Option("--threshold", "P", "healthy above this probability; default: the run's")],
+        details: """
+              DIR/NAME.nii.gz                   lesions by majority vote, grown
+              DIR/without-growing/NAME.nii.gz   before growing
+              DIR/lungs/NAME.nii.gz             the lung mask that was given or made
+              DIR/results.csv                   lesion volume, involved share of the lung, refused inputs
+            A lung mask made here leaves out lung that is as dense as tissue over more than about 2 cm, so that the
+            involved share is too small then: give one with --masks.
+            """,
+        masks: [
+            AnswerMask(role: "mask", folder: "", isOfAnswer: true),
+            AnswerMask(
+                role: "core", folder: "without-growing", isOfAnswer: true, scoreKey: "withoutGrowing",
+                scoreTitle: "not grown"),
+            AnswerMask(role: "lung", folder: "lungs", isOfAnswer: false, isRegion: true),
+        ],
+        figures: [
+            AnswerFigure(name: "lesionML", column: "lesion_ml"),
+            AnswerFigure(name: "lesionPercent", column: "lesion_percent"),
+            AnswerFigure(name: "lungML", column: "lung_ml"),
+            AnswerFigure(name: "lesionWithoutGrowingML", column: "lesion_without_growing_ml"),
+        ],
+        maskColumn: "lung_mask", maskName: "lungMask", givenMaskRole: "lung", step: "finish",
+        truthNoun: "true lesion masks", referenceNames: ["none", "oracle"],
+        referenceDetails: """
+            "none" is what post-processing
+            alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
+            a network that is exactly right: what the post-processing can reach at best.
+            """)
+
+    /// More than the largest volume holds, or less than nothing.
+    static func problem(in figures: [String: Double]) -> String? {
+        guard !figures.values.allSatisfy((0...1e16).contains) else { return nil }
+        return "\(figures["lesionML"] ?? .nan) ml of lesions in \(figures["lungML"] ?? .nan) ml of lung"
+    }
+
+    /// A truth that is turned inside out, or a mask of lungs or of the body, has plausible precision, too.
+    static func warning(about counts: TruthCounts) -> String? {
+        guard counts.truth > 0, counts.region > 0 else { return nil }
+        if 2 * counts.shared < counts.truth {
+            return "\(100 * (counts.truth - counts.shared) / counts.truth)% of the truth lies outside of the lungs; is "
+                + "it a mask of their lesions, and of this scan?"
+        }
+        guard 100 * counts.shared > 97 * counts.region else { return nil }
+        return "the truth holds \(100 * counts.shared / counts.region)% of the lungs; is it a mask of lesions?"
+    }
+}

@@ -1,0 +1,87 @@
+import Imaging
+import Numerics
+
+/// A mask that an answer has, as a file of the answers' folder: FOLDER/NAME.nii.gz.
+public struct AnswerMask: Sendable {
+    /// As the recipe's last step names it.
+    public var role: String
+    /// "" for the folder itself, which is the answer's first mask.
+    public var folder: String
+    /// One for the vote and one for each replica that answers for itself; else one for the volume.
+    public var isOfAnswer: Bool
+    /// Where lesions can be at all: specificity is counted in it, and truths are held against it.
+    public var isRegion: Bool
+    /// For masks that are scored beside the first one: their key in evaluate's JSON, and in its table the words behind
+    /// "Dice ".
+    public var scoreKey: String?
+    public var scoreTitle: String?
+
+    public init(
+        role: String, folder: String, isOfAnswer: Bool, isRegion: Bool = false, scoreKey: String? = nil,
+        scoreTitle: String? = nil
+    ) {
+        (self.role, self.folder, self.isOfAnswer, self.isRegion) = (role, folder, isOfAnswer, isRegion)
+        (self.scoreKey, self.scoreTitle) = (scoreKey, scoreTitle)
+    }
+}
+
+/// A figure of a volume's answer.
+public struct AnswerFigure: Sendable {
+    /// In a worker's report and in segment's JSON: "lesionML".
+    public var name: String
+    /// In results.csv: "lesion_ml".
+    public var column: String
+
+    public init(name: String, column: String) { (self.name, self.column) = (name, column) }
+}
+
+/// What `quintet segment` says and asks with a recipe, and what its answers are.
+public struct AnswerGuide: Sendable {
+    /// One line, for lists of commands.
+    public var summary: String
+    public var options: [Option]
+    /// Lines of the help about the folder's files and about masks.
+    public var details: String
+    /// The first one is the answer.
+    public var masks: [AnswerMask]
+    /// In the order of their columns in results.csv. The step's report has them for "vote".
+    public var figures: [AnswerFigure]
+    /// What results.csv and segment's JSON call the mask that came with a CT: "lung_mask", "lungMask".
+    public var maskColumn: String
+    public var maskName: String
+    /// The mask that came with a CT, as the steps that answer know it; the CT itself is "ct".
+    public var givenMaskRole: String
+    /// The last step: what it makes is the answer.
+    public var step: String
+    /// What evaluate's help calls true masks: "true lesion masks".
+    public var truthNoun: String
+    /// The rows of `RunSettings.references`; may be empty.
+    public var referenceNames: [String]
+    /// Lines of evaluate's help about them.
+    public var referenceDetails: String
+
+    public init(
+        summary: String, options: [Option], details: String, masks: [AnswerMask], figures: [AnswerFigure],
+        maskColumn: String, maskName: String, givenMaskRole: String, step: String, truthNoun: String,
+        referenceNames: [String], referenceDetails: String
+    ) {
+        (self.summary, self.options, self.details, self.masks) = (summary, options, details, masks)
+        (self.figures, self.maskColumn, self.maskName, self.step) = (figures, maskColumn, maskName, step)
+        self.givenMaskRole = givenMaskRole
+        self.truthNoun = truthNoun
+        (self.referenceNames, self.referenceDetails) = (referenceNames, referenceDetails)
+    }
+}
+
+/// An answer that no replica gave, for a table to be read by.
+public struct ReferenceAnswer: Sendable {
+    public var name: String
+    /// Above the replicas; else below the vote.
+    public var isFirst: Bool
+    /// By role, on the CT's grid.
+    public var masks: [String: Mask]
+
+    public init(name: String, isFirst: Bool, masks: [String: Mask]) {
+        (self.name, self.isFirst, self.masks) = (name, isFirst, masks)
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Imaging
+import ModelCore
+import Numerics
+import Recipes
+import SynthData
+import TestSupport
+import Testing
+
+/// Two stages of one replica on a made-up liver, small.
+private struct LiverCase {
+    let folder: String
+    let configuration: LiverRunConfiguration
+    let inputs: [RecipeInput]
+    let phantom: AbdomenPhantom
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "quintet-liver-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        var preset = LiverPreset.demo
+        preset.slices.size = 32
+        preset.anomalies = PseudoAnomalySettings(size: 32)
+        (preset.widths, preset.baseChannels, preset.batch) = ([4, 8], 2, 3)
+        configuration = LiverRunConfiguration(preset: preset, restoreIterations: 4, segmentIterations: 4)
+        phantom = AbdomenPhantom.make(
+            .init(seed: 1, index: 0, spacing: Spacing(zMM: 12, yMM: 12, xMM: 12), diseased: false))
+        let (ct, mask) = ("\(folder)/ct.nii.gz", "\(folder)/liver.nii.gz")
+        try Data(NIfTIFile.encode(phantom.ct)).write(to: URL(fileURLWithPath: ct))
+        try Data(NIfTIFile.encode(phantom.liver)).write(to: URL(fileURLWithPath: mask))
+        let liver = try LiverPreparation.run(
+            ct: ImageFile.read(single: ct, name: "ct"), liver: ImageFile.read(single: mask, name: "liver"),
+            settings: preset.slices, pool: ThreadPool(threadCount: 2))
+        let (image, _) = liver.encoded()
+        let manifest = LiverDataSetManifest(
+            presetName: "demo", settings: preset.slices,
+            patients: [.init(name: "a", liver: liver, imageDigest: "", imageByteCount: image.count)])
+        try Data(image).write(to: URL(fileURLWithPath: "\(folder)/a.liver.nii.gz"))
+        try Data(JSONText.encode(manifest).utf8).write(to: URL(fileURLWithPath: "\(folder)/dataset.json"))
+        inputs = [
+            RecipeInput(role: "dataset", name: "dataset.json", path: "\(folder)/dataset.json"),
+            RecipeInput(role: "image", name: "a.liver.nii.gz", path: "\(folder)/a.liver.nii.gz"),
+        ]
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+
+    func write(_ bytes: [UInt8], _ name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+        return "\(folder)/\(name)"
+    }
+
+    func resources(threads: Int) -> RecipeResources {
+        RecipeResources(pool: ThreadPool(threadCount: threads), cacheDirectory: folder)
+    }
+
+    func session(
+        _ stage: String, _ inputs: [RecipeInput], resume: String? = nil, threads: Int = 2
+    ) throws -> any TrainingSession {
+        try LiverRestoreSegment().makeSession(
+            RecipeStep(label: stage, parameters: configuration.json(), seed: 5, replica: 1), inputs: inputs,
+            resume: resume, resources: resources(threads: threads))
+    }
+
+    func trained(_ session: any TrainingSession, to iteration: Int) throws -> any TrainingSession {
+        while session.iteration < iteration { #expect(try session.step().figures["loss"]!.isFinite) }
+        return session
+    }
+}
+
+@Suite struct LiverSessionTests {
+    /// A checkpoint that forgets a moment, a running statistic or which samples come next ends with other bytes.
+    @Test func aStageThatIsKilledGoesOnInItWithTheSameBytes() throws {
+        let one = try LiverCase()
+        defer { one.remove() }
+        var inputs = one.inputs
+        for stage in ["restore", "segment"] {
+            let whole = try one.trained(one.session(stage, inputs), to: 4).weights()
+            let half = try one.write(one.trained(one.session(stage, inputs), to: 2).checkpoint(), "\(stage).half")
+            let resumed = try one.session(stage, inputs, resume: half, threads: 1)
+            #expect(resumed.iteration == 2)
+            #expect(try one.trained(resumed, to: 4).weights() == whole)
+            inputs.append(RecipeInput(role: "replica", name: "replica-1", path: try one.write(whole, "\(stage).whole")))
+        }
+    }
+
+    /// A worker that has mixed up its stages would continue a restorer as a segmenter.
+    @Test func theCheckpointOfOneStageIsRefusedByTheOther() throws {
+        let one = try LiverCase()
+        defer { one.remove() }
+        let first = try one.trained(one.session("restore", one.inputs), to: 1)
+        let path = try one.write(first.checkpoint(), "first"), weights = try one.write(first.weights(), "weights")
+        let inputs = one.inputs + [RecipeInput(role: "replica", name: "replica-1", path: weights)]
+        #expect(throws: RecipeError.self) { try one.session("segment", inputs, resume: path) }
+        #expect(throws: RecipeError.self) { try one.session("segment", one.inputs) }
+    }
+
+    /// A votes' stack that is put back upside down, or beside the liver.
+    @Test func answersLieInTheLiverOnTheGridOfTheCT() throws {
+        let one = try LiverCase()
+        defer { one.remove() }
+        let recipe = LiverRestoreSegment(), resources = one.resources(threads: 2)
+        let restorer = try one.write(one.trained(one.session("restore", one.inputs), to: 1).weights(), "restorer")
+        let first = one.inputs + [RecipeInput(role: "replica", name: "replica-1", path: restorer)]
+        let segmenter = try one.write(one.trained(one.session("segment", first), to: 1).weights(), "segmenter")
+        var configuration = one.configuration
+        // Everything that the network does not rule out altogether.
+        configuration.preset.threshold = 0
+        func perform(_ label: String, _ inputs: [RecipeInput]) throws -> RecipeResult {
+            try recipe.perform(
+                RecipeStep(label: label, parameters: configuration.json(), seed: 5, replica: 0),
+                inputs: [
+                    RecipeInput(role: "ct", name: "ct", path: "\(one.folder)/ct.nii.gz"),
+                    RecipeInput(role: "liver", name: "liver", path: "\(one.folder)/liver.nii.gz"),
+                ] + inputs, resources: resources)
+        }
+        let votes = try perform("predict", [
+            RecipeInput(role: "restorer", name: "restorer-0", path: restorer),
+            RecipeInput(role: "replica", name: "replica-0", path: segmenter),
+        ]).outputs
+        #expect(votes.map(\.role) == ["votes"])
+        let voted = try one.write(votes[0].bytes, "voted")
+        let answer = try perform("finish", [RecipeInput(role: "voted", name: "voted", path: voted)])
+        let mask = try #require(answer.outputs.first { $0.role == "mask" })
+        let image = try ImageFile.read(single: one.write(mask.bytes, "mask.nii.gz"), name: "mask")
+        #expect(image.volume.shape == one.phantom.liver.shape)
+        let found = image.volume.voxels, liver = one.phantom.liver.voxels
+        #expect(zip(found, liver).allSatisfy { $0 == 0 || $1 == 1 })
+        // At threshold 0 that is nearly the whole liver: its darkest voxels are 0 on the networks' grid.
+        #expect(10 * found.count { $0 > 0 } > 8 * liver.count { $0 > 0 })
+    }
+
+    /// The proof of arithmetic is the same with any number of threads and on every instruction set.
+    @Test func theProofIsTheSameEverywhere() throws {
+        var all: Set<[UInt8]> = []
+        for variant in KernelVariant.allCases where variant != .naive && variant.isAvailable {
+            for threads in [1, 3] {
+                let proof = try variant.force {
+                    try LiverRestoreSegment().proveArithmetic(pool: ThreadPool(threadCount: threads))
+                }
+                all.insert(proof)
+            }
+        }
+        #expect(all.count == 1)
+    }
+}
