@@ -15,10 +15,4 @@ public struct TensorShape3D: Hashable, Codable, Sendable, CustomStringConvertibl
 
     public var voxelCount: Int { depth * height * width }
     public var description: String { "\(depth)x\(height)x\(width)" }
-
-    /// The smallest shape not below this one whose sides are multiples of `factor`.
-    public func rounded(upToMultipleOf factor: Int) -> TensorShape3D {
-        func up(_ side: Int) -> Int { (side + factor - 1) / factor * factor }
-        return TensorShape3D(depth: up(depth), height: up(height), width: up(width))
-    }
 }

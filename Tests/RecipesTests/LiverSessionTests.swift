@@ -94,6 +94,37 @@ private struct LiverCase {
         #expect(throws: RecipeError.self) { try one.session("segment", one.inputs) }
     }
 
+    /// A segmenter on what another replica restores gives plausible masks that nobody trained.
+    @Test func networksOfTwoReplicasAreNoPair() throws {
+        let one = try LiverCase()
+        defer { one.remove() }
+        let restorer = try one.write(one.trained(one.session("restore", one.inputs), to: 1).weights(), "restorer")
+        let given = RecipeInput(role: "replica", name: "restorer-1", path: restorer)
+        func step(_ label: String, replica: Int) -> RecipeStep {
+            RecipeStep(label: label, parameters: one.configuration.json(), seed: 5, replica: replica)
+        }
+        #expect(throws: RecipeError.self) {
+            try LiverRestoreSegment().makeSession(
+                step("segment", replica: 0), inputs: one.inputs + [given], resume: nil,
+                resources: one.resources(threads: 2))
+        }
+        let other = try LiverRestoreSegment().makeSession(
+            step("restore", replica: 0), inputs: one.inputs, resume: nil, resources: one.resources(threads: 2))
+        let first = try one.write(one.trained(other, to: 1).weights(), "other")
+        let segmenter = try one.write(
+            one.trained(one.session("segment", one.inputs + [given]), to: 1).weights(), "segmenter")
+        #expect(throws: RecipeError.self) {
+            try LiverRestoreSegment().perform(
+                step("predict", replica: 0),
+                inputs: [
+                    RecipeInput(role: "ct", name: "ct", path: "\(one.folder)/ct.nii.gz"),
+                    RecipeInput(role: "liver", name: "liver", path: "\(one.folder)/liver.nii.gz"),
+                    RecipeInput(role: "restorer", name: "restorer-0", path: first),
+                    RecipeInput(role: "replica", name: "replica-0", path: segmenter),
+                ], resources: one.resources(threads: 2))
+        }
+    }
+
     /// A votes' stack that is put back upside down, or beside the liver.
     @Test func answersLieInTheLiverOnTheGridOfTheCT() throws {
         let one = try LiverCase()

@@ -82,7 +82,7 @@ public struct LiverDataSetManifest: Codable, Hashable, Sendable {
         try check(Set(patients.map(\.name)).count == patients.count, "two patients have the same name")
         let pixels = settings.size * settings.size
         for entry in patients {
-            try check(Self.isFileName(entry.name), "\"\(entry.name.printable())\" is no file name")
+            try check(DataSetFile.isVolumeName(entry.name), "\"\(entry.name.printable())\" is no file name")
             let count = entry.sliceIndexes.count, axis = ImageLimits.axisVoxelCountMax
             try check((1...axis).contains(count), "\(entry.name) has \(count) slices")
             try check(count <= ImageLimits.voxelCountMax / pixels,
@@ -98,16 +98,6 @@ public struct LiverDataSetManifest: Codable, Hashable, Sendable {
                       "\(entry.name) has half of what is to be said about tumours")
             try check(entry.imageByteCount >= 0 && entry.tumourByteCount ?? 0 >= 0,
                       "\(entry.name) has files of no size")
-        }
-    }
-
-    /// A path below the data set's folder that leads nowhere else: "patA/ct".
-    private static func isFileName(_ name: String) -> Bool {
-        guard name.utf8.count <= DataSetManifest.nameByteCountMax, name == name.printable(most: .max)
-        else { return false }
-        // By bytes: a slash with an accent is another character, and a slash all the same.
-        return name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
-            part.first.map { $0 != UInt8(ascii: ".") } ?? false
         }
     }
 }

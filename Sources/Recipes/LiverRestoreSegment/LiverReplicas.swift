@@ -3,18 +3,43 @@ import Numerics
 
 /// Networks from their files.
 enum LiverReplicas {
+    /// The two networks of a replica. Those of different replicas would answer, too, and nobody would see it.
+    /// - Throws: `RecipeError.inputRefused` where one is missing, or they were not trained one on the other.
+    static func pair(
+        _ inputs: [RecipeInput], number: Int, preset: LiverPreset
+    ) throws -> (Model<DenoisingUNetConfiguration>, Model<DiscriminativeUNetConfiguration>) {
+        let restorer = try file(inputs, role: "restorer", number: number)
+        let segmenter = try file(inputs, role: "replica", number: number)
+        let belong = restorer.metadata["step"] == "restore" && segmenter.metadata["step"] == "segment"
+            && ["seed", "replica", "preset"].allSatisfy { restorer.metadata[$0] == segmenter.metadata[$0] }
+        guard belong else {
+            throw RecipeError.inputRefused("\(restorer.name) and \(segmenter.name) were not trained one on the other; "
+                + "give the files of one run as quintet train wrote them")
+        }
+        return (
+            try model(restorer, network: preset.restorer()), try model(segmenter, network: preset.segmenter())
+        )
+    }
+
     /// - Parameter number: among the inputs of its role.
-    /// - Throws: `RecipeError.inputRefused` where it is missing, or is another network's.
-    static func model<Network: NetworkDescription>(
-        _ inputs: [RecipeInput], role: String, number: Int, network: Network
-    ) throws -> Model<Network> {
+    /// - Throws: `RecipeError.inputRefused` where it is missing.
+    static func file(_ inputs: [RecipeInput], role: String, number: Int) throws -> SafeTensors {
         let files = inputs.filter { $0.role == role }
         guard files.indices.contains(number) else {
             throw RecipeError.inputRefused("the weights of replica \(number) are missing; train the run to its end")
         }
-        let model = Model(configuration: network, name: files[number].name)
         do {
-            try model.load(SafeTensors(bytes: try InputFile.bytes(files[number]), name: files[number].name))
+            return try SafeTensors(bytes: try InputFile.bytes(files[number]), name: files[number].name)
+        } catch let error as ModelError {
+            throw RecipeError.inputRefused("\(error)")
+        }
+    }
+
+    /// - Throws: `RecipeError.inputRefused` where the file is another network's.
+    static func model<Network: NetworkDescription>(_ file: SafeTensors, network: Network) throws -> Model<Network> {
+        let model = Model(configuration: network, name: file.name)
+        do {
+            try model.load(file)
         } catch let error as ModelError {
             throw RecipeError.inputRefused("\(error)")
         }

@@ -55,11 +55,9 @@ public struct LiverRestoreSegment: Recipe {
         let inference = LiverInference(preset: preset, pool: resources.pool)
         var outputs: [RecipeOutput] = []
         for number in 0..<count {
+            let (restorer, segmenter) = try LiverReplicas.pair(inputs, number: number, preset: preset)
             let votes = try inference.votes(
-                liver,
-                restorer: LiverReplicas.model(inputs, role: "restorer", number: number, network: preset.restorer()),
-                segmenter: LiverReplicas.model(inputs, role: "replica", number: number, network: preset.segmenter()),
-                isCancelled: resources.isCancelled)
+                liver, restorer: restorer, segmenter: segmenter, isCancelled: resources.isCancelled)
             outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.bytes()))
             resources.reportProgress(Double(number + 1) / Double(count))
         }

@@ -49,7 +49,7 @@ extension LiverRunConfiguration: RunSettings {
         return result
     }
 
-    public var answerPlan: RecipePlan { LiverPlans.segmenting(hasMemberAnswers: memberAnswers) }
+    public var answerPlan: RecipePlan { .voting(hasMemberAnswers: memberAnswers) }
 
     public var answerIdentity: any RunSettings {
         var result = self

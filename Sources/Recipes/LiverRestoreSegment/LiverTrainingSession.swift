@@ -32,11 +32,7 @@ final class LiverTrainingSession<Network: NetworkDescription>: TrainingSession {
             model: model, shape: preset.shape(sliceCount: preset.batch),
             loss: task.stage == .restoration ? .absolute : .focal, learningRate: Float(preset.learningRate),
             pool: resources.pool)
-        restorer = task.stage == .restoration
-            ? nil
-            : try LiverRestorer(
-                LiverReplicas.model(inputs, role: "replica", number: 0, network: preset.restorer()), preset: preset,
-                sliceCount: preset.batch, pool: resources.pool)
+        restorer = task.stage == .restoration ? nil : try task.restorer(inputs, pool: resources.pool)
         if let resume {
             let name = "checkpoint of replica \(task.replica)"
             let tensors = try SafeTensors(
@@ -131,6 +127,17 @@ struct LiverStageTask: Sendable {
             "step": stage == .restoration ? "restore" : "segment", "iteration": "\(iteration)", "seed": "\(seed)",
             "replica": "\(replica)", "provenance": "cpu 0-\(iteration)",
         ]
+    }
+
+    /// What this replica's first stage ended with.
+    /// - Throws: `RecipeError.inputRefused` where it is missing, or another run's or replica's.
+    func restorer(_ inputs: [RecipeInput], pool: ThreadPool) throws -> LiverRestorer {
+        let file = try LiverReplicas.file(inputs, role: "replica", number: 0), preset = configuration.preset
+        var first = self
+        first.stage = .restoration
+        try first.check(file.metadata)
+        return try LiverRestorer(
+            LiverReplicas.model(file, network: preset.restorer()), preset: preset, sliceCount: preset.batch, pool: pool)
     }
 
     /// - Throws: `RecipeError.inputRefused` where a checkpoint is of something else.

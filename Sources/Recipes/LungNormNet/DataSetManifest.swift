@@ -84,15 +84,6 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         }
     }
 
-    /// A path below the data set's folder that leads nowhere else: "patA/ct".
-    private static func isFileName(_ name: String) -> Bool {
-        guard name.utf8.count <= nameByteCountMax, name == name.printable(most: .max) else { return false }
-        // By bytes: a slash with an accent is another character, and a slash all the same.
-        return name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
-            part.first.map { $0 != UInt8(ascii: ".") } ?? false
-        }
-    }
-
     /// - Throws: `RecipeError.inputRefused` when sizes are out of range or names could leave the folder.
     public func validate() throws {
         func check(_ condition: Bool, _ problem: String) throws {
@@ -110,7 +101,7 @@ public struct DataSetManifest: Codable, Hashable, Sendable {
         try check(!volumes.isEmpty, "there is no volume in it")
         try check(Set(volumes.map(\.name)).count == volumes.count, "two volumes have the same name")
         for entry in volumes {
-            try check(Self.isFileName(entry.name), "\"\(entry.name.printable())\" is no file name")
+            try check(DataSetFile.isVolumeName(entry.name), "\"\(entry.name.printable())\" is no file name")
             try check(
                 entry.depth <= ImageLimits.voxelCountMax / (planeHeight * planeWidth),
                 "\(entry.name) has more voxels than a volume may have")

@@ -107,6 +107,15 @@ public struct DataSetFile: Sendable {
 
     /// Of a volume's name in a data set: with the endings of its files what a message may name.
     public static let nameByteCountMax = 160
+
+    /// Whether a volume's name is a path below the data set's folder that leads nowhere else: "patA/ct".
+    static func isVolumeName(_ name: String) -> Bool {
+        guard name.utf8.count <= nameByteCountMax, name == name.printable(most: .max) else { return false }
+        // By bytes: a slash with an accent is another character, and a slash all the same.
+        return name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+            part.first.map { $0 != UInt8(ascii: ".") } ?? false
+        }
+    }
 }
 
 /// A prepared data set's description: dataset.json. Encoded it has the key "recipe" with the recipe's name; without it

@@ -34,6 +34,9 @@ enum DemoCommand: RecipeCommand {
         }
         var values = demonstration.values
         if let iterations = try arguments.integer("--iterations", 1...1_000_000) {
+            guard arguments.recipe.trainingGuide.options.contains(where: { $0.name == "--iterations" }) else {
+                throw UsageError("the recipe \(arguments.recipe.name) is not trained by --iterations; leave it out")
+            }
             values["--iterations"] = ["\(iterations)"]
         }
         let demo = Demo(
