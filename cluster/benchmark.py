@@ -18,6 +18,8 @@ Numbers mean something only on a machine that does nothing else. Two cores take 
     vote         five volumes' majority, beside numpy; likewise
     start        from the start of the process to the first training step
     layers       every operation, with its share of the machine's peak and beside PyTorch's convolution
+    flat         the liver recipe's two networks, a batch of eight slices, forward and training step; PyTorch stock and
+                 tuned (malloc told to keep its memory, channels last)
 """
 import argparse
 import datetime
@@ -32,8 +34,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
-SECTIONS = ["network", "memory", "scaling", "lesions", "postprocess", "vote", "start", "layers"]
-NEEDED = {"lesions": ["scipy"], "postprocess": ["scipy"], "vote": ["numpy"], "scaling": [], "layers": []}
+SECTIONS = ["network", "memory", "scaling", "lesions", "postprocess", "vote", "start", "layers", "flat"]
+NEEDED = {"lesions": ["scipy"], "postprocess": ["scipy"], "vote": ["numpy"], "scaling": [], "layers": [],
+          "flat": ["torch"]}
 
 
 class Failed(Exception):
@@ -54,6 +57,7 @@ class Bench:
         self.size = arguments.size or "32x256x256"
         self.volume = arguments.size or "300x512x512"
         self.slab = arguments.size or "32x512x512"
+        self.slices = arguments.size or "8x256x256"
         self.raw = {}
 
     def quintet(self, what, *options, threads=None):
@@ -202,6 +206,31 @@ class Bench:
             reports.append(report)
         self.raw["layers"] = reports
         return layer_tables(reports, self.size)
+
+
+    def flat(self):
+        rows = []
+        for network in ("restorer", "segmenter"):
+            for mode, name in (("infer", "forward"), ("train", "training step")):
+                def ours(mode=mode, network=network):
+                    return self.quintet("network", "--recipe", "liver-restore-segment", "--network", network, "--mode",
+                                        mode, "--size", self.slices, "--samples", "3")
+
+                def theirs(*more, environment=None, mode=mode, network=network):
+                    return self.peer("torch_flat.py", mode, "--network", network, "--size", self.slices, "--threads",
+                                     str(self.arguments.threads), "--samples", "2", *more, environment=environment)
+
+                reports = self.rounds(f"flat {network} {mode}", {
+                    "quintet": ours, "stock": theirs,
+                    "tuned": lambda: theirs("--channels-last", environment=TUNED)})
+                mine, stock, tuned = (reports[who] for who in ("quintet", "stock", "tuned"))
+                rows.append([f"{network}, {name}, s a batch", spread(mine), spread(stock), ratio(stock, mine),
+                             spread(tuned), ratio(tuned, mine), "2"])
+                rows.append([f"{network}, {name}, MiB", memory(mine), memory(stock), share_of(mine, stock),
+                             memory(tuned), share_of(mine, tuned), "1 at most"])
+        head = [f"networks in 2D, {self.slices}", "Quintet", "PyTorch stock", "ratio", "PyTorch tuned", "ratio",
+                "at least"]
+        return table(head, rows)
 
 
 def until_first_step(command):

@@ -53,7 +53,9 @@ struct Comparison {
         }
         if let ct { answers = try withReference(answers, ct: ct, name: name, truth: truth) }
         for one in answers {
-            try evaluation.add(answer: one.name, volume: item.name, masks: one.masks, truth: truth, region: region)
+            try evaluation.add(
+                answer: one.name, volume: item.name, masks: one.masks, truth: truth, region: region,
+                sliceAxis: grid.orientation.superiorAxis)
         }
     }
 

@@ -11,6 +11,8 @@ struct Evaluation {
         /// Of the answer, and of the other masks that are scored, in the recipe's order.
         var scores: Summaries
         var specificity: ScoreSummary?
+        /// Whether slices with findings are told from slices without.
+        var sliceAUROC: ScoreSummary?
         var diceByVolume: [String: Double]
         var others: [(mask: AnswerMask, scores: Summaries)]
         /// What qualifies the figures of the whole table; absent when there is nothing to say.
@@ -32,6 +34,7 @@ struct Evaluation {
             var object: [String: JSONValue] = ["answer": .text(answer)]
             if case .object(let own) = JSONValue(scores) { object.merge(own) { first, _ in first } }
             object["specificity"] = specificity.map { JSONValue($0) }
+            object["sliceAUROC"] = sliceAUROC.map { JSONValue($0) }
             object["diceByVolume"] = JSONValue(diceByVolume)
             for other in others { object[other.mask.scoreKey ?? other.mask.role] = JSONValue(other.scores) }
             object["warnings"] = warnings.map { JSONValue($0) }
@@ -45,7 +48,7 @@ struct Evaluation {
     private let main: AnswerMask
     private let others: [AnswerMask]
     /// Of the answers, and of their other masks by role.
-    private var scores: [String: [(volume: String, scores: SegmentationScores)]] = [:]
+    private var scores: [String: [(volume: String, scores: SegmentationScores, sliceAUROC: Double?)]] = [:]
     private var otherScores: [String: [String: [SegmentationScores]]] = [:]
     private var order: [String] = []
 
@@ -57,14 +60,15 @@ struct Evaluation {
     /// - Parameters:
     ///   - masks: by role; the answer itself among them.
     ///   - region: where findings can be.
+    ///   - sliceAxis: of the masks, from one axial slice to the next: 0 x, 1 y, 2 z.
     mutating func add(
-        answer: String, volume: String, masks: [String: Mask], truth: Mask, region: Mask?
+        answer: String, volume: String, masks: [String: Mask], truth: Mask, region: Mask?, sliceAxis: Int
     ) throws {
-        let truthBits = BitMask(truth), region = region.map { BitMask($0) }
+        let truthBits = BitMask(truth), regionBits = region.map { BitMask($0) }
         func scores(_ mask: Mask) throws -> SegmentationScores {
             // Specificity within the region: outside it, being right is no merit.
             var scores = SegmentationScores(try ConfusionCounts(answer: BitMask(mask), truth: truthBits))
-            scores.specificity = try region.flatMap {
+            scores.specificity = try regionBits.flatMap {
                 SegmentationScores(
                     try ConfusionCounts(answer: BitMask(mask), truth: truthBits, within: $0)).specificity
             }
@@ -72,7 +76,10 @@ struct Evaluation {
         }
         guard let mask = masks[main.role] else { return }
         if self.scores[answer] == nil { order.append(answer) }
-        self.scores[answer, default: []].append((volume, try scores(mask)))
+        let sliceAUROC = region.flatMap {
+            SliceScores.areaUnderCurve(answer: mask, truth: truth, within: $0, axis: sliceAxis)
+        }
+        self.scores[answer, default: []].append((volume, try scores(mask), sliceAUROC))
         for other in others {
             guard let mask = masks[other.role] else { continue }
             otherScores[answer, default: [:]][other.role, default: []].append(try scores(mask))
@@ -86,8 +93,9 @@ struct Evaluation {
             return Row(
                 answer: answer, scores: Row.Summaries(own.map(\.scores)),
                 specificity: ScoreSummary(own.map(\.scores.specificity)),
+                sliceAUROC: ScoreSummary(own.map(\.sliceAUROC)),
                 diceByVolume: Dictionary(
-                    own.compactMap { volume, scores in scores.dice.map { (volume, $0) } },
+                    own.compactMap { one in one.scores.dice.map { (one.volume, $0) } },
                     uniquingKeysWith: { $1 }),
                 others: others.compactMap { mask in
                     otherScores[answer]?[mask.role].map { (mask, Row.Summaries($0)) }
@@ -124,11 +132,12 @@ struct Evaluation {
                 ("sensitivity", { scores($0)?.sensitivity }),
             ]
         }
-        let all = columns("Dice", \.scores) + others.flatMap { mask in
+        let ofOthers = others.flatMap { mask in
             columns("Dice \(mask.scoreTitle ?? mask.role)") { row in
                 row.others.first { $0.mask.role == mask.role }?.scores
             }
         }
+        let all = columns("Dice", \.scores) + [("slice AUROC", \.sliceAUROC)] + ofOthers
         var table = TextTable(header: ["answer"], rows: rows.map { [$0.answer] })
         var shownCount: Int?
         for column in all {

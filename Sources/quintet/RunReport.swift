@@ -23,7 +23,7 @@ struct RunReport {
     var dataSet: any RecipeDataSet
 
     private var figures: [TrainingFigure] { recipe.trainingGuide.figures }
-    private var sessions: [String] { recipe.trainingGuide.weights.map(\.step) }
+    private var sessions: [String] { settings.trainingPlan.sessions }
 
     /// A column for the step stands first, where there is more than one.
     func csv() -> String {
@@ -37,7 +37,7 @@ struct RunReport {
     }
 
     /// Reads what `csv` wrote; lines that are none are left out.
-    static func metrics(csv: String, of recipe: any RecipePlugIn) -> [Metric] {
+    static func metrics(csv: String, of settings: any RunSettings, _ recipe: any RecipePlugIn) -> [Metric] {
         let lines = csv.split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
         guard let head = lines.first else { return [] }
         return lines.dropFirst().compactMap { cells in
@@ -49,7 +49,7 @@ struct RunReport {
                 recipe.trainingGuide.figures.allSatisfy({ numbers[$0.name] != nil })
             else { return nil }
             return Metric(
-                step: cell["step"] ?? recipe.trainingGuide.weights[0].step, replica: replica, iteration: iteration,
+                step: cell["step"] ?? settings.trainingPlan.sessions[0], replica: replica, iteration: iteration,
                 values: numbers)
         }
     }
@@ -78,17 +78,18 @@ struct RunReport {
     func replicaTable() -> TextTable {
         var table = TextTable(
             header: ["replica", "iterations"] + figures.map { "last \($0.shortTitle)" } + ["compute time"])
-        for weights in recipe.trainingGuide.weights {
+        for session in sessions {
+            let stem = recipe.trainingGuide.weights.first { $0.step == session }?.stem ?? "replica"
             for replica in 0..<description.replicaCount {
-                let own = metrics.filter { $0.step == weights.step && $0.replica == replica }, tail = own.suffix(20)
+                let own = metrics.filter { $0.step == session && $0.replica == replica }, tail = own.suffix(20)
                 guard !tail.isEmpty else { continue }
                 let means = figures.map { figure in
-                    has(figure, in: weights.step)
+                    has(figure, in: session)
                         ? Text.fixed(tail.map { $0[figure.name] }.reduce(0, +) / Double(tail.count), figure.digits)
                         : "-"
                 }
                 table.rows.append(
-                    ["\(weights.stem)-\(replica)", "\(own.count)"] + means
+                    ["\(stem)-\(replica)", "\(own.count)"] + means
                         + [Console.duration(seconds: own.map { $0["seconds"] }.reduce(0, +))])
             }
         }

@@ -64,17 +64,8 @@ import Testing
             var back: Int
         }
 
-        struct Scores: Decodable {
-            var maps: [[Float]]
-            var truth: [[UInt8]]
-            var maximum: Double
-            var area: Double
-            var dice: Double
-        }
-
         var slices: [Int]
         var cases: [Case]
-        var scores: Scores
     }
 
     static func golden() throws -> Golden {

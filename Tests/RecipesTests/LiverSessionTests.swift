@@ -14,13 +14,15 @@ private struct LiverCase {
     let inputs: [RecipeInput]
     let phantom: AbdomenPhantom
 
-    init() throws {
+    init(together: Bool = false) throws {
         folder = NSTemporaryDirectory() + "quintet-liver-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var preset = LiverPreset.demo
         preset.slices.size = 32
         preset.anomalies = PseudoAnomalySettings(size: 32)
         (preset.widths, preset.baseChannels, preset.batch) = ([4, 8], 2, 3)
+        preset.trainsTogether = together
+        if together { preset.restorerKind = .autoencoder }
         configuration = LiverRunConfiguration(preset: preset, restoreIterations: 4, segmentIterations: 4)
         phantom = AbdomenPhantom.make(
             .init(seed: 1, index: 0, spacing: Spacing(zMM: 12, yMM: 12, xMM: 12), diseased: false))
@@ -80,6 +82,49 @@ private struct LiverCase {
             #expect(resumed.iteration == 2)
             #expect(try one.trained(resumed, to: 4).weights() == whole)
             inputs.append(RecipeInput(role: "replica", name: "replica-1", path: try one.write(whole, "\(stage).whole")))
+        }
+    }
+
+    /// The ablation without stages: what comes of it is a pair like any other, and a half of it is not the whole.
+    @Test func networksThatWereTrainedTogetherAreAPair() throws {
+        let one = try LiverCase(together: true)
+        defer { one.remove() }
+        let whole = try one.trained(one.session("together", one.inputs), to: 4).weights()
+        let half = try one.write(one.trained(one.session("together", one.inputs), to: 2).checkpoint(), "half")
+        #expect(try one.trained(one.session("together", one.inputs, resume: half), to: 4).weights() == whole)
+        let both = RecipeInput(role: "replica", name: "replica-1", path: try one.write(whole, "whole"))
+        func part(_ label: String) throws -> SafeTensors {
+            let result = try LiverRestoreSegment().perform(
+                RecipeStep(label: label, parameters: one.configuration.json(), seed: 5, replica: 1), inputs: [both],
+                resources: one.resources(threads: 1))
+            #expect(result.outputs.map(\.role) == ["replica"])
+            return try SafeTensors(bytes: result.outputs[0].bytes, name: label)
+        }
+        let file = try SafeTensors(bytes: whole, name: "whole")
+        let (restorer, segmenter) = (try part("restore"), try part("segment"))
+        #expect(restorer.tensors.count + segmenter.tensors.count == file.tensors.count)
+        // The autoencoder of the ablation, under its own names.
+        #expect(restorer.tensors["encoder.block1.0.weight"] == file.tensors["restorer.encoder.block1.0.weight"])
+        #expect(segmenter.tensors["decoder_segment.fin_out.0.bias"]
+            == file.tensors["segmenter.decoder_segment.fin_out.0.bias"])
+        let inputs = [
+            RecipeInput(role: "ct", name: "ct", path: "\(one.folder)/ct.nii.gz"),
+            RecipeInput(role: "liver", name: "liver", path: "\(one.folder)/liver.nii.gz"),
+            RecipeInput(
+                role: "restorer", name: "restorer-1", path: try one.write(restorer.serialised(), "restorer")),
+            RecipeInput(
+                role: "replica", name: "replica-1", path: try one.write(segmenter.serialised(), "segmenter")),
+        ]
+        let votes = try LiverRestoreSegment().perform(
+            RecipeStep(label: "predict", parameters: one.configuration.json(), seed: 5, replica: 0), inputs: inputs,
+            resources: one.resources(threads: 2))
+        #expect(votes.outputs.map(\.role) == ["votes"])
+        // What was never trained together is not taken apart.
+        let first = [RecipeInput(role: "replica", name: "x", path: inputs[2].path)]
+        #expect(throws: RecipeError.self) {
+            try LiverRestoreSegment().perform(
+                RecipeStep(label: "segment", parameters: one.configuration.json(), seed: 5, replica: 1),
+                inputs: first, resources: one.resources(threads: 1))
         }
     }
 

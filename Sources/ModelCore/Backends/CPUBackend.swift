@@ -60,6 +60,13 @@ final class CPUBackend: Backend {
         return memory + region.offset
     }
 
+    /// What a loss came to. Of several the sum, with what the last one tells of classes.
+    func report(_ figures: quintet_loss_figures) {
+        let before = lossFigures?.loss ?? 0
+        lossFigures = figures
+        lossFigures?.loss += before
+    }
+
     // MARK: Backend
 
     func run(_ operation: any Operation) { operation.compute(on: self) }

@@ -41,24 +41,29 @@ public enum NetworkBenchmark {
     }
 
     /// - Parameters:
+    ///   - shape: of a sample; of a network in two dimensions as deep as its batch has images.
+    ///   - loss: what a training step makes small.
     ///   - samples: timed samples, at least 1.
     ///   - now: a monotonic clock, in seconds.
     ///   - beforeSample: told 0 when everything is ready and the first sample begins, then 1 ... `samples`; what it
     ///     throws ends the benchmark.
     /// - Throws: `ModelError` where the shape does not suit or memory is short.
-    public static func run(
-        configuration: UNetConfiguration, shape: TensorShape3D, mode: Mode, samples: Int, pool: ThreadPool,
-        now: @escaping () -> Double, beforeSample: (Int) throws -> Void = { _ in }
+    package static func run(
+        _ network: some NetworkDescription, loss: TrainingLoss, shape: TensorShape3D, mode: Mode, samples: Int,
+        pool: ThreadPool, now: @escaping () -> Double, beforeSample: (Int) throws -> Void = { _ in }
     ) throws -> Figures {
         precondition(samples >= 1)
+        let graph = network.graph
         // The shape is judged before anything of its size is made.
-        _ = try NetworkRunner.plan(
-            configuration.graph, shape: shape, loss: mode == .training ? DiceCrossEntropy() : nil)
-        let (input, target) = sample(configuration, shape)
+        _ = try NetworkRunner.plan(graph, shape: shape, loss: mode == .training ? loss.layer : nil)
+        let sample = BenchmarkSample(graph, shape, imageCount: loss.comparesImages ? graph.channels(graph.output) : 0)
         let start = now()
-        let model = UNetModel(configuration: configuration)
+        let model = Model(configuration: network)
         model.initialise(seed: 1, replica: 0)
-        let (step, runner) = try step(mode, model: model, shape: shape, input: input, target: target, pool: pool)
+        let (step, runner) = switch mode {
+        case .inference: try sample.inference(model, shape, pool)
+        case .training: try sample.training(model, shape, loss, pool)
+        }
         let preparation = now() - start
         func timed(_ index: Int) throws -> Double {
             try beforeSample(index)
@@ -79,40 +84,60 @@ public enum NetworkBenchmark {
             operations: watch.figures(runner.plan.program), sideSeconds: watch.sideSeconds(),
             kernels: "\(KernelVariant.current)")
     }
+}
 
-    private static func sample(_ configuration: UNetConfiguration, _ shape: TensorShape3D) -> ([Float], [UInt8]) {
+/// Made-up numbers for one sample, and what is done with them.
+private struct BenchmarkSample {
+    let input: [Float]
+    let classes: [UInt8]
+    /// What a network that gives images should give; empty for classes.
+    let image: [Float]
+
+    init(_ graph: Graph, _ shape: TensorShape3D, imageCount: Int) {
         var stream = RandomKey(seed: 1, purpose: .phantomNoise).stream()
-        var input = [Float](repeating: 0, count: configuration.inChannels * shape.voxelCount)
-        input.withUnsafeMutableBufferPointer { stream.fill($0) }
-        return (input, input.prefix(shape.voxelCount).map { $0 > 0.95 ? 1 : 0 })
+        var numbers = [Float](
+            repeating: 0, count: max(graph.channels(graph.input), imageCount) * shape.voxelCount)
+        numbers.withUnsafeMutableBufferPointer { stream.fill($0) }
+        input = Array(numbers.prefix(graph.channels(graph.input) * shape.voxelCount))
+        classes = imageCount > 0 ? [] : numbers.prefix(shape.voxelCount).map { $0 > 0.95 ? 1 : 0 }
+        image = Array(numbers.prefix(imageCount * shape.voxelCount))
     }
 
-    private static func step(
-        _ mode: Mode, model: UNetModel, shape: TensorShape3D, input: [Float], target: [UInt8], pool: ThreadPool
+    func inference<Network>(
+        _ model: Model<Network>, _ shape: TensorShape3D, _ pool: ThreadPool
     ) throws -> (() -> Void, NetworkRunner) {
-        switch mode {
-        case .inference:
-            let predictor = try UNetPredictor(model: model, shape: shape, pool: pool)
-            var probability = [Float](repeating: 0, count: shape.voxelCount)
-            let step = {
-                probability.withUnsafeMutableBufferPointer { probability in
-                    input.withUnsafeBufferPointer { predictor.classProbability(input: $0, class: 0, into: probability) }
+        let predictor = try Predictor(model: model, shape: shape, pool: pool)
+        var probability = [Float](repeating: 0, count: image.isEmpty ? shape.voxelCount : 0)
+        let step = {
+            input.withUnsafeBufferPointer { input in
+                guard image.isEmpty else { return _ = predictor.logits(input: input) }
+                probability.withUnsafeMutableBufferPointer {
+                    predictor.classProbability(input: input, class: 0, into: $0)
                 }
             }
-            return (step, predictor.runner)
-        case .training:
-            let trainer = try UNetTrainer(model: model, shape: shape, learningRate: 3e-4, pool: pool)
-            let step = {
-                trainer.zeroGradients()
-                input.withUnsafeBufferPointer { input in
-                    target.withUnsafeBufferPointer {
-                        _ = trainer.accumulate(input: input, target: $0, batchCount: 1)
+        }
+        return (step, predictor.runner)
+    }
+
+    func training<Network>(
+        _ model: Model<Network>, _ shape: TensorShape3D, _ loss: TrainingLoss, _ pool: ThreadPool
+    ) throws -> (() -> Void, NetworkRunner) {
+        let trainer = try Trainer(model: model, shape: shape, loss: loss, learningRate: 3e-4, pool: pool)
+        let step = {
+            trainer.zeroGradients()
+            input.withUnsafeBufferPointer { input in
+                guard image.isEmpty else {
+                    return image.withUnsafeBufferPointer {
+                        _ = trainer.accumulate(input: input, image: $0, batchCount: 1)
                     }
                 }
-                trainer.update()
+                classes.withUnsafeBufferPointer {
+                    _ = trainer.accumulate(input: input, target: $0, batchCount: 1)
+                }
             }
-            return (step, trainer.runner)
+            trainer.update()
         }
+        return (step, trainer.runner)
     }
 }
 

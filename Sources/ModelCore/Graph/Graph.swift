@@ -25,6 +25,8 @@ package struct Graph: Sendable {
     package let input = Value(number: 0)
     /// What the network gives: logits, or an image.
     package var output = Value(number: 0)
+    /// An image on the way to the output that a loss looks at, too; nil where only the output is one.
+    package var image: Value?
 
     /// Whether it is one in two dimensions.
     package let isFlat: Bool

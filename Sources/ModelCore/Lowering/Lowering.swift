@@ -40,13 +40,10 @@ struct Lowering {
         var lowering = Lowering(graph, shape, isTraining: loss != nil)
         for layer in graph.layers.reversed() { layer.place(&lowering) }
         for layer in graph.layers { layer.appendForward(&lowering) }
-        let output = lowering.view(of: graph.output)
-        lowering.program.output = output
+        lowering.program.output = lowering.view(of: graph.output)
         lowering.program.forwardCount = lowering.program.operations.count
         if let loss {
-            let gradient = lowering.newGradient(of: graph.output)
-            loss.append(&lowering, output: output, gradient: gradient)
-            lowering.begin(graph.output, gradient)
+            loss.append(&lowering, of: graph)
             for layer in graph.layers.reversed() { layer.appendBackward(&lowering) }
         }
         return lowering.program
@@ -161,11 +158,18 @@ struct Lowering {
     mutating func rememberRegion(_ region: Int, of value: Graph.Value) { regionsOfValues[value] = region }
     func region(of value: Graph.Value) -> Int { regionsOfValues[value]! }
 
-    /// The image that the network's output should be, for losses that compare the two.
-    mutating func targetImage() -> ValueView {
-        let image = newValue(like: graph.output)
+    /// The image that a value should be, for losses that compare the two.
+    mutating func targetImage(of value: Graph.Value) -> ValueView {
+        let image = newValue(like: value)
         program.targetImage = image
         return image
+    }
+
+    /// Where a loss writes the gradient of a value.
+    mutating func beginGradient(of value: Graph.Value) -> ValueView {
+        let gradient = newGradient(of: value)
+        begin(value, gradient)
+        return gradient
     }
 
     mutating func append(_ convolve: Convolve) {
@@ -262,8 +266,8 @@ struct Lowering {
     }
 }
 
-/// What training makes small: a function of a network's output and of what it should be.
+/// What training makes small: a function of what a network gives and of what it should be.
 protocol LossLayer: Sendable {
-    /// Appends the operation that computes the loss and its gradient with respect to the output.
-    func append(_ lowering: inout Lowering, output: ValueView, gradient: ValueView)
+    /// Appends what computes the loss and its gradients with respect to the output, or to what else it looks at.
+    func append(_ lowering: inout Lowering, of graph: Graph)
 }

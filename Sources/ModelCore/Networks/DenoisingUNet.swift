@@ -1,7 +1,7 @@
 /// The U-Net that restores slices in stage 1 of the two-stage liver recipe (method B; the denoising autoencoder of
 /// Kascenas et al. 2021): in two dimensions, each block twice a mirrored, weight-standardised 3x3 convolution, Swish
 /// and group norm; mean pooling on the way down, 2x2 transposed convolutions on the way up, a 1x1 head.
-package struct DenoisingUNetConfiguration: NetworkDescription {
+package struct DenoisingUNetConfiguration: FlatNetworkDescription {
     package let inChannels: Int
     package let outChannels: Int
     /// Channels of every level, the top first; each twice the one before.
@@ -39,23 +39,21 @@ package struct DenoisingUNetConfiguration: NetworkDescription {
             widths: settings.list("widths"))
     }
 
-    package var graph: Graph {
-        var graph = Graph(inputChannels: inChannels, isFlat: true)
-        var value = graph.input, skips: [Graph.Value] = []
+    package func append(to graph: inout Graph, input: Graph.Value, prefix: String) -> Graph.Value {
+        var value = input, skips: [Graph.Value] = []
         for (level, width) in widths.enumerated() {
             if level > 0 { value = graph.averagePool(value) }
-            value = Self.block("down_path.\(level).block", value, width, in: &graph)
+            value = Self.block("\(prefix)down_path.\(level).block", value, width, in: &graph)
             skips.append(value)
         }
         for (place, level) in widths.indices.dropLast().reversed().enumerated() {
             let up = graph.transposedConvolution(
-                "up_path.\(place).up", value, channels: widths[level], kernel: PerAxis(depth: 1, height: 2, width: 2),
-                stride: PerAxis(depth: 1, height: 2, width: 2))
+                "\(prefix)up_path.\(place).up", value, channels: widths[level],
+                kernel: PerAxis(depth: 1, height: 2, width: 2), stride: PerAxis(depth: 1, height: 2, width: 2))
             let both = graph.concatenation(up, skips[level])
-            value = Self.block("up_path.\(place).conv_block.block", both, widths[level], in: &graph)
+            value = Self.block("\(prefix)up_path.\(place).conv_block.block", both, widths[level], in: &graph)
         }
-        graph.output = graph.convolution("last", value, channels: outChannels, kernel: .one)
-        return graph.rewritten()
+        return graph.convolution(prefix + "last", value, channels: outChannels, kernel: .one)
     }
 
     /// Twice mirror, convolution, Swish, norm: modules 0 to 7 of the original's sequence.

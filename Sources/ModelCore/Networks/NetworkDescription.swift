@@ -11,3 +11,22 @@ package protocol NetworkDescription: Hashable, Sendable {
 }
 
 extension UNetConfiguration: NetworkDescription {}
+
+/// A network in two dimensions that can be a part of another one.
+package protocol FlatNetworkDescription: NetworkDescription {
+    var inChannels: Int { get }
+    /// Appends its layers.
+    ///
+    /// - Parameters:
+    ///   - prefix: of its parameters' names.
+    /// - Returns: what it gives, before rewritings.
+    func append(to graph: inout Graph, input: Graph.Value, prefix: String) -> Graph.Value
+}
+
+extension FlatNetworkDescription {
+    package var graph: Graph {
+        var graph = Graph(inputChannels: inChannels, isFlat: true)
+        graph.output = append(to: &graph, input: graph.input, prefix: "")
+        return graph.rewritten()
+    }
+}

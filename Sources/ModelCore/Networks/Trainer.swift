@@ -31,15 +31,19 @@ package enum TrainingLoss: Hashable, Sendable {
     case focal
     /// The mean absolute difference from an image (method B).
     case absolute
+    /// Both, of a network's image and of its output, in one step: the ablation without two stages.
+    case absoluteAndFocal
 
     var layer: any LossLayer {
         switch self {
         case .diceCrossEntropy: DiceCrossEntropy()
         case .focal: FocalLoss()
         case .absolute: ImageLoss(.absolute)
+        case .absoluteAndFocal: LossSum(first: ImageLoss(.absolute), second: FocalLoss())
         }
     }
-    var comparesImages: Bool { self == .absolute }
+    var comparesImages: Bool { self == .absolute || self == .absoluteAndFocal }
+    var comparesClasses: Bool { self != .absolute }
 }
 
 /// Trains a network by a loss and Adam. One thread at a time.
@@ -78,7 +82,7 @@ package final class Trainer<Network: NetworkDescription> {
                     + "Choose such a slab size in the preset.")
         }
         let classCount = graph.channels(graph.output)
-        guard loss.comparesImages || (2...255).contains(classCount) else {
+        guard !loss.comparesClasses || (2...255).contains(classCount) else {
             throw ModelError.invalidConfiguration(
                 "training needs 2 to 255 classes, out_channels is \(classCount)")
         }
@@ -117,8 +121,13 @@ package final class Trainer<Network: NetworkDescription> {
     package func accumulate(
         input: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<UInt8>, batchCount: Int
     ) -> SampleFigures {
-        precondition(target.count == shape.voxelCount, "the target has another size")
         precondition(!loss.comparesImages, "this loss compares images")
+        upload(target)
+        return run(input, batchCount: batchCount)
+    }
+
+    private func upload(_ target: UnsafeBufferPointer<UInt8>) {
+        precondition(target.count == shape.voxelCount, "the target has another size")
         runner.observed(.uploadTarget) {
             // A plain loop: `max()` takes a closure's detour for each of the millions.
             var largest: UInt8 = 0
@@ -126,7 +135,15 @@ package final class Trainer<Network: NetworkDescription> {
             precondition(Int(largest) < graph.channels(graph.output), "the target has a class the network has not")
             runner.backend.upload(classes: target)
         }
-        return run(input, batchCount: batchCount)
+    }
+
+    private func upload(image: UnsafeBufferPointer<Float>) {
+        precondition(
+            image.count == graph.channels(graph.image ?? graph.output) * shape.voxelCount,
+            "the image has another size")
+        runner.observed(.uploadTarget) {
+            runner.backend.importValue(image.baseAddress!, size: shape, to: runner.plan.program.targetImage!)
+        }
     }
 
     /// The same for a loss that compares images.
@@ -135,11 +152,19 @@ package final class Trainer<Network: NetworkDescription> {
     package func accumulate(
         input: UnsafeBufferPointer<Float>, image: UnsafeBufferPointer<Float>, batchCount: Int
     ) -> SampleFigures {
-        precondition(loss.comparesImages, "this loss compares classes")
-        precondition(image.count == graph.channels(graph.output) * shape.voxelCount, "the image has another size")
-        runner.observed(.uploadTarget) {
-            runner.backend.importValue(image.baseAddress!, size: shape, to: runner.plan.program.targetImage!)
-        }
+        precondition(loss.comparesImages && !loss.comparesClasses, "this loss compares classes")
+        upload(image: image)
+        return run(input, batchCount: batchCount)
+    }
+
+    /// The same for a loss that compares both.
+    package func accumulate(
+        input: UnsafeBufferPointer<Float>, image: UnsafeBufferPointer<Float>, target: UnsafeBufferPointer<UInt8>,
+        batchCount: Int
+    ) -> SampleFigures {
+        precondition(loss.comparesImages && loss.comparesClasses, "this loss compares one of both")
+        upload(image: image)
+        upload(target)
         return run(input, batchCount: batchCount)
     }
 

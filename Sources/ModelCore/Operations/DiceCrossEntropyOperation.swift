@@ -7,9 +7,10 @@ struct DiceCrossEntropy: Operation, LossLayer {
 
     init() {}
 
-    func append(_ lowering: inout Lowering, output: ValueView, gradient: ValueView) {
+    func append(_ lowering: inout Lowering, of graph: Graph) {
         var operation = self
-        (operation.logits, operation.gradient) = (output, gradient)
+        operation.logits = lowering.view(of: graph.output)
+        operation.gradient = lowering.beginGradient(of: graph.output)
         lowering.append(operation)
     }
 
@@ -36,6 +37,6 @@ struct DiceCrossEntropy: Operation, LossLayer {
         quintet_dice_cross_entropy(
             cpu.pool, cpu.layout(logits!), cpu.floats(logits!), cpu.targetClasses, cpu.lossScale, cpu.doubles,
             cpu.floats(gradient!), &figures)
-        cpu.lossFigures = figures
+        cpu.report(figures)
     }
 }

@@ -11,9 +11,10 @@ struct FocalLoss: Operation, LossLayer {
 
     init(gamma: Double = 2, smoothing: Double = 1e-5) { (self.gamma, self.smoothing) = (gamma, smoothing) }
 
-    func append(_ lowering: inout Lowering, output: ValueView, gradient: ValueView) {
+    func append(_ lowering: inout Lowering, of graph: Graph) {
         var operation = self
-        (operation.logits, operation.gradient) = (output, gradient)
+        operation.logits = lowering.view(of: graph.output)
+        operation.gradient = lowering.beginGradient(of: graph.output)
         lowering.append(operation)
     }
 
@@ -32,6 +33,6 @@ struct FocalLoss: Operation, LossLayer {
         quintet_focal_loss(
             cpu.pool, cpu.layout(logits!), cpu.floats(logits!), cpu.targetClasses, &focal, cpu.lossScale,
             cpu.floats(gradient!), &figures)
-        cpu.lossFigures = figures
+        cpu.report(figures)
     }
 }

@@ -16,9 +16,12 @@ struct ImageLoss: Operation, LossLayer {
 
     init(_ kind: Kind) { self.kind = kind }
 
-    func append(_ lowering: inout Lowering, output: ValueView, gradient: ValueView) {
+    func append(_ lowering: inout Lowering, of graph: Graph) {
+        let image = graph.image ?? graph.output
         var operation = self
-        (operation.output, operation.gradient, operation.target) = (output, gradient, lowering.targetImage())
+        operation.output = lowering.view(of: image)
+        operation.gradient = lowering.beginGradient(of: image)
+        operation.target = lowering.targetImage(of: image)
         lowering.append(operation)
     }
 
@@ -36,6 +39,6 @@ struct ImageLoss: Operation, LossLayer {
         kernel(
             cpu.pool, elements, cpu.floats(output!), cpu.floats(target!), cpu.lossScale, cpu.floats(gradient!),
             &figures.loss)
-        cpu.lossFigures = figures
+        cpu.report(figures)
     }
 }

@@ -17,7 +17,7 @@ final class LiverInference {
     /// Where the replica says tumour: bits of the liver's slices.
     /// - Throws: `RecipeError.interrupted`; `ModelError.outOfMemory`.
     func votes(
-        _ liver: PreparedLiver, restorer: Model<DenoisingUNetConfiguration>,
+        _ liver: PreparedLiver, restorer: Model<RestoringNetwork>,
         segmenter: Model<DiscriminativeUNetConfiguration>, isCancelled: () -> Bool
     ) throws -> BitMask {
         let (first, second) = try load(restorer, segmenter)
@@ -41,7 +41,7 @@ final class LiverInference {
     }
 
     private func load(
-        _ restorer: Model<DenoisingUNetConfiguration>, _ segmenter: Model<DiscriminativeUNetConfiguration>
+        _ restorer: Model<RestoringNetwork>, _ segmenter: Model<DiscriminativeUNetConfiguration>
     ) throws -> (LiverRestorer, Predictor<DiscriminativeUNetConfiguration>) {
         if let networks {
             networks.0.load(restorer)

@@ -26,6 +26,8 @@ enum LiverOptions {
         Option("--noise", "WHAT", "what masks are made of: gaussian or uniform-integers (the authors' program); "
             + "default gaussian"),
         Option("--cutout", nil, "anomalies are always darker"),
+        Option("--restorer", "NETWORK", "unet, or autoencoder (the ablation with DRAEM's); default unet"),
+        Option("--together", nil, "train both networks at once, --restore-epochs long (the ablation without stages)"),
     ]
 
     private static func each(_ value: (LiverPreset) -> String) -> String {
@@ -66,6 +68,11 @@ enum LiverOptions {
         }
         if let value: PseudoAnomalySettings.Noise = try choice("--noise", values) { preset.anomalies.noise = value }
         if values.has("--cutout") { preset.anomalies.isAlwaysDarker = true }
+        if let value: RestoringNetwork.Kind = try choice("--restorer", values) { preset.restorerKind = value }
+        preset.trainsTogether = values.has("--together")
+        if preset.trainsTogether, values.has("--segment-epochs") {
+            throw UsageError("--segment-epochs is for two stages; with --together say --restore-epochs alone")
+        }
         try preset.validate()
         return preset
     }

@@ -1,8 +1,19 @@
 /// What this recipe's commands ask a coordinator for.
 enum LiverPlans {
-    /// Each replica's restoring network, then on what it restores, frozen, its segmenting one.
+    /// Each replica's restoring network, then on what it restores, frozen, its segmenting one; or both at once, and
+    /// then each into a file of its own.
     static func training(_ configuration: LiverRunConfiguration) -> RecipePlan {
-        RecipePlan(name: "train", steps: [
+        guard !configuration.preset.trainsTogether else {
+            let both = RecipePlan.Input.step("together", role: "replica")
+            return RecipePlan(name: "train", steps: [
+                .init(
+                    "together", .session(iterationCount: configuration.restoreIterations), .eachReplica,
+                    reads: [.run]),
+                .init("restore", .task, .eachReplica, reads: [both], near: "together"),
+                .init("segment", .task, .eachReplica, reads: [both], near: "together"),
+            ])
+        }
+        return RecipePlan(name: "train", steps: [
             .init(
                 "restore", .session(iterationCount: configuration.restoreIterations), .eachReplica, reads: [.run]),
             .init(

@@ -64,4 +64,22 @@ public struct LiverPlugIn: RecipePlugIn {
 
     public var phantoms: (any PhantomMaker)? { LiverPhantoms() }
     public var demonstration: Demonstration? { LiverDemonstration.demonstration }
+
+    public var benchmarkOptions: [Option] {
+        [Option("--preset", "NAME", "the networks, batch and size of paper, lab or demo; default paper")]
+    }
+
+    public var benchmarkedNetworkNames: [String] { ["restorer", "segmenter"] }
+
+    public func benchmarkedNetworks(_ values: OptionValues) throws -> [BenchmarkedNetwork] {
+        let preset = try LiverOptions.preset(values, default: "paper"), shape = preset.shape(sliceCount: preset.batch)
+        return [
+            BenchmarkedNetwork(
+                presetName: preset.name, name: "restorer", network: try preset.restorer(), loss: .absolute,
+                shape: shape),
+            BenchmarkedNetwork(
+                presetName: preset.name, name: "segmenter", network: try preset.segmenter(), loss: .focal,
+                shape: shape),
+        ]
+    }
 }

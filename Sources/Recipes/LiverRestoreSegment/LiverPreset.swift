@@ -8,6 +8,11 @@ public struct LiverPreset: Codable, Hashable, Sendable {
     public var anomalies: PseudoAnomalySettings
     /// Channels of the restoring network by level; each twice the one before.
     public var widths: [Int]
+    /// What restores.
+    package var restorerKind = RestoringNetwork.Kind.unet
+    /// Both networks learn at once, by the sum of their losses, instead of one on what the other restores (the paper's
+    /// Table 2 without "TP"). They see every slice `restoreEpochs` times.
+    public var trainsTogether = false
     /// Channels of the segmenting network's top level.
     public var baseChannels: Int
     /// Slices of an optimiser step.
@@ -53,10 +58,20 @@ public struct LiverPreset: Codable, Hashable, Sendable {
     }
 
     /// Stage 1: a slice with an anomaly -> the slice without.
-    func restorer() throws -> DenoisingUNetConfiguration { try DenoisingUNetConfiguration(widths: widths) }
+    func restorer() throws -> RestoringNetwork {
+        switch restorerKind {
+        case .unet: .unet(try DenoisingUNetConfiguration(widths: widths))
+        // DRAEM's is twice as wide as its segmenting network.
+        case .autoencoder: .autoencoder(try ReconstructiveAutoencoderConfiguration(baseWidth: 2 * baseChannels))
+        }
+    }
     /// Stage 2: (restored, given) -> normal, tumour.
     func segmenter() throws -> DiscriminativeUNetConfiguration {
         try DiscriminativeUNetConfiguration(baseChannels: baseChannels)
+    }
+
+    func both() throws -> RestoringSegmenter<RestoringNetwork> {
+        try RestoringSegmenter(restorer: restorer(), segmenter: segmenter())
     }
 
     func shape(sliceCount: Int) -> TensorShape3D {

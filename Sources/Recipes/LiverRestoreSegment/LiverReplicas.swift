@@ -7,7 +7,7 @@ enum LiverReplicas {
     /// - Throws: `RecipeError.inputRefused` where one is missing, or they were not trained one on the other.
     static func pair(
         _ inputs: [RecipeInput], number: Int, preset: LiverPreset
-    ) throws -> (Model<DenoisingUNetConfiguration>, Model<DiscriminativeUNetConfiguration>) {
+    ) throws -> (Model<RestoringNetwork>, Model<DiscriminativeUNetConfiguration>) {
         let restorer = try file(inputs, role: "restorer", number: number)
         let segmenter = try file(inputs, role: "replica", number: number)
         let belong = restorer.metadata["step"] == "restore" && segmenter.metadata["step"] == "segment"
@@ -49,18 +49,18 @@ enum LiverReplicas {
 
 /// Stage 1, frozen: restores slices for stage 2.
 final class LiverRestorer {
-    private let predictor: Predictor<DenoisingUNetConfiguration>
+    private let predictor: Predictor<RestoringNetwork>
     private let sliceCount: Int
 
     /// - Parameter sliceCount: of each call.
     init(
-        _ model: Model<DenoisingUNetConfiguration>, preset: LiverPreset, sliceCount: Int, pool: ThreadPool
+        _ model: Model<RestoringNetwork>, preset: LiverPreset, sliceCount: Int, pool: ThreadPool
     ) throws {
         self.sliceCount = sliceCount
         predictor = try Predictor(model: model, shape: preset.shape(sliceCount: sliceCount), pool: pool)
     }
 
-    func load(_ model: Model<DenoisingUNetConfiguration>) { predictor.load(model) }
+    func load(_ model: Model<RestoringNetwork>) { predictor.load(model) }
 
     /// - Parameter given: [N, 1, H, W], 0 to 1.
     /// - Returns: [N, 2, H, W]: restored, given.

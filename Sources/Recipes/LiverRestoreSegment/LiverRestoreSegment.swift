@@ -6,9 +6,9 @@ import VotingAggregator
 /// The second recipe: a network learns to restore livers with made-up anomalies, and on what it restores a second one
 /// learns, lightly, to segment them; what it then finds in real livers are tumours (Zhang, Deng and Li). method.md B.
 ///
-/// Roles of inputs. restore, segment: "dataset" (dataset.json) and "image" (its files); segment also "replica", what
-/// restore ended with. predict, finish: "ct" and "liver"; predict also "restorer" and "replica", as many of both;
-/// finish also "voted" and "votes".
+/// Roles of inputs. restore, segment, together: "dataset" (dataset.json) and "image" (its files); segment also
+/// "replica", what restore ended with; restore and segment that stand behind together have that alone. predict, finish:
+/// "ct" and "liver"; predict also "restorer" and "replica", as many of both; finish also "voted" and "votes".
 public struct LiverRestoreSegment: Recipe {
     public static let name = "liver-restore-segment"
 
@@ -30,6 +30,10 @@ public struct LiverRestoreSegment: Recipe {
             return try LiverTrainingSession(
                 task(.segmentation), network: configuration.preset.segmenter(), inputs: inputs, resume: resume,
                 resources: resources)
+        case "together":
+            return try LiverTrainingSession(
+                task(.together), network: configuration.preset.both(), inputs: inputs, resume: resume,
+                resources: resources)
         default: throw RecipeError.unknownStep(step.label)
         }
     }
@@ -39,6 +43,11 @@ public struct LiverRestoreSegment: Recipe {
     ) throws -> RecipeResult {
         let configuration = try LiverRunConfiguration(json: step.parameters)
         switch step.label {
+        case "restore", "segment":
+            let part = try LiverJointReplica.part(
+                of: LiverReplicas.file(inputs, role: "replica", number: 0), step: step.label)
+            let output = RecipeOutput(role: "replica", name: "replica-\(step.replica)", bytes: part.serialised())
+            return RecipeResult(outputs: [output], reportJSON: "{}")
         case "predict": return try predict(configuration, inputs, resources)
         case "finish": return try finish(configuration, inputs, resources)
         default: throw RecipeError.unknownStep(step.label)

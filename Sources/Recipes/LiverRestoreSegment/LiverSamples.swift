@@ -8,10 +8,13 @@ import SynthData
 /// An epoch goes once through all clean slices in an order of its own. The program's last batch of an epoch is smaller
 /// than the others; here every batch is full, and the one in which an epoch ends goes on with the next epoch's slices.
 public struct LiverSamples: Sendable {
-    /// The two trainings of the recipe; each has samples of its own.
-    public enum Stage: Int, Sendable {
-        case restoration = 0
-        case segmentation = 1
+    /// The trainings of the recipe. The two that follow each other have samples of their own.
+    public enum Stage: Sendable {
+        case restoration, segmentation
+        /// Both at once.
+        case together
+
+        var isSecond: Bool { self == .segmentation }
     }
 
     /// What the networks are given and what they shall answer, bytes of `size` x `size` pixels.
@@ -78,7 +81,7 @@ public struct LiverSamples: Sendable {
         }
     }
 
-    private func staged(_ iteration: Int) -> Int { iteration + stage.rawValue << 31 }
+    private func staged(_ iteration: Int) -> Int { iteration + (stage.isSecond ? 1 << 31 : 0) }
 
     /// The slices of an epoch by number, each once (Fisher and Yates).
     package func order(epoch: Int) -> [Int] {

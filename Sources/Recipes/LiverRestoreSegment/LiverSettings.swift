@@ -11,13 +11,18 @@ extension LiverRunConfiguration: RunSettings {
 
     public func memoryByteCount() throws -> Int {
         let shape = preset.shape(sliceCount: preset.batch)
+        guard !preset.trainsTogether else {
+            return try Trainer.arenaByteCount(configuration: preset.both(), shape: shape, loss: .absoluteAndFocal)
+        }
         return try max(
             Trainer.arenaByteCount(configuration: preset.restorer(), shape: shape, loss: .absolute),
             Trainer.arenaByteCount(configuration: preset.segmenter(), shape: shape, loss: .focal))
     }
 
     public var stepText: String { "\(preset.batch) x \(preset.slices.size)x\(preset.slices.size)" }
-    public var iterationCount: Int { max(restoreIterations, segmentIterations) }
+    public var iterationCount: Int {
+        preset.trainsTogether ? restoreIterations : max(restoreIterations, segmentIterations)
+    }
     public var asked: any RunSettings { self }
     public var missing: String? { nil }
 
@@ -32,8 +37,9 @@ extension LiverRunConfiguration: RunSettings {
     }
 
     public func reportText(seed: UInt64, volumeCount: Int) -> String {
-        "preset \(preset.name), seed \(seed), \(restoreIterations) iterations of restoring and \(segmentIterations) of "
-            + "segmenting, batches of \(preset.batch) slices of \(preset.slices.size)x\(preset.slices.size), "
+        "preset \(preset.name), seed \(seed), \(restoreIterations) iterations of "
+            + (preset.trainsTogether ? "both networks" : "restoring and \(segmentIterations) of segmenting")
+            + ", batches of \(preset.batch) slices of \(preset.slices.size)x\(preset.slices.size), "
             + "\(volumeCount) CTs."
     }
 

@@ -23,16 +23,16 @@ final class LiverTrainingSession<Network: NetworkDescription>: TrainingSession {
         let preset = task.configuration.preset
         self.task = task
         self.resources = resources
-        iterationCount = task.stage == .restoration
-            ? task.configuration.restoreIterations : task.configuration.segmentIterations
+        iterationCount = task.stage.isSecond
+            ? task.configuration.segmentIterations : task.configuration.restoreIterations
         let model = Model(configuration: network)
         // The two networks of a replica must not begin with the same numbers.
-        model.initialise(seed: task.seed ^ UInt64(task.stage.rawValue) << 63, replica: task.replica)
+        model.initialise(seed: task.seed ^ (task.stage.isSecond ? 1 << 63 : 0), replica: task.replica)
         trainer = try Trainer(
             model: model, shape: preset.shape(sliceCount: preset.batch),
-            loss: task.stage == .restoration ? .absolute : .focal, learningRate: Float(preset.learningRate),
+            loss: task.stage.loss, learningRate: Float(preset.learningRate),
             pool: resources.pool)
-        restorer = task.stage == .restoration ? nil : try task.restorer(inputs, pool: resources.pool)
+        restorer = task.stage.isSecond ? try task.restorer(inputs, pool: resources.pool) : nil
         if let resume {
             let name = "checkpoint of replica \(task.replica)"
             let tensors = try SafeTensors(
@@ -72,7 +72,11 @@ final class LiverTrainingSession<Network: NetworkDescription>: TrainingSession {
             waitingNanoseconds += resources.nowNanoseconds() - start
         }
         trainer.zeroGradients()
-        let figures = restorer.map(segment) ?? restore()
+        let figures = switch task.stage {
+        case .restoration: restore()
+        case .segmentation: segment()
+        case .together: restoreAndSegment()
+        }
         // Before the step is taken: what would be kept as a checkpoint is still sound.
         guard figures.loss.isFinite else { throw task.diverged("its loss is no number", iteration: iteration) }
         trainer.update()
@@ -81,24 +85,35 @@ final class LiverTrainingSession<Network: NetworkDescription>: TrainingSession {
         gathered = []
         defer { waitingNanoseconds = 0 }
         var all = ["loss": figures.loss]
-        if restorer != nil { all["dice"] = figures.dice }
+        if task.stage != .restoration { all["dice"] = figures.dice }
         return TrainingStep(
             iteration: iteration, figures: all, waitingSeconds: Double(waitingNanoseconds) * 1e-9)
     }
 
     private var given: [Float] { gathered.flatMap { $0.image.prefix($0.image.count / 2) } }
 
+    private var clean: [Float] { gathered.flatMap { $0.image.suffix($0.image.count / 2) } }
+    private var masks: [UInt8] { gathered.flatMap(\.target) }
+
     private func restore() -> SampleFigures {
-        let clean = gathered.flatMap { $0.image.suffix($0.image.count / 2) }
-        return given.withUnsafeBufferPointer { given in
+        given.withUnsafeBufferPointer { given in
             clean.withUnsafeBufferPointer { trainer.accumulate(input: given, image: $0, batchCount: 1) }
         }
     }
 
-    private func segment(_ restorer: LiverRestorer) -> SampleFigures {
-        let pairs = restorer.pairs(given), masks = gathered.flatMap(\.target)
-        return pairs.withUnsafeBufferPointer { pairs in
+    private func segment() -> SampleFigures {
+        restorer!.pairs(given).withUnsafeBufferPointer { pairs in
             masks.withUnsafeBufferPointer { trainer.accumulate(input: pairs, target: $0, batchCount: 1) }
+        }
+    }
+
+    private func restoreAndSegment() -> SampleFigures {
+        given.withUnsafeBufferPointer { given in
+            clean.withUnsafeBufferPointer { clean in
+                masks.withUnsafeBufferPointer {
+                    trainer.accumulate(input: given, image: clean, target: $0, batchCount: 1)
+                }
+            }
         }
     }
 
@@ -113,6 +128,24 @@ final class LiverTrainingSession<Network: NetworkDescription>: TrainingSession {
     }
 }
 
+extension LiverSamples.Stage {
+    /// Of its step.
+    var label: String {
+        switch self {
+        case .restoration: "restore"
+        case .segmentation: "segment"
+        case .together: "together"
+        }
+    }
+    var loss: TrainingLoss {
+        switch self {
+        case .restoration: .absolute
+        case .segmentation: .focal
+        case .together: .absoluteAndFocal
+        }
+    }
+}
+
 /// Which stage of which replica is trained, and what its files say of it.
 struct LiverStageTask: Sendable {
     var configuration: LiverRunConfiguration
@@ -124,7 +157,7 @@ struct LiverStageTask: Sendable {
     func metadata(iteration: Int) -> [String: String] {
         [
             "recipe": LiverRestoreSegment.name, "preset": JSONText.encode(configuration.preset),
-            "step": stage == .restoration ? "restore" : "segment", "iteration": "\(iteration)", "seed": "\(seed)",
+            "step": stage.label, "iteration": "\(iteration)", "seed": "\(seed)",
             "replica": "\(replica)", "provenance": "cpu 0-\(iteration)",
         ]
     }

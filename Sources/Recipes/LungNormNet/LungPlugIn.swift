@@ -72,10 +72,15 @@ public struct LungPlugIn: RecipePlugIn {
         [Option("--preset", "NAME", "the network, spacing and size of paper, lab or demo; default paper")]
     }
 
-    public func benchmarkedNetwork(_ values: OptionValues) throws -> BenchmarkedNetwork? {
+    public var benchmarkedNetworkNames: [String] { ["normnet"] }
+
+    public func benchmarkedNetworks(_ values: OptionValues) throws -> [BenchmarkedNetwork] {
         let preset = try LungOptions.preset(values, default: "paper")
-        return BenchmarkedNetwork(
-            presetName: preset.name, configuration: try preset.networkConfiguration(),
-            shape: .init(depth: preset.slabDepth, height: preset.planeHeight, width: preset.planeWidth))
+        return [
+            BenchmarkedNetwork(
+                presetName: preset.name, name: "normnet", network: try preset.networkConfiguration(),
+                loss: .diceCrossEntropy,
+                shape: .init(depth: preset.slabDepth, height: preset.planeHeight, width: preset.planeWidth)),
+        ]
     }
 }

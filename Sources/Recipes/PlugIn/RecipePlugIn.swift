@@ -64,10 +64,13 @@ public protocol RecipePlugIn: Sendable {
     /// What its benchmarks and its network can be told.
     var benchmarkOptions: [Option] { get }
 
-    /// Its network for `quintet bench`, with the preset that the values name; nil where it has none that bench knows.
+    /// The names of its networks for `quintet bench`, the one that is meant where nobody says it first.
+    var benchmarkedNetworkNames: [String] { get }
+
+    /// Its networks with the preset that the values name, in the order of `benchmarkedNetworkNames`.
     /// - Parameter values: of `benchmarkOptions`.
     /// - Throws: `UsageError` naming the option.
-    func benchmarkedNetwork(_ values: OptionValues) throws -> BenchmarkedNetwork?
+    func benchmarkedNetworks(_ values: OptionValues) throws -> [BenchmarkedNetwork]
 }
 
 /// How many voxels a truth and the region of the answers have, each and both.
@@ -90,5 +93,6 @@ extension RecipePlugIn {
     public var demonstration: Demonstration? { nil }
     public var benchmarks: [any RecipeBenchmark] { [] }
     public var benchmarkOptions: [Option] { [] }
-    public func benchmarkedNetwork(_ values: OptionValues) throws -> BenchmarkedNetwork? { nil }
+    public var benchmarkedNetworkNames: [String] { [] }
+    public func benchmarkedNetworks(_ values: OptionValues) throws -> [BenchmarkedNetwork] { [] }
 }

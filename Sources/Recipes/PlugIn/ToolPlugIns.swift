@@ -131,15 +131,21 @@ public struct DemonstrationClaim: Sendable {
     }
 }
 
-/// A recipe's network with a preset, for `quintet bench`.
+/// One of a recipe's networks with a preset, for `quintet bench`.
 public struct BenchmarkedNetwork: Sendable {
     public var presetName: String
-    public var configuration: UNetConfiguration
+    /// As `--network` names it.
+    public var name: String
+    package var network: any NetworkDescription
+    package var loss: TrainingLoss
     /// Of a sample.
     public var shape: TensorShape3D
 
-    public init(presetName: String, configuration: UNetConfiguration, shape: TensorShape3D) {
-        (self.presetName, self.configuration, self.shape) = (presetName, configuration, shape)
+    package init(
+        presetName: String, name: String, network: any NetworkDescription, loss: TrainingLoss, shape: TensorShape3D
+    ) {
+        (self.presetName, self.name, self.network) = (presetName, name, network)
+        (self.loss, self.shape) = (loss, shape)
     }
 }
 

@@ -7,6 +7,7 @@ import Recipes
 struct BenchSummary: Encodable {
     var what: String
     var preset: String?
+    var network: String?
     var size: String?
     var threads: Int
     /// The instruction set of the kernels: "avx512", "avx2", "portable".
@@ -28,6 +29,7 @@ struct BenchSummary: Encodable {
         let sorted = seconds.sorted()
         self.what = what
         preset = options.presetName
+        network = options.networkName
         size = options.shape.description
         threads = pool.threadCount
         kernels = "\(KernelVariant.current)"
@@ -50,7 +52,8 @@ struct BenchSummary: Encodable {
     }
 
     var text: String {
-        let setting = ([preset, size].compactMap { $0 } + ["\(threads) threads", kernels]).joined(separator: ", ")
+        let setting = ([preset, network, size].compactMap { $0 } + ["\(threads) threads", kernels])
+            .joined(separator: ", ")
         let peak = peakGigaflops.map { flops in
             "the machine at most: \(Text.fixed(flops, 0)) GFLOP/s, "
                 + "\(Text.fixed(bandwidthGigabytesPerSecond ?? 0, 1)) GB/s\n"
@@ -82,7 +85,7 @@ struct BenchReport<Details: Encodable>: Encodable {
 
 /// What the command line says, the same for all benchmarks.
 struct BenchOptions {
-    /// The recipe's; nil where it has no network that bench knows.
+    /// The recipe's; nil where it has none that bench knows.
     private var benchmarked: BenchmarkedNetwork?
     private var recipe: any RecipePlugIn
     var shape: TensorShape3D
@@ -96,7 +99,7 @@ struct BenchOptions {
     ///   - samples: when `--samples` is not given.
     init(_ arguments: Arguments, size: TensorShape3D? = nil, samples: Int = 5) throws {
         recipe = arguments.recipe
-        benchmarked = try recipe.benchmarkedNetwork(arguments.values)
+        benchmarked = try Self.network(arguments)
         shape = try Self.size(arguments) ?? size ?? benchmarked?.shape
             ?? TensorShape3D(depth: 32, height: 64, width: 64)
         self.samples = try arguments.integer("--samples", 1...10_000) ?? samples
@@ -106,11 +109,27 @@ struct BenchOptions {
     }
 
     var presetName: String? { benchmarked?.presetName }
+    /// Where the recipe has several.
+    var networkName: String? { recipe.benchmarkedNetworkNames.count > 1 ? benchmarked?.name : nil }
+
+    private static func network(_ arguments: Arguments) throws -> BenchmarkedNetwork? {
+        let all = try arguments.recipe.benchmarkedNetworks(arguments.values)
+        guard let name = arguments.text("--network") else { return all.first }
+        guard let found = all.first(where: { $0.name == name }) else {
+            let names = all.map(\.name).joined(separator: " or ")
+            throw UsageError("--network takes \(names), not \"\(name)\"")
+        }
+        return found
+    }
 
     /// - Throws: `UsageError` where the recipe has none that bench knows.
-    func network() throws -> UNetConfiguration {
+    func figures(
+        _ mode: NetworkBenchmark.Mode, _ pool: ThreadPool, beforeSample: (Int) throws -> Void
+    ) throws -> NetworkBenchmark.Figures {
         guard let benchmarked else { throw UsageError("the recipe \(recipe.name) has no network for bench") }
-        return benchmarked.configuration
+        return try NetworkBenchmark.run(
+            benchmarked.network, loss: benchmarked.loss, shape: shape, mode: mode, samples: samples, pool: pool,
+            now: BenchClock.now, beforeSample: beforeSample)
     }
 
     /// `--size 32x256x256`; commas do as well.

@@ -39,7 +39,7 @@ enum LayerBench {
     static func run(_ arguments: Arguments) throws {
         let options = try BenchOptions(arguments), pool = ThreadPool(threadCount: options.threads)
         let mode = try NetworkBench.mode(arguments, default: "train")
-        let figures = try NetworkBench.figures(options, mode.mode, pool)
+        let figures = try options.figures(mode.mode, pool, beforeSample: options.begin)
         let summary = BenchSummary("layers", options: options, pool: pool, seconds: figures.sampleSeconds)
         let rows = figures.operations.map { row($0, summary) }.sorted { $0.shareOfTime > $1.shareOfTime }
         let details = Details(

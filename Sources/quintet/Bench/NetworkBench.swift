@@ -19,7 +19,7 @@ enum NetworkBench {
     static func run(_ arguments: Arguments) throws {
         let options = try BenchOptions(arguments), pool = ThreadPool(threadCount: options.threads)
         let mode = try mode(arguments, default: "infer")
-        let figures = try figures(options, mode.mode, pool)
+        let figures = try options.figures(mode.mode, pool, beforeSample: options.begin)
         let summary = BenchSummary("network", options: options, pool: pool, seconds: figures.sampleSeconds)
         let details = Details(
             mode: mode.name, gigaflops: figures.directOperations / summary.secondsPerSample / 1e9,
@@ -40,14 +40,6 @@ enum NetworkBench {
         let name = arguments.text("--mode") ?? fallback
         guard let mode = modes[name] else { throw UsageError("--mode takes infer or train, not \"\(name)\"") }
         return (name, mode)
-    }
-
-    static func figures(
-        _ options: BenchOptions, _ mode: NetworkBenchmark.Mode, _ pool: ThreadPool
-    ) throws -> NetworkBenchmark.Figures {
-        try NetworkBenchmark.run(
-            configuration: options.network(), shape: options.shape, mode: mode,
-            samples: options.samples, pool: pool, now: BenchClock.now, beforeSample: options.begin)
     }
 
     private static func text(_ details: Details, _ summary: BenchSummary) -> String {

@@ -17,16 +17,13 @@ enum StartBench {
     static func run(_ arguments: Arguments) throws {
         let options = try BenchOptions(arguments, samples: 1), pool = ThreadPool(threadCount: options.threads)
         var start: Double?
-        let figures = try NetworkBenchmark.run(
-            configuration: options.network(), shape: options.shape, mode: .training,
-            samples: options.samples, pool: pool, now: BenchClock.now,
-            beforeSample: { sample in
-                try options.checkStop()
-                guard sample == 0 else { return }
-                start = Machine.processAgeSeconds
-                // For who takes the time from outside.
-                Console.error("first step begins")
-            })
+        let figures = try options.figures(.training, pool) { sample in
+            try options.checkStop()
+            guard sample == 0 else { return }
+            start = Machine.processAgeSeconds
+            // For who takes the time from outside.
+            Console.error("first step begins")
+        }
         let summary = BenchSummary("start", options: options, pool: pool, seconds: figures.sampleSeconds)
         let details = Details(
             startSeconds: start, preparationSeconds: figures.preparationSeconds,

@@ -39,7 +39,7 @@ enum BenchCommand: RecipeCommand {
             positional: "WHAT",
             options: [
                 Option("--mode", "MODE", "network and layers: infer or train; default infer and train"),
-            ] + choice.recipe.benchmarkOptions + [
+            ] + network(choice.recipe) + choice.recipe.benchmarkOptions + [
                 Option("--size", "DxHxW", "another size: 32x256x256"),
                 Option(
                     "--samples", "N",
@@ -50,19 +50,27 @@ enum BenchCommand: RecipeCommand {
                 RecipeChoice.option(choice),
                 Option("--json", nil, "one JSON object on stdout"),
             ],
-            details: details(all))
+            details: details(all, choice.recipe))
     }
 
-    private static func details(_ all: [Benchmark]) -> String {
-        """
+    /// Where the recipe has several.
+    private static func network(_ recipe: any RecipePlugIn) -> [Option] {
+        let names = recipe.benchmarkedNetworkNames
+        guard names.count > 1 else { return [] }
+        let help = "network, layers and start: \(names.joined(separator: " or ")); default \(names[0])"
+        return [Option("--network", "NAME", help)]
+    }
+
+    private static func details(_ all: [Benchmark], _ recipe: any RecipePlugIn) -> String {
+        let own = recipe.benchmarks.first.map { "\nexample: quintet bench \($0.name) --threads 1" } ?? ""
+        return """
         WHAT is one of:
         \(all.map(line).joined(separator: "\n"))
         Inputs are made up. One repetition more runs first and is not counted. Numbers mean something on a machine
         that does nothing else; cluster/benchmark.py sets them beside PyTorch and scipy.
 
         example: quintet bench network --mode train --size 32x256x256 --threads 2 --json
-        example: quintet bench layers --size 32x256x256
-        example: quintet bench lesions --threads 1
+        example: quintet bench layers --size 32x256x256\(own)
         """
     }
 

@@ -13,7 +13,7 @@ enum EvaluateCommand: RecipeCommand {
         let guide = choice.recipe.answerGuide
         let rows = guide.referenceNames.map { "\"\($0)\"" }.joined(separator: " and ")
         return CommandSyntax(
-            "evaluate", "Compare answers with the truth: Dice, precision, sensitivity.",
+            "evaluate", "Compare answers with the truth: Dice, precision, sensitivity, slice AUROC.",
             options: [
                 Option("--pred", "DIR", "what quintet segment wrote (or any folder of masks)", isRequired: true),
                 Option("--truth", "DIR", "\(guide.truthNoun) of the same names", isRequired: true),
@@ -30,7 +30,8 @@ enum EvaluateCommand: RecipeCommand {
     private static func details(_ guide: AnswerGuide) -> String {
         """
         Percent, mean ± standard deviation over the n volumes that have the figure. Masks are compared where they
-        lie in the patient, in whatever orientation they are stored; a truth on another grid is refused.
+        lie in the patient, in whatever orientation they are stored; a truth on another grid is refused. Slice AUROC
+        is the chance that an axial slice with a finding has more of the answer in it than one without.
 
         Rows are the vote and, where segment was asked for --members, each replica. \(guide.referenceDetails)
 

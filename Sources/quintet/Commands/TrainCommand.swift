@@ -109,16 +109,21 @@ enum TrainCommand: RecipeCommand {
                     try incoming.fetch(state, as: RunFolder.stateName(weights, replica), over: session)
                 }
                 digests[digests.count - 1].append("\(blob.digest)")
+            }
+        }
+        for step in plan.settings.trainingPlan.sessions {
+            for output in outputs where output.step == step {
                 // Figures for people only: a worker that gives none has trained all the same.
                 do {
                     times.append(try JSONText.decode(
-                        ReplicaReport.self, output.report, what: "the report of \(weights.stem) \(replica)"))
+                        ReplicaReport.self, output.report, what: "the report of \(step), \(output.name)"))
                 } catch RecipeError.inputRefused(let problem) {
                     progress.warn("left out: \(problem)")
                 }
-                metrics += try session.client.figures(of: run, step: weights.step, replica: replica).map {
-                    RunReport.Metric(
-                        step: weights.step, replica: replica, iteration: Int($0.iteration), values: $0.values)
+            }
+            for replica in 0..<plan.replicaCount {
+                metrics += try session.client.figures(of: run, step: step, replica: replica).map {
+                    RunReport.Metric(step: step, replica: replica, iteration: Int($0.iteration), values: $0.values)
                 }
             }
         }
@@ -301,7 +306,7 @@ struct TrainingPlan {
         guard extended != nil, let path = Optional("\(run)/metrics.csv"), FileSystem.exists(path) else { return [] }
         let firsts = Dictionary(new.map { ("\($0.step) \($0.replica)", $0.iteration) }, uniquingKeysWith: min)
         let bytes = try FileSystem.read(path, byteCountMax: 1 << 30)
-        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self), of: recipe).filter {
+        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self), of: settings, recipe).filter {
             $0.iteration < firsts["\($0.step) \($0.replica)"] ?? 0
         }
     }

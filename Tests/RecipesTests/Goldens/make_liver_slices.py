@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""Goldens of the liver recipe: python3 make_liver_slices.py (needs numpy, OpenCV and scipy).
+"""Goldens of the liver recipe: python3 make_liver_slices.py (needs numpy and OpenCV).
 
 liver_slices.json: a small CT by formula (the test has the same formula), made slices as method.md B says with numpy and
 OpenCV: clipped, scaled, rounded, cut to the liver, equalised, made smaller or larger with INTER_LINEAR; tumours and the
-way back with INTER_NEAREST_EXACT. And scores of maps by formula with scipy."""
+way back with INTER_NEAREST_EXACT."""
 import json
 import os
 
 import cv2
 import numpy as np
-import scipy.stats
 
 DEPTH, HEIGHT, WIDTH = 9, 64, 48
 
@@ -70,24 +69,10 @@ def main():
             "tumourBySlice": [int(t.sum()) for t in tumours],
             "back": int((np.array(back) * (np.arange(np.array(back).size) % 8191 + 1).reshape(-1, HEIGHT, WIDTH)).sum()),
         })
-    rng = np.random.default_rng(4)
-    maps = np.round(rng.random((20, 12)) ** 2 * 64) / 64
-    truth = ((rng.random((20, 12)) < 0.3) & (np.arange(20)[:, None] % 3 == 0)).astype(int)
-    label = truth.any(1)
-
-    def area(scores):
-        u = scipy.stats.mannwhitneyu(scores[label], scores[~label]).statistic
-        return float(u / label.sum() / (~label).sum())
-
-    answer = maps > 0.5
-    result["scores"] = {
-        "maps": maps.tolist(), "truth": truth.tolist(), "maximum": area(maps.max(1)), "area": area(maps.sum(1)),
-        "dice": float(2 * (answer & (truth > 0)).sum() / (answer.sum() + truth.sum()))}
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "liver_slices.json"), "w") as out:
         json.dump(result, out)
         out.write("\n")
-    print(slices, [(c["size"], c["nonzero"], c["sum"], c["tumourBySlice"]) for c in result["cases"]],
-          result["scores"]["maximum"], result["scores"]["area"], result["scores"]["dice"])
+    print(slices, [(c["size"], c["nonzero"], c["sum"], c["tumourBySlice"]) for c in result["cases"]])
 
 
 main()
