@@ -9,12 +9,15 @@ INLINE v16 sigmoid(v16 x) {
     return SELECT(x > 0, above, e * above);
 }
 
+// Of Swish: 0 where QUINTET_SWISH_END says so.
+INLINE v16 swish_sigmoid(v16 x) { return SELECT(x < -QUINTET_SWISH_END, SPLAT(0), sigmoid(x)); }
+
 // A value that is not a number stays so: x <= 0 is false for it.
 INLINE v16 activated(quintet_activation activation, v16 x) {
     switch (activation.kind) {
     case QUINTET_RELU: return SELECT(x <= 0, SPLAT(0), x);
     case QUINTET_LEAKY_RELU: case QUINTET_PRELU: return SELECT(x > 0, x, x * activation.slope);
-    case QUINTET_SWISH: return x * sigmoid(x);
+    case QUINTET_SWISH: return x * swish_sigmoid(x);
     default: return x;
     }
 }
@@ -26,7 +29,7 @@ INLINE v16 activation_gradient(quintet_activation activation, v16 x, v16 g) {
     case QUINTET_RELU: return SELECT(x > 0, g, SPLAT(0));
     case QUINTET_LEAKY_RELU: case QUINTET_PRELU: return SELECT(x > 0, g, g * activation.slope);
     case QUINTET_SWISH:
-        s = sigmoid(x);
+        s = swish_sigmoid(x);
         return g * FMA(s * x, 1.0f - s, s);
     default: return g;
     }

@@ -2,11 +2,14 @@
 #ifndef QUINTET_ACTIVATION_NAIVE_H
 #define QUINTET_ACTIVATION_NAIVE_H
 
+// Of Swish: 0 where QUINTET_SWISH_END says so.
+static double swish_sigmoid(double x) { return x < -QUINTET_SWISH_END ? 0 : 1 / (1 + exp(-x)); }
+
 static double activated(quintet_activation activation, double x) {
     switch (activation.kind) {
     case QUINTET_RELU: return x <= 0 ? 0 : x;
     case QUINTET_LEAKY_RELU: case QUINTET_PRELU: return x > 0 ? x : x * activation.slope;
-    case QUINTET_SWISH: return x / (1 + exp(-x));
+    case QUINTET_SWISH: return x * swish_sigmoid(x);
     default: return x;
     }
 }
@@ -17,7 +20,7 @@ static double activation_derivative(quintet_activation activation, double x) {
     case QUINTET_RELU: return x > 0;
     case QUINTET_LEAKY_RELU: case QUINTET_PRELU: return x > 0 ? 1 : activation.slope;
     case QUINTET_SWISH:
-        sigmoid = 1 / (1 + exp(-x));
+        sigmoid = swish_sigmoid(x);
         return sigmoid + x * sigmoid * (1 - sigmoid);
     default: return 1;
     }
