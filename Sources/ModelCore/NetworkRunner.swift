@@ -42,6 +42,11 @@ final class NetworkRunner {
         guard sides.allSatisfy((1...TensorShape3D.sideMax).contains) else {
             throw ModelError.unsuitableShape("An input of \(shape) voxels is impossible: each side must be 1 to 65536.")
         }
+        // Statistics of a channel are those of the whole volume, and a batch in two dimensions lies in one.
+        guard !graph.isFlat || shape.depth == 1 || !graph.layers.contains(where: { $0 is NormActivationLayer }) else {
+            throw ModelError.unsuitableShape(
+                "A network in two dimensions with instance norm takes one image at a time.")
+        }
         let padded = shape.rounded(upToMultipleOf: graph.sideDivisor)
         let program = Lowering.program(of: graph, shape: padded, loss: loss)
         // Offsets within a tensor are 32 bits wide in the kernels.

@@ -56,19 +56,25 @@ import Testing
             // Settings that are not known here, whatever they say.
             "padding_mode": ["reflect"], "dilation": ["2"], "epsilon": ["1e-3"], "upsample": ["trilinear"],
             "norm": [
-                "BATCH", "('INSTANCE', {'eps': 1e-3})", "('INSTANCE', {'affine': True})",
+                "('BATCH', {'affine': False})", "('BATCH', {'eps': 1e-3})", "('INSTANCE', {'eps': 1e-3})",
+                "('INSTANCE', {'affine': True})",
                 "('GROUP', {'num_groups': 2})",
-                "('INSTANCE', {'track_running_stats': True})", "('INSTANCE', {'eps': '1e-5x'})", "None",
+                "('INSTANCE', {'track_running_stats': True})", "('INSTANCE', {'eps': '1e-5x'})",
                 "('INSTANCE', {'num_features': 4})", "('INSTANCE', {'eps'", "",
             ],
-            "act": ["RELU", "('PRELU', {'num_parameters': 4})", "('LEAKYRELU', {'negative_slope': 0.25})"],
-            "spatial_dims": ["2", "1", "three"], "dimensions": ["2"],
-            "kernel_size": ["5", "(3, 3, 1)", "[3, 3]", "1"], "up_kernel_size": ["2", "(2, 2, 2)"],
+            "act": [
+                "SWISH", "('PRELU', {'num_parameters': 4})", "('LEAKYRELU', {'slope': 0.25})", "None",
+                "('LEAKYRELU', {'negative_slope': 'inf'})", "('LEAKYRELU', {'negative_slope': 1e60})",
+            ],
+            "spatial_dims": ["1", "three", "4"], "dimensions": ["1"],
+            "kernel_size": ["2", "(3, 3, 4)", "[3, 3]", "9", "0", "-1", "(3, 3, 3, 3)", "3.5"],
+            "up_kernel_size": ["2", "(2, 2, 2)"],
             "bias": ["False", "0", "None", "maybe"], "dropout": ["('alphadropout', {'p': 0.2})", "-1", "2"],
             "eps": ["1e-3", "0"], "norm_eps": ["1e-6"], "instance_norm_eps": ["1e-4"], "affine": ["True"],
             "track_running_stats": ["True"],
             "architecture": ["monai.BasicUNet", "monai.networks.nets.AttentionUnet", ""],
-            "strides": ["((2, 2, 1), (1, 1, 1))", "(2, 2, 2, 1)", "two", "", "(2.5, 1)"], "channels": ["16"],
+            "strides": ["((2, 2), (1, 1))", "((2, 2, 0), 1)", "(2, 2, 2, 1)", "two", "", "(2.5, 1)"],
+            "channels": ["16"],
             "in_channels": ["1.5", "one", "(1, 1, 1)"],
         ] {
             for value in values {
@@ -84,6 +90,26 @@ import Testing
         let endless = [String(repeating: "(", count: 1000), String(repeating: "[1,", count: 300)]
         for value in endless + ["((((((((((1))))))))))"] {
             #expect(refusal { $0.metadata["kernel_size"] = value }?.contains("kernel_size") == true)
+        }
+    }
+
+    /// What is written is what is read, whatever the network.
+    @Test func everyDescriptionIsReadBack() throws {
+        for dimensions in [2, 3] {
+            for norm in [UNetLayers.Norm.instance, .batch, .none] {
+                for activation in [UNetLayers.Activation.prelu, .relu, .leakyReLU(slope: 0.2)] {
+                    var layers = UNetLayers()
+                    (layers.dimensions, layers.norm, layers.activation) = (dimensions, norm, activation)
+                    let depth = dimensions == 3 ? 5 : 1
+                    layers.kernel = PerAxis(depth: depth, height: 3, width: 1)
+                    layers.upKernel = PerAxis(depth: dimensions == 3 ? 3 : 1, height: 3, width: 3)
+                    let one = try UNetConfiguration(
+                        inChannels: 1, outChannels: 2, channels: [4, 6],
+                        strides: [PerAxis(depth: dimensions == 3 ? 3 : 1, height: 2, width: 1)], residualUnits: 1,
+                        layers: layers)
+                    #expect(try UNetConfiguration(metadata: one.metadata) == one, "\(one.metadata)")
+                }
+            }
         }
     }
 
@@ -108,17 +134,19 @@ import Testing
         }
         #expect(reshaped([4, 1, 5, 5, 5]).contains("\(kernel) has shape [4, 1, 5, 5, 5]"))
         #expect(reshaped([4, 1, 5, 5, 5]).contains("another kernel_size"))
-        #expect(reshaped([4, 1, 3, 3]).contains("a network of 2 dimensions, and only spatial_dims=3"))
+        #expect(reshaped([4, 1, 3, 3]).contains("a network of 2 dimensions, and its metadata says spatial_dims=3"))
         let noBias = refusal { $0.tensors = $0.tensors.filter { !$0.key.hasSuffix(".bias") } } ?? "taken"
-        #expect(noBias.contains("only bias=True"), "\(noBias)")
+        #expect(noBias.contains("bias=True, which alone is computed here"), "\(noBias)")
         let affine = refusal {
             for part in ["weight", "bias"] { $0.tensors["model.0.conv.unit0.adn.N.\(part)"] = $0.tensors[kernel] }
         } ?? "taken"
-        #expect(affine.contains("model.0.conv.unit0.adn.N.bias") && affine.contains("without affine"), "\(affine)")
+        #expect(
+            affine.contains("model.0.conv.unit0.adn.N.bias") && affine.contains("metadata says norm=INSTANCE"),
+            "\(affine)")
         let batch = refusal { $0.tensors["model.0.conv.unit0.adn.N.running_mean"] = $0.tensors[kernel] } ?? "taken"
         #expect(batch.contains("running statistics"), "\(batch)")
         let relu = refusal { $0.tensors = $0.tensors.filter { !$0.key.hasSuffix(".adn.A.weight") } } ?? "taken"
-        #expect(relu.contains("only act=PRELU"), "\(relu)")
+        #expect(relu.contains("metadata says act=PRELU"), "\(relu)")
         let missing = refusal { $0.tensors[kernel] = nil } ?? "taken"
         #expect(missing.contains("it lacks \(kernel)"), "\(missing)")
         let infinite = refusal {

@@ -71,8 +71,13 @@ extension Graph {
         return affineNorm(name, input, .group(count: groups), before: .swish, after: .none)
     }
 
-    /// Batch norm, then ReLU; `name.weight`, `.bias`, `.running_mean`, `.running_var` and `.num_batches_tracked`.
+    /// Batch norm, then ReLU.
     package mutating func batchNormReLU(_ name: String, _ input: Value) -> Value {
+        batchNorm(name, input, after: .relu)
+    }
+
+    /// Batch norm: `name.weight`, `.bias`, `.running_mean`, `.running_var` and `.num_batches_tracked`.
+    mutating func batchNorm(_ name: String, _ input: Value, after: quintet_activation = .none) -> Value {
         let channels = channels(input)
         let scale = parameters.add(name + ".weight", [channels], .constant(1))
         let shift = parameters.add(name + ".bias", [channels], .constant(0))
@@ -81,7 +86,7 @@ extension Graph {
             variance: parameters.add(name + ".running_var", [channels], .statistic(1)),
             batches: parameters.add(name + ".num_batches_tracked", [], .count))
         return add(AffineNormLayer(
-            input: input, output: value(like: input), kind: kind, before: .none, after: .relu, scale: scale,
+            input: input, output: value(like: input), kind: kind, before: .none, after: after, scale: scale,
             shift: shift))
     }
 

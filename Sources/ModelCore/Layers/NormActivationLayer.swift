@@ -1,10 +1,17 @@
-/// Instance norm (mean 0 and variance 1 of every channel, no parameters), then PReLU with one slope; then, where it is
-/// given, a residual is added (`Graph.addingResidualsInNorms`).
+/// Of what is not above 0.
+enum Slope: Hashable, Sendable {
+    /// PReLU's: its place among the parameters.
+    case parameter(Int)
+    /// A leaky ReLU's, or 0.
+    case fixed(Float)
+}
+
+/// Instance norm (mean 0 and variance 1 of every channel, no parameters), then PReLU with one slope, or a ReLU; then,
+/// where it is given, a residual is added (`Graph.addResidualsInNorms`).
 struct NormActivationLayer: Layer {
     var input: Graph.Value
     var output: Graph.Value
-    /// Place among the parameters.
-    var slope: Int
+    var slope: Slope
     var residual: Graph.Value?
 
     var inputs: [Graph.Value] { [input] + (residual.map { [$0] } ?? []) }
@@ -36,10 +43,8 @@ struct NormActivationLayer: Layer {
 }
 
 extension Graph {
-    /// MONAI's ADN block of instance norm and PReLU.
-    /// - Parameter slope: the slope's name in the state dict.
-    package mutating func instanceNormPReLU(_ input: Value, slope: String) -> Value {
-        let slope = parameters.add(slope, [1], .constant(0.25))
-        return add(NormActivationLayer(input: input, output: value(like: input), slope: slope))
+    /// MONAI's ADN block of instance norm and an activation.
+    mutating func instanceNorm(_ input: Value, slope: Slope) -> Value {
+        add(NormActivationLayer(input: input, output: value(like: input), slope: slope))
     }
 }

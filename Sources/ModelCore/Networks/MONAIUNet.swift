@@ -13,7 +13,7 @@ struct MONAIUNet {
 
     private init(_ configuration: UNetConfiguration) {
         self.configuration = configuration
-        graph = Graph(inputChannels: configuration.inChannels)
+        graph = Graph(inputChannels: configuration.inChannels, isFlat: configuration.layers.dimensions == 2)
     }
 
     private mutating func level(_ index: Int, _ name: String, _ input: Graph.Value, outputs: Int) -> Graph.Value {
@@ -21,60 +21,75 @@ struct MONAIUNet {
         let isBottom = index + 2 == configuration.channels.count
         let skip = down(name + ".0", input, channels: own, stride: stride)
         let deep = isBottom
-            ? down(name + ".1.submodule", skip, channels: configuration.channels[index + 1], stride: 1)
+            ? down(name + ".1.submodule", skip, channels: configuration.channels[index + 1], stride: .one)
             : level(index + 1, name + ".1.submodule", skip, outputs: own)
         let both = graph.concatenation(skip, deep)
         return up(name + ".2", both, channels: outputs, stride: stride, isTop: index == 0)
     }
 
-    private mutating func down(_ name: String, _ input: Graph.Value, channels: Int, stride: Int) -> Graph.Value {
+    private var layers: UNetLayers { configuration.layers }
+
+    private mutating func down(_ name: String, _ input: Graph.Value, channels: Int, stride: PerAxis) -> Graph.Value {
         configuration.residualUnits > 0
             ? residualUnit(name, input, channels: channels, stride: stride, units: configuration.residualUnits)
             : activated(name, input, channels: channels, stride: stride)
     }
 
     private mutating func up(
-        _ name: String, _ input: Graph.Value, channels: Int, stride: Int, isTop: Bool
+        _ name: String, _ input: Graph.Value, channels: Int, stride: PerAxis, isTop: Bool
     ) -> Graph.Value {
         guard configuration.residualUnits > 0 else {
             return isTop
                 ? graph.transposedConvolution(
-                    name + ".conv", input, channels: channels, kernel: PerAxis(3), stride: PerAxis(stride))
+                    name + ".conv", input, channels: channels, kernel: layers.upKernel, stride: stride)
                 : activated(name, input, channels: channels, stride: stride, isTransposed: true)
         }
         let middle = activated(name + ".0", input, channels: channels, stride: stride, isTransposed: true)
-        guard isTop else { return residualUnit(name + ".1", middle, channels: channels, stride: 1, units: 1) }
+        guard isTop else { return residualUnit(name + ".1", middle, channels: channels, stride: .one, units: 1) }
         // The last one is a bare convolution beside the identity.
         let convolved = graph.convolution(
-            name + ".1.conv.unit0.conv", middle, channels: channels, kernel: PerAxis(3))
+            name + ".1.conv.unit0.conv", middle, channels: channels, kernel: layers.kernel)
         return graph.sum(convolved, middle)
     }
 
-    /// Convolution, instance norm, PReLU.
+    /// Convolution, norm, activation.
     private mutating func activated(
-        _ name: String, _ input: Graph.Value, channels: Int, stride: Int, isTransposed: Bool = false
+        _ name: String, _ input: Graph.Value, channels: Int, stride: PerAxis, isTransposed: Bool = false
     ) -> Graph.Value {
-        let kernel = PerAxis(3), stride = PerAxis(stride)
         let raw = isTransposed
-            ? graph.transposedConvolution(name + ".conv", input, channels: channels, kernel: kernel, stride: stride)
-            : graph.convolution(name + ".conv", input, channels: channels, kernel: kernel, stride: stride)
-        return graph.instanceNormPReLU(raw, slope: name + ".adn.A.weight")
+            ? graph.transposedConvolution(
+                name + ".conv", input, channels: channels, kernel: layers.upKernel, stride: stride)
+            : graph.convolution(name + ".conv", input, channels: channels, kernel: layers.kernel, stride: stride)
+        func slope() -> Slope {
+            switch layers.activation {
+            case .prelu: .parameter(graph.parameters.add(name + ".adn.A.weight", [1], .constant(0.25)))
+            case .relu: .fixed(0)
+            case .leakyReLU(let slope): .fixed(slope)
+            }
+        }
+        switch layers.norm {
+        case .instance: return graph.instanceNorm(raw, slope: slope())
+        case .batch:
+            let normed = graph.batchNorm(name + ".adn.N", raw)
+            return graph.activation(normed, slope: slope())
+        case .none: return graph.activation(raw, slope: slope())
+        }
     }
 
     /// MONAI's ResidualUnit: `units` activated convolutions, the first with the stride, beside a residual path: the
     /// input itself, or a convolution where sizes or channels differ.
     private mutating func residualUnit(
-        _ name: String, _ input: Graph.Value, channels: Int, stride: Int, units: Int
+        _ name: String, _ input: Graph.Value, channels: Int, stride: PerAxis, units: Int
     ) -> Graph.Value {
         var value = input
         for unit in 0..<units {
             value = activated(
-                "\(name).conv.unit\(unit)", value, channels: channels, stride: unit == 0 ? stride : 1)
+                "\(name).conv.unit\(unit)", value, channels: channels, stride: unit == 0 ? stride : .one)
         }
-        guard stride != 1 || graph.channels(input) != channels else { return graph.sum(value, input) }
+        guard stride != .one || graph.channels(input) != channels else { return graph.sum(value, input) }
         let path = graph.convolution(
-            name + ".residual", input, channels: channels, kernel: PerAxis(stride == 1 ? 1 : 3),
-            stride: PerAxis(stride))
+            name + ".residual", input, channels: channels,
+            kernel: stride == .one ? .one : layers.kernel, stride: stride)
         return graph.sum(value, path)
     }
 }

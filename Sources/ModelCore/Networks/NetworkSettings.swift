@@ -34,6 +34,40 @@ struct NetworkSettings {
         }
     }
 
+    /// A whole number for each axis, written once or for every one.
+    func perAxis(_ value: PythonValue, dimensions: Int) -> PerAxis? {
+        func all(_ sides: [Int]) -> PerAxis? {
+            guard sides.count == dimensions, let width = sides.last else { return nil }
+            return PerAxis(depth: dimensions == 3 ? sides[0] : 1, height: sides[dimensions - 2], width: width)
+        }
+        guard case .list(let axes) = value else {
+            return value.whole.flatMap { all([Int](repeating: $0, count: dimensions)) }
+        }
+        let sides = axes.compactMap(\.whole)
+        return sides.count == axes.count ? all(sides) : nil
+    }
+
+    /// The same for a setting that may be missing.
+    func perAxis(_ key: String, dimensions: Int, default fallback: Int) throws -> PerAxis {
+        guard metadata[key] != nil else { return perAxis(.number(Double(fallback)), dimensions: dimensions)! }
+        guard let size = perAxis(try value(key), dimensions: dimensions) else {
+            throw refusal(key, "a whole number, or \(dimensions) of them,")
+        }
+        return size
+    }
+
+    /// The same for each level.
+    func listPerAxis(_ key: String, dimensions: Int) throws -> [PerAxis] {
+        let written = try value(key), levels: [PythonValue]
+        if case .list(let all) = written { levels = all } else { levels = [written] }
+        return try levels.map { level in
+            guard let size = perAxis(level, dimensions: dimensions) else {
+                throw refusal(key, "a list of whole numbers, or of \(dimensions) of them for each level,")
+            }
+            return size
+        }
+    }
+
     /// 3 of `3` and of `(3, 3, 3)`.
     func same(_ value: PythonValue) -> Int? {
         guard case .list(let axes) = value else { return value.whole }

@@ -1,14 +1,15 @@
 /// What MONAI's `monai.networks.nets.UNet` is told at its construction, as far as it may vary here;
 /// `UNetMetadata.swift` has what is fixed.
-public struct UNetConfiguration: Codable, Hashable, Sendable {
+public struct UNetConfiguration: Hashable, Sendable {
     public let inChannels: Int
     public let outChannels: Int
     /// Channels of every level, the top first; at least two.
     public let channels: [Int]
     /// Stride from one level to the next; one fewer than `channels`.
-    public let strides: [Int]
+    public let strides: [PerAxis]
     /// MONAI's `num_res_units`.
     public let residualUnits: Int
+    public let layers: UNetLayers
 
     /// Bounds on what a file or a user may ask for.
     package enum Limits {
@@ -19,28 +20,26 @@ public struct UNetConfiguration: Codable, Hashable, Sendable {
         static let strideProductMax = 4096
     }
 
+    /// MONAI's defaults in three dimensions, with the same strides along every axis.
+    ///
     /// - Throws: `ModelError.invalidConfiguration` naming the value at fault.
     public init(inChannels: Int, outChannels: Int, channels: [Int], strides: [Int], residualUnits: Int) throws {
+        try self.init(
+            inChannels: inChannels, outChannels: outChannels, channels: channels, strides: strides.map { PerAxis($0) },
+            residualUnits: residualUnits, layers: UNetLayers())
+    }
+
+    /// - Throws: `ModelError.invalidConfiguration` naming the value at fault.
+    public init(
+        inChannels: Int, outChannels: Int, channels: [Int], strides: [PerAxis], residualUnits: Int, layers: UNetLayers
+    ) throws {
+        self.layers = layers
         self.inChannels = inChannels
         self.outChannels = outChannels
         self.channels = channels
         self.strides = strides
         self.residualUnits = residualUnits
         try validate()
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case inChannels, outChannels, channels, strides, residualUnits
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try self.init(
-            inChannels: values.decode(Int.self, forKey: .inChannels),
-            outChannels: values.decode(Int.self, forKey: .outChannels),
-            channels: values.decode([Int].self, forKey: .channels),
-            strides: values.decode([Int].self, forKey: .strides),
-            residualUnits: values.decode(Int.self, forKey: .residualUnits))
     }
 
     private func validate() throws {
@@ -57,16 +56,20 @@ public struct UNetConfiguration: Codable, Hashable, Sendable {
             strides.count == channels.count - 1,
             "strides has \(strides.count) values for \(channels.count) levels; one fewer than levels is needed")
         try require(
-            strides.allSatisfy((1...Limits.strideMax).contains), "strides \(strides) are not all 1 to 16")
+            strides.allSatisfy { $0.all.allSatisfy((1...Limits.strideMax).contains) },
+            "strides \(strides) are not all 1 to 16")
         try require(
-            strides.reduce(1, *) <= Limits.strideProductMax,
+            strideProduct.all.allSatisfy { $0 <= Limits.strideProductMax },
             "strides \(strides) multiply to more than \(Limits.strideProductMax)")
+        try require(
+            layers.dimensions == 3 || strides.allSatisfy { $0.depth == 1 }, "strides have a depth in two dimensions")
+        try layers.validate()
         try require(
             (0...Limits.residualUnitsMax).contains(residualUnits), "num_res_units is \(residualUnits), not 0 to 16")
     }
 
-    /// Sides of an input are padded to multiples of this.
-    public var strideProduct: Int { strides.reduce(1, *) }
+    /// Sides of an input are padded to multiples of this. At most 16 to the eleventh along an axis: no overflow.
+    public var strideProduct: PerAxis { strides.reduce(.one, *) }
 
     /// Trainable numbers in all.
     public var parameterCount: Int { graph.parameters.count }

@@ -1,16 +1,24 @@
 import Numerics
 
 // A network's description in the metadata of its safetensors file: every setting of MONAI's UNet that the numbers
-// depend on. What is fixed here may be left out, and is then as below; what says otherwise is refused by its name.
+// depend on. What may be left out is then MONAI's default; what is not computed here is refused by its name.
 
 extension UNetConfiguration {
     /// The description as it stands in a replica's safetensors metadata.
     public var metadata: [String: String] {
-        [
+        var metadata = [
             "architecture": "monai.UNet", "in_channels": "\(inChannels)", "out_channels": "\(outChannels)",
-            "channels": "\(channels)", "strides": "\(strides)", "num_res_units": "\(residualUnits)",
-            "norm": "INSTANCE", "act": "PRELU",
+            "channels": "\(channels)", "num_res_units": "\(residualUnits)", "norm": layers.norm.word,
+            "act": layers.activation.word,
+            "strides": "[" + strides.map { $0.text(dimensions: layers.dimensions) }.joined(separator: ", ") + "]",
         ]
+        let standard = UNetLayers()
+        if layers.dimensions != standard.dimensions { metadata["spatial_dims"] = "\(layers.dimensions)" }
+        for (key, kernel) in [("kernel_size", layers.kernel), ("up_kernel_size", layers.upKernel)] {
+            let text = kernel.text(dimensions: layers.dimensions)
+            if text != "3" { metadata[key] = text }
+        }
+        return metadata
     }
 
     /// Reads the description back; values may be written as Python writes them, lists as `[16, 32]` or `(16, 32)`.
@@ -19,10 +27,49 @@ extension UNetConfiguration {
     public init(metadata: [String: String]) throws {
         let settings = NetworkSettings(metadata: metadata)
         try settings.checkFixed()
+        var layers = UNetLayers()
+        for key in ["spatial_dims", "dimensions"] where metadata[key] != nil {
+            layers.dimensions = try settings.number(key)
+            guard layers.dimensions == 2 || layers.dimensions == 3 else { throw settings.refusal(key, "2 or 3") }
+        }
+        layers.norm = try settings.norm()
+        layers.activation = try settings.activation()
+        layers.kernel = try settings.perAxis("kernel_size", dimensions: layers.dimensions, default: 3)
+        layers.upKernel = try settings.perAxis("up_kernel_size", dimensions: layers.dimensions, default: 3)
         try self.init(
             inChannels: settings.number("in_channels"), outChannels: settings.number("out_channels"),
-            channels: settings.list("channels"), strides: settings.list("strides"),
-            residualUnits: settings.number("num_res_units"))
+            channels: settings.list("channels"),
+            strides: settings.listPerAxis("strides", dimensions: layers.dimensions),
+            residualUnits: settings.number("num_res_units"), layers: layers)
+    }
+}
+
+extension PerAxis {
+    /// As Python writes it: `2`, or `(1, 2, 2)`.
+    fileprivate func text(dimensions: Int) -> String {
+        let sides = all.suffix(dimensions)
+        guard !sides.allSatisfy({ $0 == width }) else { return "\(width)" }
+        return "(" + sides.map(String.init).joined(separator: ", ") + ")"
+    }
+}
+
+extension UNetLayers.Norm {
+    fileprivate var word: String {
+        switch self {
+        case .instance: "INSTANCE"
+        case .batch: "BATCH"
+        case .none: "None"
+        }
+    }
+}
+
+extension UNetLayers.Activation {
+    fileprivate var word: String {
+        switch self {
+        case .prelu: "PRELU"
+        case .relu: "RELU"
+        case .leakyReLU(let slope): "('LEAKYRELU', {'negative_slope': \(slope)})"
+        }
     }
 }
 
@@ -51,27 +98,12 @@ extension NetworkSettings {
         }
     }
 
-    /// What may only be as it is here: MONAI's defaults, in three dimensions.
+    /// What may only be as it is here: MONAI's defaults.
     func checkFixed() throws {
         try checkKeys()
         try check("architecture", "monai.UNet", isRequired: true) {
             ["monai.unet", "monai.networks.nets.unet", "monai.networks.nets.unet.unet"].contains($0.word)
         }
-        try check("norm", "INSTANCE, with eps 1e-5 and without affine or running statistics,", isRequired: true) {
-            layer($0, "instance") { key, value in
-                switch key {
-                case "eps": Self.isDefaultEpsilon(value)
-                case "affine", "track_running_stats": value.boolean == false
-                case "momentum": true
-                default: false
-                }
-            }
-        }
-        try check("act", "PRELU, with one slope,", isRequired: true) {
-            layer($0, "prelu") { key, value in key == "init" || key == "num_parameters" && value.whole == 1 }
-        }
-        for key in ["spatial_dims", "dimensions"] { try check(key, "3") { $0.whole == 3 } }
-        for key in ["kernel_size", "up_kernel_size"] { try check(key, "3") { same($0) == 3 } }
         try check("bias", "True") { $0.boolean == true }
         // Without a dropout's D, which does nothing when a trained network answers.
         try check("adn_ordering", "NDA") { ($0.word ?? "").filter { $0 != "d" } == "na" }
@@ -80,6 +112,40 @@ extension NetworkSettings {
         }
         for key in ["eps", "norm_eps", "instance_norm_eps"] { try check(key, "1e-5") { Self.isDefaultEpsilon($0) } }
         for key in ["affine", "norm_affine", "track_running_stats"] { try check(key, "False") { $0.boolean == false } }
+    }
+
+    func norm() throws -> UNetLayers.Norm {
+        let wanted = "INSTANCE without affine and running statistics, BATCH with both, each with eps 1e-5, or None"
+        let value = try value("norm")
+        if value.word == "none" { return .none }
+        for (name, norm, isOn) in [("instance", UNetLayers.Norm.instance, false), ("batch", .batch, true)] {
+            let fits = layer(value, name) { key, value in
+                switch key {
+                case "eps": Self.isDefaultEpsilon(value)
+                case "affine", "track_running_stats": value.boolean == isOn
+                case "momentum": true
+                default: false
+                }
+            }
+            if fits { return norm }
+        }
+        throw refusal("norm", wanted + ",")
+    }
+
+    func activation() throws -> UNetLayers.Activation {
+        let value = try value("act")
+        if layer(value, "prelu", { $0 == "init" || $0 == "num_parameters" && $1.whole == 1 }) { return .prelu }
+        if layer(value, "relu", { key, _ in key == "inplace" }) { return .relu }
+        var slope = 0.01
+        let isLeaky = layer(value, "leakyrelu") { key, value in
+            if key == "negative_slope", case .number(let number) = value {
+                slope = number
+                return true
+            }
+            return key == "inplace"
+        }
+        if isLeaky { return .leakyReLU(slope: Float(slope)) }
+        throw refusal("act", "PRELU with one slope, RELU or LEAKYRELU,")
     }
 
     private static func isDefaultEpsilon(_ value: PythonValue) -> Bool {

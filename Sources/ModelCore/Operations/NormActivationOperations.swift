@@ -1,15 +1,29 @@
 import CKernels
 
+extension CPUBackend {
+    /// For kernels that read any slope from memory; a fixed one has a gradient that nobody asks for.
+    fileprivate func withSlope(
+        _ slope: Slope, _ body: (UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        switch slope {
+        case .parameter(let index): body(parameter(index), gradient(index))
+        case .fixed(let value):
+            var unused: Float = 0
+            withUnsafePointer(to: value) { value in withUnsafeMutablePointer(to: &unused) { body(value, $0) } }
+        }
+    }
+}
+
 /// Instance norm by statistics that are there already, PReLU, and a residual where one is given.
 struct NormActivate: Operation {
     var from: ValueView
     var statistics: Int
-    var slope: Int
+    var slope: Slope
     /// May be the result's own place.
     var residual: ValueView?
     var to: ValueView
 
-    init(_ from: ValueView, statistics: Int, slope: Int, residual: ValueView?, to: ValueView) {
+    init(_ from: ValueView, statistics: Int, slope: Slope, residual: ValueView?, to: ValueView) {
         (self.from, self.statistics, self.slope, self.residual, self.to) = (from, statistics, slope, residual, to)
     }
 
@@ -30,9 +44,11 @@ struct NormActivate: Operation {
     }
 
     func compute(on cpu: CPUBackend) {
-        quintet_norm_activate(
-            cpu.pool, cpu.layout(from), cpu.floats(from), cpu.statistics(statistics), cpu.parameter(slope),
-            residual.map(cpu.floats), cpu.floats(to))
+        cpu.withSlope(slope) { slope, _ in
+            quintet_norm_activate(
+                cpu.pool, cpu.layout(from), cpu.floats(from), cpu.statistics(statistics), slope,
+                residual.map(cpu.floats), cpu.floats(to))
+        }
     }
 }
 
@@ -40,11 +56,11 @@ struct NormActivate: Operation {
 struct NormActivateGradient: Operation {
     var input: ValueView
     var statistics: Int
-    var slope: Int
+    var slope: Slope
     var from: ValueView
     var to: ValueView
 
-    init(_ input: ValueView, statistics: Int, slope: Int, from: ValueView, to: ValueView) {
+    init(_ input: ValueView, statistics: Int, slope: Slope, from: ValueView, to: ValueView) {
         (self.input, self.statistics, self.slope, self.from, self.to) = (input, statistics, slope, from, to)
     }
 
@@ -63,8 +79,10 @@ struct NormActivateGradient: Operation {
     }
 
     func compute(on cpu: CPUBackend) {
-        quintet_norm_activate_gradient(
-            cpu.pool, cpu.layout(input), cpu.floats(input), cpu.statistics(statistics), cpu.parameter(slope),
-            cpu.floats(from), cpu.doubles, cpu.floats(to), cpu.gradient(slope))
+        cpu.withSlope(slope) { slope, slopeGradient in
+            quintet_norm_activate_gradient(
+                cpu.pool, cpu.layout(input), cpu.floats(input), cpu.statistics(statistics), slope, cpu.floats(from),
+                cpu.doubles, cpu.floats(to), slopeGradient)
+        }
     }
 }

@@ -44,25 +44,27 @@ struct WeightsDiagnosis {
 
     private func otherLayers(missing: Set<String>, extra: Set<String>) -> String? {
         func hint(_ what: String, _ setting: String, _ names: Set<String>) -> String {
-            "\(what) (\(list(names))), and only \(setting) is computed here"
+            "\(what) (\(list(names))), and its metadata says \(setting)"
         }
         let statistics = extra.filter { $0.contains(".running_") }
-        if !statistics.isEmpty { return hint("it has running statistics", "instance norm without them", statistics) }
+        if !statistics.isEmpty { return hint("it has running statistics", "norm=INSTANCE or None", statistics) }
         let scales = extra.filter { $0.hasSuffix(".adn.N.weight") || $0.hasSuffix(".adn.N.bias") }
-        if !scales.isEmpty { return hint("its norm has numbers of its own", "instance norm without affine", scales) }
+        if !scales.isEmpty { return hint("its norm has numbers of its own", "norm=INSTANCE or None", scales) }
         let biases = missing.filter { $0.hasSuffix(".bias") }
-        if !biases.isEmpty, biases == missing { return hint("it lacks biases", "bias=True", biases) }
+        if !biases.isEmpty, biases == missing {
+            return hint("it lacks biases", "bias=True, which alone is computed here", biases)
+        }
         let slopes = missing.filter { $0.hasSuffix(".adn.A.weight") }
         if !slopes.isEmpty, slopes == missing { return hint("it lacks the slopes of PReLU", "act=PRELU", slopes) }
         return nil
     }
 
     private func reason(for shape: [Int], insteadOf wanted: [Int]) -> String? {
-        guard wanted.count == 5 else { return wanted == [1] ? "only PReLU with one slope is computed here" : nil }
-        if shape.count == 3 || shape.count == 4 {
-            return "a network of \(shape.count - 2) dimensions, and only spatial_dims=3 is computed here"
+        guard wanted.count >= 4 else { return wanted == [1] ? "only PReLU with one slope is computed here" : nil }
+        if (3...5).contains(shape.count), shape.count != wanted.count {
+            return "a network of \(shape.count - 2) dimensions, and its metadata says spatial_dims=\(wanted.count - 2)"
         }
-        guard shape.count == 5, shape[..<2] == wanted[..<2], shape[2...] != wanted[2...] else { return nil }
+        guard shape.count == wanted.count, shape[..<2] == wanted[..<2], shape[2...] != wanted[2...] else { return nil }
         return "another kernel_size or up_kernel_size, or other strides"
     }
 }

@@ -34,11 +34,20 @@ enum LiverOptions {
         LiverPreset.all.map { "\($0.name) \(value($0))" }.joined(separator: ", ")
     }
 
+    /// - Throws: `UsageError` listing the presets.
+    static func named(_ values: OptionValues, default fallback: String) throws -> LiverPreset {
+        do {
+            return try LiverPreset.named(values.text("--preset") ?? fallback)
+        } catch RecipeError.inputRefused(let message) {
+            throw UsageError(message)
+        }
+    }
+
     /// A preset with the grid's options on top.
     /// - Throws: `UsageError` naming the option.
     static func preset(_ values: OptionValues, default fallback: String) throws -> LiverPreset {
         do {
-            var preset = try LiverPreset.named(values.text("--preset") ?? fallback)
+            var preset = try named(values, default: fallback)
             if let size = try values.integer("--size", LiverSliceSettings.sizeRange) {
                 (preset.slices.size, preset.anomalies.size) = (size, size)
             }

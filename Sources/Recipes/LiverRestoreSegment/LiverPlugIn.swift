@@ -72,7 +72,9 @@ public struct LiverPlugIn: RecipePlugIn {
     public var benchmarkedNetworkNames: [String] { ["restorer", "segmenter"] }
 
     public func benchmarkedNetworks(_ values: OptionValues) throws -> [BenchmarkedNetwork] {
-        let preset = try LiverOptions.preset(values, default: "paper"), shape = preset.shape(sliceCount: preset.batch)
+        // `--size` is the sample's here.
+        let preset = try LiverOptions.named(values, default: "paper")
+        let shape = preset.shape(sliceCount: preset.batch)
         return [
             BenchmarkedNetwork(
                 presetName: preset.name, name: "restorer", network: try preset.restorer(), loss: .absolute,

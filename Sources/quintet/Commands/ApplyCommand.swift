@@ -11,18 +11,20 @@ enum ApplyCommand: Command {
             Option(
                 "--weights", "FILE", "a replica, or any MONAI UNet saved as safetensors with its metadata",
                 isRequired: true),
-            Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W", isRequired: true),
+            Option("--in", "FILE", "safetensors with a key x of shape N,C,D,H,W, or N,C,H,W", isRequired: true),
             Option("--out", "FILE", "safetensors with a key y: the logits", isRequired: true),
             Option("--overwrite", nil, "replace the file of --out"),
             Option("--threads", "N", "threads; default all"),
         ],
         details: """
             The weights' metadata says what the network is: architecture = monai.UNet, in_channels, out_channels,
-            channels, strides, num_res_units, norm = INSTANCE, act = PRELU, all as text. Where it does not say,
-            spatial_dims = 3, kernel_size = up_kernel_size = 3, bias = True, adn_ordering = NDA and an instance norm
-            with eps = 1e-5 and without affine are taken, MONAI's defaults; other values are refused, not ignored, and
-            so are settings that are not known here. Sizes that the product of the strides does not divide are filled
-            with zeros, and the answer is cut back.
+            channels, strides (per axis, too), num_res_units, norm = INSTANCE, BATCH or None, act = PRELU, RELU or
+            LEAKYRELU, all as text. Where it does not say, spatial_dims = 3, kernel_size = up_kernel_size = 3, bias =
+            True, adn_ordering = NDA, eps = 1e-5 and an instance norm without affine are taken, MONAI's defaults.
+            Other values are refused, not ignored, and so are settings that are not known here; a dropout is for
+            training only. In three dimensions sizes that the product of the strides does not divide are filled with
+            zeros, and the answer is cut back; in two they are refused. Kernels of other sizes than 3 and strides that
+            differ between axes are computed by plain loops, which are slow.
 
             example: quintet apply --weights run/replica-0.safetensors --in x.safetensors --out y.safetensors
             """)
@@ -42,15 +44,20 @@ enum ApplyCommand: Command {
         guard let x = input.tensors["x"], let values = x.floats() else {
             throw CommandError("\(input.name) has no tensor of floats called x")
         }
-        guard x.shape.count == 5, x.shape[1] == model.configuration.inChannels, x.shape.allSatisfy({ $0 > 0 }) else {
+        let dimensions = model.configuration.layers.dimensions
+        guard x.shape.count == 2 + dimensions, x.shape[1] == model.configuration.inChannels,
+            x.shape.allSatisfy({ $0 > 0 })
+        else {
             throw CommandError("\(input.name): x has the shape \(x.shape), and the network takes "
-                + "[N, \(model.configuration.inChannels), depth, height, width]")
+                + "[N, \(model.configuration.inChannels), " + (dimensions == 3 ? "depth, " : "") + "height, width]")
         }
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw CommandError("\(input.name): x\(Self.place(index, x.shape)) is \(values[index]), not a number to "
                 + "compute with")
         }
-        let shape = TensorShape3D(depth: x.shape[2], height: x.shape[3], width: x.shape[4])
+        // A batch in two dimensions goes image by image, as one in three does.
+        let sides = x.shape[2...].suffix(3), plane = Array(sides.suffix(2))
+        let shape = TensorShape3D(depth: dimensions == 3 ? sides.first! : 1, height: plane[0], width: plane[1])
         let predictor = try UNetPredictor(
             model: model, shape: shape, pool: ThreadPool(threadCount: try Threads.count(arguments)))
         let sampleCount = x.shape[1] * shape.voxelCount
