@@ -18,6 +18,7 @@ Numbers mean something only on a machine that does nothing else. Two cores take 
     vote         five volumes' majority, beside numpy; likewise
     start        from the start of the process to the first training step
     layers       every operation, with its share of the machine's peak and beside PyTorch's convolution
+    rewritings   the network without each rewriting of its graph, beside the whole
     flat         the liver recipe's two networks, a batch of eight slices, forward and training step; PyTorch stock and
                  tuned (malloc told to keep its memory, channels last, denormal numbers taken for 0)
 """
@@ -34,9 +35,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
-SECTIONS = ["network", "memory", "scaling", "lesions", "postprocess", "vote", "start", "layers", "flat"]
+SECTIONS = ["network", "memory", "scaling", "lesions", "postprocess", "vote", "start", "layers", "rewritings", "flat"]
 NEEDED = {"lesions": ["scipy"], "postprocess": ["scipy"], "vote": ["numpy"], "scaling": [], "layers": [],
-          "flat": ["torch"]}
+          "rewritings": [], "flat": ["torch"]}
 
 
 class Failed(Exception):
@@ -207,6 +208,20 @@ class Bench:
         self.raw["layers"] = reports
         return layer_tables(reports, self.size)
 
+
+    def rewritings(self):
+        names, rows = ("residuals-in-norms", "joined-convolutions"), []
+        for mode in ("infer", "train"):
+            def run(*more, mode=mode):
+                return self.quintet("network", "--mode", mode, "--size", self.size, *more)
+
+            reports = self.rounds(f"rewritings {mode}", {"all": run, **{
+                name: lambda name=name: run("--skip-rewriting", name) for name in names}}, self.arguments.rounds * 2)
+            whole = reports["all"]
+            for name in names:
+                rows.append([f"{mode}, without {name}", spread(reports[name]), spread(whole),
+                             ratio(reports[name], whole), share_of(whole, reports[name])])
+        return table([f"rewritings, {self.size}", "without, s", "with, s", "times faster", "memory, share"], rows)
 
     def flat(self):
         rows = []

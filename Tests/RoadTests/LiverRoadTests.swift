@@ -31,7 +31,32 @@ import Testing
         let scores = try run(
             ["evaluate", "--pred", "masks", "--truth", "ph/tumours", "--run", "run", "--ct", "ph/diseased", "--json"])
         #expect(scores.output.contains("oracle"), "\(scores.output)")
+        // Slices with tumour are told from those without where the answer is the truth.
+        let rows = try #require(
+            try JSONSerialization.jsonObject(with: Data(scores.output.utf8)) as? [[String: Any]])
+        let oracle = try #require(rows.first { $0["answer"] as? String == "oracle" })
+        #expect((oracle["sliceAUROC"] as? [String: Double])?["mean"] == 1)
+        try together(road, run)
         let help = try run(["train", "--help"] + recipe)
         #expect(help.output.contains("--segment-epochs") && !help.output.contains("--slab"))
+    }
+
+    /// The ablation without stages: one training, two files of a replica, its figures under its own step.
+    private func together(_ road: Road, _ run: ([String]) throws -> Road.Outcome) throws {
+        _ = try run(
+            ["train", "--data", "data", "--run", "both", "--replicas", "1", "--restore-epochs", "1", "--together",
+             "--restorer", "autoencoder", "--anomalies", "draem", "--base-channels", "2", "--quiet"])
+        for name in ["restorer-0", "replica-0"] {
+            #expect(road.bytes("both/\(name).safetensors") != nil, "\(name)")
+        }
+        let metrics = String(decoding: road.bytes("both/metrics.csv") ?? Data(), as: UTF8.self).split(separator: "\n")
+        #expect(metrics.first == "replica,iteration,loss,dice,seconds" && metrics.count > 2, "\(metrics.prefix(3))")
+        #expect(road.bytes("both/report.html") != nil)
+        _ = try run(["segment", "--run", "both", "--in", "ph/diseased", "--masks", "ph/livers", "--out", "masks2",
+                     "--quiet"])
+        #expect(road.bytes("masks2/diseased-00.nii.gz") != nil)
+        let refused = try road.start(
+            ["train", "--data", "data", "--run", "no", "--together", "--segment-epochs", "2", "--quiet"]).wait()
+        #expect(refused.code == 2 && refused.errors.contains("--segment-epochs"), "\(refused)")
     }
 }

@@ -43,15 +43,22 @@ public enum NetworkBenchmark {
     /// - Parameters:
     ///   - shape: of a sample; of a network in two dimensions as deep as its batch has images.
     ///   - loss: what a training step makes small.
+    ///   - without: rewritings that are left out.
     ///   - samples: timed samples, at least 1.
     ///   - now: a monotonic clock, in seconds.
     ///   - beforeSample: told 0 when everything is ready and the first sample begins, then 1 ... `samples`; what it
     ///     throws ends the benchmark.
     /// - Throws: `ModelError` where the shape does not suit or memory is short.
     package static func run(
-        _ network: some NetworkDescription, loss: TrainingLoss, shape: TensorShape3D, mode: Mode, samples: Int,
-        pool: ThreadPool, now: @escaping () -> Double, beforeSample: (Int) throws -> Void = { _ in }
+        _ network: some NetworkDescription, loss: TrainingLoss, without: Set<Rewriting> = [], shape: TensorShape3D,
+        mode: Mode, samples: Int, pool: ThreadPool, now: @escaping () -> Double,
+        beforeSample: (Int) throws -> Void = { _ in }
     ) throws -> Figures {
+        guard without.isEmpty else {
+            return try run(
+                NetworkWithoutRewritings(network, without: without), loss: loss, shape: shape, mode: mode,
+                samples: samples, pool: pool, now: now, beforeSample: beforeSample)
+        }
         precondition(samples >= 1)
         let graph = network.graph
         // The shape is judged before anything of its size is made.

@@ -1,12 +1,18 @@
 // Rewritings of a network's layers that give the same numbers in fewer passes over memory. What each brings is in
 // docs/BENCHMARKS.md.
 
+/// One of them, by its name.
+public enum Rewriting: String, CaseIterable, Sendable {
+    case residualsInNorms = "residuals-in-norms"
+    case joinedConvolutions = "joined-convolutions"
+}
+
 extension Graph {
-    /// All of them.
-    package func rewritten() -> Graph {
+    /// - Parameter without: left out, to measure what they bring.
+    package func rewritten(without: Set<Rewriting> = []) -> Graph {
         var graph = self
-        graph.addResidualsInNorms()
-        graph.joinConvolutions()
+        if !without.contains(.residualsInNorms) { graph.addResidualsInNorms() }
+        if !without.contains(.joinedConvolutions) { graph.joinConvolutions() }
         return graph
     }
 

@@ -95,6 +95,5 @@ struct MONAIUNet {
 }
 
 extension UNetConfiguration {
-    /// The network, rewritten for speed.
-    package var graph: Graph { MONAIUNet.graph(self).rewritten() }
+    package var plainGraph: Graph { MONAIUNet.graph(self) }
 }

@@ -1,5 +1,7 @@
 /// What a network is told at its construction, as a file's metadata says it, and the network itself.
 package protocol NetworkDescription: Hashable, Sendable {
+    /// The network as the description says it.
+    var plainGraph: Graph { get }
     /// The network, rewritten for speed.
     var graph: Graph { get }
     /// The description as it stands in a safetensors file's metadata.
@@ -8,6 +10,10 @@ package protocol NetworkDescription: Hashable, Sendable {
     ///
     /// - Throws: `ModelError.invalidConfiguration` naming the key that is missing or says something else.
     init(metadata: [String: String]) throws
+}
+
+extension NetworkDescription {
+    package var graph: Graph { plainGraph.rewritten() }
 }
 
 extension UNetConfiguration: NetworkDescription {}
@@ -24,9 +30,9 @@ package protocol FlatNetworkDescription: NetworkDescription {
 }
 
 extension FlatNetworkDescription {
-    package var graph: Graph {
+    package var plainGraph: Graph {
         var graph = Graph(inputChannels: inChannels, isFlat: true)
         graph.output = append(to: &graph, input: graph.input, prefix: "")
-        return graph.rewritten()
+        return graph
     }
 }

@@ -34,13 +34,13 @@ package struct RestoringSegmenter<Restorer: FlatNetworkDescription>: NetworkDesc
             segmenter: DiscriminativeUNetConfiguration(metadata: own(Self.segmenterPrefix)))
     }
 
-    package var graph: Graph {
+    package var plainGraph: Graph {
         var graph = Graph(inputChannels: restorer.inChannels, isFlat: true)
         let given = graph.copy(graph.input)
         let restored = restorer.append(to: &graph, input: graph.input, prefix: Self.restorerPrefix)
         graph.image = restored
         graph.output = segmenter.append(
             to: &graph, input: graph.concatenation(restored, given), prefix: Self.segmenterPrefix)
-        return graph.rewritten()
+        return graph
     }
 }

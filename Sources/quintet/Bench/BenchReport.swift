@@ -88,6 +88,7 @@ struct BenchOptions {
     /// The recipe's; nil where it has none that bench knows.
     private var benchmarked: BenchmarkedNetwork?
     private var recipe: any RecipePlugIn
+    private var without: Set<Rewriting>
     var shape: TensorShape3D
     var samples: Int
     var threads: Int
@@ -100,6 +101,7 @@ struct BenchOptions {
     init(_ arguments: Arguments, size: TensorShape3D? = nil, samples: Int = 5) throws {
         recipe = arguments.recipe
         benchmarked = try Self.network(arguments)
+        without = try Self.rewritings(arguments)
         shape = try Self.size(arguments) ?? size ?? benchmarked?.shape
             ?? TensorShape3D(depth: 32, height: 64, width: 64)
         self.samples = try arguments.integer("--samples", 1...10_000) ?? samples
@@ -122,14 +124,24 @@ struct BenchOptions {
         return found
     }
 
+    private static func rewritings(_ arguments: Arguments) throws -> Set<Rewriting> {
+        Set(try (arguments.text("--skip-rewriting") ?? "").split(separator: ",").map { name in
+            guard let rewriting = Rewriting(rawValue: String(name)) else {
+                let names = Rewriting.allCases.map(\.rawValue).joined(separator: ", ")
+                throw UsageError("--skip-rewriting takes \(names), not \"\(name)\"")
+            }
+            return rewriting
+        })
+    }
+
     /// - Throws: `UsageError` where the recipe has none that bench knows.
     func figures(
         _ mode: NetworkBenchmark.Mode, _ pool: ThreadPool, beforeSample: (Int) throws -> Void
     ) throws -> NetworkBenchmark.Figures {
         guard let benchmarked else { throw UsageError("the recipe \(recipe.name) has no network for bench") }
         return try NetworkBenchmark.run(
-            benchmarked.network, loss: benchmarked.loss, shape: shape, mode: mode, samples: samples, pool: pool,
-            now: BenchClock.now, beforeSample: beforeSample)
+            benchmarked.network, loss: benchmarked.loss, without: without, shape: shape, mode: mode, samples: samples,
+            pool: pool, now: BenchClock.now, beforeSample: beforeSample)
     }
 
     /// `--size 32x256x256`; commas do as well.

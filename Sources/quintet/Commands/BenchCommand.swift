@@ -1,3 +1,4 @@
+import ModelCore
 import Recipes
 
 /// `quintet bench`
@@ -39,6 +40,10 @@ enum BenchCommand: RecipeCommand {
             positional: "WHAT",
             options: [
                 Option("--mode", "MODE", "network and layers: infer or train; default infer and train"),
+                Option(
+                    "--skip-rewriting", "NAME,...",
+                    "network, layers and start: rewritings left out, to see what they bring: "
+                        + Rewriting.allCases.map(\.rawValue).joined(separator: ", ")),
             ] + network(choice.recipe) + choice.recipe.benchmarkOptions + [
                 Option("--size", "DxHxW", "another size: 32x256x256"),
                 Option(
