@@ -1,7 +1,11 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install packages clean
+.PHONY: demo test build install install-files dist test-packages test-slurm packages clean
+
+# What `quintet --version` and every handshake say it was built from.
+export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
+	{ git diff --quiet HEAD || printf %s -changed; })
 
 demo: build
 	$(BINARY) demo --out demo
@@ -21,7 +25,9 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 COMMANDS = $(shell $(BINARY) --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
 
 # The program, manual pages and shell completion, all made from the same description of its commands.
-install: build
+install: build install-files
+
+install-files:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/quintet
 	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/fish/vendor_completions.d
 	$(BINARY) completion bash > $(SHARE)/bash-completion/completions/quintet
@@ -29,8 +35,20 @@ install: build
 	$(BINARY) man > $(SHARE)/man/man1/quintet.1
 	for command in $(COMMANDS); do $(BINARY) man $$command > $(SHARE)/man/man1/quintet-$$command.1 || exit 1; done
 
+# A tarball and a Debian package that need no Swift, in dist/.
+dist: build
+	cluster/package/dist.sh "$$($(BINARY) --version | sed 's/^quintet \([^,]*\),.*/\1/')"
+
+# The package installed in a bare Debian: needs root and the network.
+test-packages: dist
+	cluster/package/test.sh
+
+# Workers that come and go under a real Slurm on this machine: needs root.
+test-slurm: build
+	cluster/slurm/test.sh
+
 packages:
 	@cluster/install-packages.sh
 
 clean:
-	rm -rf .build .build-tests demo
+	rm -rf .build .build-tests demo dist

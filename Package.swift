@@ -15,6 +15,9 @@ let kernelFolders = [
     "Activation", "Convolution", "Dense", "Loss", "Normalisation", "Peak", "Pooling", "Random", "Upsampling", "Variants",
 ]
 
+/// What the program says that it was built from; the Makefile knows.
+let commit = Context.environment["QUINTET_COMMIT"] ?? ""
+
 /// One row of the import table: a target of ours and the targets it may import.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -28,6 +31,7 @@ let package = Package(
     name: "quintet",
     products: [.executable(name: "quintet", targets: ["quintet"])],
     targets: [
+        .target(name: "CBuild", cSettings: [.define("QUINTET_COMMIT", to: "\"\(commit)\"")]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -53,7 +57,7 @@ let package = Package(
             name: "quintet",
             dependencies: [
                 "Protocol", "Platform", "Imaging", "ModelCore", "SynthData", "VotingAggregator", "Recipes", "Worker",
-                "Coordinator", "Numerics",
+                "Coordinator", "Numerics", "CBuild",
             ],
             swiftSettings: strict),
 

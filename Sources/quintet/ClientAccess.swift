@@ -17,7 +17,7 @@ enum ClientAccess {
         let patience = try arguments.number("--patience", 0...1e9)
         return try CoordinatorClient(
             address: ClusterOptions.address(arguments.text("--coordinator") ?? "127.0.0.1:7311"),
-            security: ClusterOptions.security(arguments), build: Version.text,
+            security: ClusterOptions.security(arguments), build: Version.build,
             waiting: CoordinatorClient.Waiting(
                 patienceSeconds: patience ?? .infinity, isPatientAtFirst: patience != nil,
                 isStopped: { StopSignal.isRequested }, log: log))

@@ -31,7 +31,7 @@ final class LocalCluster {
         security = .preSharedKeys([token])
         let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
             stateDirectory: stateFolder, security: security, leaseSeconds: leaseSeconds,
-            heartbeatSeconds: leaseSeconds / 6, build: Version.text, log: log))
+            heartbeatSeconds: leaseSeconds / 6, build: Version.build, log: log))
         self.server = server
         address = NetworkAddress(host: "127.0.0.1", port: server.port)
         serverThread = BackgroundRun { try server.run() }
@@ -46,7 +46,7 @@ final class LocalCluster {
     /// A client of this cluster.
     func client() throws -> CoordinatorClient {
         try CoordinatorClient(
-            address: address, security: security, build: Version.text,
+            address: address, security: security, build: Version.build,
             waiting: CoordinatorClient.Waiting(
                 isStopped: { StopSignal.isRequested }, log: { [log] in log.problem($0) }))
     }
@@ -66,7 +66,7 @@ final class LocalCluster {
             configuration: WorkerConfiguration(
                 host: address.host, port: address.port, security: security, threadCount: threadCount,
                 memoryByteCount: Machine.usableMemoryByteCount, cacheDirectory: "\(stateFolder)/cache",
-                name: try ProcessName.make(nil), build: Version.text, log: log),
+                name: try ProcessName.make(nil), build: Version.build, log: log),
             recipes: recipes)
         self.daemon = (daemon, BackgroundRun { try daemon.run() })
     }

@@ -31,7 +31,7 @@ package struct Program {
             return words.isEmpty ? .usage : .done
         }
         if name == "--version" {
-            Console.out("quintet \(Version.text), arithmetic \(ArithmeticVersion.text)")
+            Console.out("quintet \(Version.build), arithmetic \(ArithmeticVersion.text)")
             return .done
         }
         guard let command = command(named: name, in: .standard) else {

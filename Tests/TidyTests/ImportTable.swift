@@ -15,7 +15,7 @@ enum ImportTable {
         "Coordinator": system.union(["Protocol", "Platform", "VotingAggregator", "CSQLite"]),
         "quintet": system.union([
             "Protocol", "Platform", "Imaging", "ModelCore", "SynthData", "VotingAggregator", "Recipes", "Worker",
-            "Coordinator", "Numerics",
+            "Coordinator", "Numerics", "CBuild",
         ]),
     ]
 }

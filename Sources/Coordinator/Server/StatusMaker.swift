@@ -40,7 +40,7 @@ struct StatusMaker {
         return StatusReport(
             build: build, time: WallClock.nowText(), problem: problem,
             setAside: scheduler.aside.isEmpty ? nil : scheduler.aside,
-            runs: try (run.map { [$0] } ?? runsToTellOf).compactMap(describe),
+            workersOfUse: workersOfUse, runs: try (run.map { [$0] } ?? runsToTellOf).compactMap(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
             events: events?.map {
                 StatusReport.Event(
@@ -48,6 +48,14 @@ struct StatusMaker {
                     piece: $0.piece, work: $0.work?.value, epoch: $0.epoch, worker: $0.worker,
                     iteration: $0.iteration, outcome: $0.outcome, message: $0.message)
             })
+    }
+
+    /// Work that is being done, and work that could be; of paused runs only the former.
+    private var workersOfUse: Int {
+        scheduler.activeRuns.reduce(0) { sum, id in
+            let run = scheduler.runs[id]!
+            return run.counts.reduce(sum) { $0 + $1.leased + (run.isPaused ? 0 : $1.ready) }
+        }
     }
 
     // MARK: - Runs

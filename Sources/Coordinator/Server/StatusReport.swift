@@ -8,6 +8,8 @@ public struct StatusReport: Codable, Sendable {
     public var problem: String?
     /// Machines that got other bytes than two others and get no work, and why; absent where there are none.
     public var setAside: [String: String]?
+    /// How many workers could compute at this moment, those that do included: for whoever starts and stops them.
+    public var workersOfUse: Int
     /// Oldest first. All that run; of those that have ended the latest ones.
     public var runs: [Run]
     /// By name.

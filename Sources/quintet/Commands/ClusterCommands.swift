@@ -37,7 +37,7 @@ enum CoordinatorCommand: Command {
         let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
             stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
             security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
-            endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.text, log: logger(arguments)))
+            endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.build, log: logger(arguments)))
         if let file = arguments.text("--port-file") { try write(port: server.port, to: file) }
         let notice = ListenNotice(
             address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
@@ -103,7 +103,7 @@ enum WorkerCommand: Command {
                 cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
                 cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
                 name: try ProcessName.make(arguments.text("--name")),
-                build: Version.text,
+                build: Version.build,
                 progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
                 log: CoordinatorCommand.logger(arguments)),
             recipes: arguments.choice.registry.recipes)
