@@ -24,7 +24,7 @@ clean() {
 }
 trap clean EXIT
 say() { echo "== $*"; }
-fail() { echo "test.sh: $*" >&2; squeue >&2 || true; tail -5 "$work"/lab/coordinator.log "$work"/lab/logs/* >&2 || true; exit 1; }
+fail() { echo "test.sh: $*" >&2; squeue >&2 || true; tail -n 5 "$work"/lab/coordinator.log "$work"/lab/logs/* >&2 || true; exit 1; }
 
 say "Slurm $(slurmctld -V | cut -d' ' -f2)"
 host=$(hostname -s)
@@ -33,14 +33,14 @@ chown munge "$work/munge"; chmod 711 "$work/munge"
 [ -f /etc/munge/munge.key ] || mungekey -c -f
 munged=$work/munge/socket
 runuser -u munge -- munged --foreground --key-file /etc/munge/munge.key --socket "$munged" --pid-file "$work/munge/pid" \
-    --log-file "$work/munge/log" --seed-file "$work/munge/seed" &
+    --log-file "$work/munge/log" --seed-file "$work/munge/seed" > "$work/log/munged" 2>&1 &
 pids+=($!)
 # More processors than there are: what counts is who comes and goes.
 cat > "$work/slurm.conf" << EOF
 ClusterName=quintet
 SlurmctldHost=$host(127.0.0.1)
 AuthType=auth/munge
-AuthInfo=socket=$munged
+AuthInfo=socket=$munged,cred_expire=15
 CredType=cred/munge
 SlurmUser=root
 SlurmctldPort=16817
@@ -59,7 +59,7 @@ SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
 ReturnToService=2
 MpiDefault=none
-SchedulerParameters=sched_interval=2,bf_interval=2,requeue_delay=1
+SchedulerParameters=sched_interval=2,bf_interval=2
 KillWait=20
 MinJobAge=60
 PreemptType=preempt/partition_prio
@@ -70,9 +70,9 @@ PartitionName=urgent Nodes=$host PriorityTier=10 PreemptMode=OFF MaxTime=60
 EOF
 export SLURM_CONF=$work/slurm.conf
 for _ in $(seq 50); do [ -S "$munged" ] && break; sleep 0.1; done
-slurmctld -D & pids+=($!)
+slurmctld -D > "$work/log/controller" 2>&1 & pids+=($!)
 sleep 1
-slurmd -D -N "$host" & pids+=($!)
+slurmd -D -N "$host" > "$work/log/daemon" 2>&1 & pids+=($!)
 for _ in $(seq 100); do sinfo -h -o %T 2> /dev/null | grep -q idle && break; sleep 0.3; done
 sinfo -h -o %T | grep -q idle || fail "Slurm has no idle node: $(tail -3 "$work/log/slurmctld" "$work/log/slurmd")"
 
@@ -80,7 +80,7 @@ say "the undisturbed run"
 cd "$work"
 "$QUINTET" phantom --out phantoms --count 2 --diseased 1 --spacing 6,5,5 --quiet
 "$QUINTET" prepare phantoms/healthy --masks phantoms/lungs --out data --preset demo --quiet
-train=(train --data data --replicas 3 --iterations "${ITERATIONS:-160}" --slab 8 --channels 4,8,8 --checkpoint-seconds 2 --quiet)
+train=(train --data data --replicas 3 --iterations "${ITERATIONS:-1500}" --slab 8 --channels 4,8,8 --checkpoint-seconds 2 --quiet)
 "$QUINTET" "${train[@]}" --run calm
 
 say "the same under Slurm"
@@ -89,9 +89,10 @@ small=(--cpus-per-task=1 --mem=1G)
 "$slurm" start lab --mem=1G > /dev/null
 [ "$(stat -c %a lab/token)" = 600 ] || fail "the token is not its owner's alone"
 "$slurm" run lab "${train[@]}" --run storm & client=$!
+pids+=($client)
 "$slurm" workers lab 3 "${small[@]}" > array
-workers() { QUINTET_COORDINATOR=$(cat lab/address) "$QUINTET" status --token-file lab/token --json | grep -c '"threads"' || true; }
-until_workers() { for _ in $(seq 120); do [ "$(workers)" = "$1" ] && return; sleep 0.5; done; fail "there are $(workers) workers, not $1"; }
+workers() { [ -s lab/address ] && QUINTET_COORDINATOR=$(cat lab/address) "$QUINTET" status --token-file lab/token --json 2> /dev/null | grep -o '"isConnected":true' | wc -l; }
+until_workers() { for _ in $(seq 120); do [ "$(workers || echo 0)" = "$1" ] && return; sleep 0.5; done; fail "there are $(workers) workers, not $1"; }
 running() { kill -0 $client 2> /dev/null || fail "the training ended before it was disturbed; give it more ITERATIONS"; }
 until_workers 3
 QUINTET_COORDINATOR=$(cat lab/address) "$QUINTET" status --token-file lab/token --json \
