@@ -68,6 +68,17 @@ struct ParityWithMONAITests {
         }
     }
 
+    /// Two images in one volume would be normed together, and come out wrong without a word.
+    @Test func imagesWithInstanceNormAreTakenOneAtATime() throws {
+        let golden = try Golden("two_dimensions"), pool = ThreadPool(threadCount: 1)
+        var two = golden.shape
+        two.depth = 2
+        #expect(throws: ModelError.self) { try UNetPredictor(model: golden.model, shape: two, pool: pool) }
+        #expect(throws: ModelError.self) {
+            try UNetTrainer(model: golden.model, shape: two, learningRate: 1e-3, pool: pool)
+        }
+    }
+
     @Test(arguments: trained) func gradientsEqualPyTorchsInDoubleWithin1e3(_ name: String) throws {
         let golden = try Golden(name)
         for variant in variants {

@@ -77,6 +77,22 @@ import Testing
         values.indices.reduce(0) { $0 + Int(values[$1]) * ($1 % 8191 + 1) }
     }
 
+    /// Slices 1 to 7 show liver. A table that is counted from the other end of the patient would teach tumours as healthy
+    /// liver.
+    @Test func slicesThatAreLeftOutAreThoseOfTheFile() throws {
+        let settings = LiverSliceSettings(size: 32)
+        for (orientation, kept) in [("RAS", [1, 3, 4, 5, 6, 7]), ("LPI", [1, 2, 3, 4, 5, 7])] {
+            let liver = try Self.prepared(settings, orientation), left = try liver.leavingOut([2])
+            #expect(left.sliceIndexes == kept, "\(orientation)")
+            #expect(left.slice(1).pixels == liver.slice(orientation == "RAS" ? 2 : 1).pixels)
+        }
+        // Slices that the file does not have, none that is left, and a file without axial slices.
+        let liver = try Self.prepared(settings)
+        #expect(throws: RecipeError.self) { try liver.leavingOut([9]) }
+        #expect(throws: RecipeError.self) { try liver.leavingOut(Set(0..<9)) }
+        #expect(throws: RecipeError.self) { try Self.prepared(settings, "SAR").leavingOut([2]) }
+    }
+
     /// Would notice another window, rounding, mask before or after the equalisation, equalising after the resize,
     /// another interpolation, and slices that are left out or in the wrong order.
     @Test func slicesAreWhatNumpyAndOpenCVMakeOfThem() throws {

@@ -6,6 +6,7 @@ import Recipes
 import SynthData
 import TestSupport
 import Testing
+import VotingAggregator
 
 /// Two stages of one replica on a made-up liver, small.
 private struct LiverCase {
@@ -203,6 +204,61 @@ private struct LiverCase {
         #expect(zip(found, liver).allSatisfy { $0 == 0 || $1 == 1 })
         // At threshold 0 that is nearly the whole liver: its darkest voxels are 0 on the networks' grid.
         #expect(10 * found.count { $0 > 0 } > 8 * liver.count { $0 > 0 })
+    }
+
+    /// The probability of the other class, or the two images in the other order.
+    @Test func votesAreWhatTheTwoNetworksSayOneBehindTheOther() throws {
+        let one = try LiverCase(), pool = ThreadPool(threadCount: 2)
+        defer { one.remove() }
+        let first = try one.trained(one.session("restore", one.inputs), to: 4).weights()
+        let restorer = try one.write(first, "restorer")
+        let second = try one.trained(
+            one.session("segment", one.inputs + [RecipeInput(role: "replica", name: "r", path: restorer)]), to: 4
+        ).weights()
+        let liver = try LiverPreparation.run(
+            ct: ImageFile.read(single: "\(one.folder)/ct.nii.gz", name: "ct"),
+            liver: ImageFile.read(single: "\(one.folder)/liver.nii.gz", name: "liver"),
+            settings: one.configuration.preset.slices, pool: pool)
+        // Each slice by itself, by hand.
+        let count = liver.pixels.shape.sliceVoxelCount, side = one.configuration.preset.slices.size
+        let shape = TensorShape3D(depth: 1, height: side, width: side)
+        let restoring = try Predictor(
+            model: Model<RestoringNetwork>(file: SafeTensors(bytes: first, name: "restorer")), shape: shape, pool: pool)
+        let segmenting = try Predictor(
+            model: Model<DiscriminativeUNetConfiguration>(file: SafeTensors(bytes: second, name: "segmenter")),
+            shape: shape, pool: pool)
+        var probabilities: [Float] = []
+        for slice in 0..<liver.sliceCount {
+            let given = liver.pixels.voxels[slice * count..<(slice + 1) * count].map { Float($0) / 255 }
+            let restored = given.withUnsafeBufferPointer { restoring.logits(input: $0) }
+            let logits = (restored + given).withUnsafeBufferPointer { segmenting.logits(input: $0) }
+            probabilities += (0..<count).map { 1 / (1 + exp(logits[$0] - logits[count + $0])) }
+        }
+        let inside = probabilities.indices.filter { liver.pixels.voxels[$0] > 0 }
+        let median = inside.map { probabilities[$0] }.sorted()[inside.count / 2]
+        var configuration = one.configuration
+        configuration.preset.threshold = Double(median)
+        // The replica's files say which preset they were trained with.
+        func file(_ bytes: [UInt8], _ name: String) throws -> RecipeInput {
+            let role = name == "restorer" ? "restorer" : "replica"
+            return RecipeInput(role: role, name: name, path: try one.write(bytes, name))
+        }
+        let votes = try LiverRestoreSegment().perform(
+            RecipeStep(label: "predict", parameters: configuration.json(), seed: 5, replica: 0),
+            inputs: [
+                RecipeInput(role: "ct", name: "ct", path: "\(one.folder)/ct.nii.gz"),
+                RecipeInput(role: "liver", name: "liver", path: "\(one.folder)/liver.nii.gz"),
+                file(first, "restorer"), file(second, "segmenter"),
+            ], resources: one.resources(threads: 2))
+        let bits = try BitMask(bytes: votes.outputs[0].bytes).mask(geometry: liver.pixels.geometry)
+        var (right, close) = (0, 0)
+        for index in inside {
+            // Rounding decides at the threshold itself.
+            if abs(probabilities[index] - median) < 1e-5 { close += 1 } else {
+                right += (bits.voxels[index] == 1) == (probabilities[index] > median) ? 1 : 0
+            }
+        }
+        #expect(right + close == inside.count && close < inside.count / 10, "\(right), \(close) of \(inside.count)")
     }
 
     /// The proof of arithmetic is the same with any number of threads and on every instruction set.

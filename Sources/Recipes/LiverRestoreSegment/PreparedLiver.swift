@@ -75,7 +75,7 @@ public struct PreparedLiver: Sendable {
     /// Without the slices that somebody has named as showing findings.
     /// - Parameter fileSlices: counted from 0 along the file's third axis.
     /// - Throws: `RecipeError.inputRefused` where they cannot be of this CT, or leave nothing of it.
-    func leavingOut(_ fileSlices: Set<Int>) throws -> PreparedLiver {
+    package func leavingOut(_ fileSlices: Set<Int>) throws -> PreparedLiver {
         guard !fileSlices.isEmpty else { return self }
         func refused(_ problem: String) -> RecipeError { .inputRefused("\(source.name): \(problem)") }
         guard source.orientation.superiorAxis == 2 else {
