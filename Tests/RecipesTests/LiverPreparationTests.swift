@@ -77,8 +77,8 @@ import Testing
         values.indices.reduce(0) { $0 + Int(values[$1]) * ($1 % 8191 + 1) }
     }
 
-    /// Slices 1 to 7 show liver. A table that is counted from the other end of the patient would teach tumours as healthy
-    /// liver.
+    /// Slices 1 to 7 show liver. A table that is counted from the other end of the patient would teach tumours as
+    /// healthy liver.
     @Test func slicesThatAreLeftOutAreThoseOfTheFile() throws {
         let settings = LiverSliceSettings(size: 32)
         for (orientation, kept) in [("RAS", [1, 3, 4, 5, 6, 7]), ("LPI", [1, 2, 3, 4, 5, 7])] {
