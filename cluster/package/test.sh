@@ -56,7 +56,7 @@ inside su quintet -s /bin/sh -c '
     quintet worker --cache /var/cache/quintet --quiet &
     worker=$!
     tries=0
-    until quintet status | grep -q "1 worker"; do
+    until quintet status --json | grep -q "\"isConnected\":true"; do
         tries=$((tries + 1)); [ $tries -lt 100 ] || { quintet status; exit 1; }
         sleep 0.2
     done
