@@ -111,12 +111,14 @@ enum TrainCommand: RecipeCommand {
                 digests[digests.count - 1].append("\(blob.digest)")
             }
         }
-        for step in plan.settings.trainingPlan.sessions {
+        let sessions = plan.settings.trainingPlan.sessions
+        for step in sessions {
             for output in outputs where output.step == step {
                 // Figures for people only: a worker that gives none has trained all the same.
                 do {
+                    let name = output.name.replacing("-", with: " ") + (sessions.count > 1 ? " (\(step))" : "")
                     times.append(try JSONText.decode(
-                        ReplicaReport.self, output.report, what: "the report of \(step), \(output.name)"))
+                        ReplicaReport.self, output.report, what: "the report of \(name)"))
                 } catch RecipeError.inputRefused(let problem) {
                     progress.warn("left out: \(problem)")
                 }
