@@ -9,6 +9,7 @@ package=$(ls "$top"/dist/quintet_*.deb)
 tarball=$(ls "$top"/dist/quintet-*.tar.gz)
 command -v debootstrap > /dev/null || { echo "test.sh: debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
 root=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
+chmod 755 "$root"
 mounted=()
 clean() {
     for place in "${mounted[@]}"; do umount -l "$place" || true; done
@@ -75,7 +76,7 @@ inside apt-get autoremove -y -qq > /dev/null
 inside userdel -r somebody 2> /dev/null
 after=$(inside find / -xdev \( -path /proc -o -path /dev -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log \
     -o -path /var/lib/apt -o -path /tmp \) -prune -o -print | sort)
-left=$(comm -13 <(echo "$before") <(echo "$after") | grep -vE '^/etc/(ld.so.cache|.*-)$|^/usr/lib/ssl|^/etc/ssl|^/var/lib/(pam|systemd)' || true)
+left=$(comm -13 <(echo "$before") <(echo "$after") | grep -vE '^/etc/(ld.so.cache|.*-)$|^/usr/lib/ssl|^/etc/ssl|^/var/lib/(pam|systemd)|^/run/' || true)
 [ -z "$left" ] || { echo "test.sh: left behind:" >&2; echo "$left" >&2; exit 1; }
 
 say "the tarball, unpacked by an ordinary user, beside Debian's libraries"
