@@ -106,7 +106,7 @@ scontrol requeue "$(cat array)_2"
 until_workers 2; running
 say "pre-empted by something urgent that takes the whole node"
 sbatch --partition=urgent --exclusive --wrap 'sleep 6' --job-name urgent --output /dev/null > /dev/null
-for _ in $(seq 60); do squeue -h -n urgent -t R | grep -q . && break; sleep 0.5; done
+for _ in $(seq 180); do squeue -h -n urgent -t R | grep -q . && break; sleep 0.5; done
 squeue -h -n urgent -t R | grep -q . || fail "the urgent job did not begin"
 squeue -h -o '%j %T %r' | sort | uniq -c
 for _ in $(seq 80); do squeue -h -n urgent | grep -q . || break; sleep 0.5; done
