@@ -112,8 +112,9 @@ squeue -h -o '%j %T %r' | sort | uniq -c
 for _ in $(seq 80); do squeue -h -n urgent | grep -q . || break; sleep 0.5; done
 until_workers 2; running
 say "as many as are of use"
-"$slurm" fit lab 3 "${small[@]}"
-until_workers 3; running
+of_use=$("$slurm" fit lab 3 "${small[@]}")
+echo "$of_use"
+until_workers "${of_use%% *}"; running
 say "a time limit, told ahead"
 scancel "$(cat array)_3" 
 "$slurm" workers lab 1 "${small[@]}" --time=1 --signal=B:USR1@50 > short
