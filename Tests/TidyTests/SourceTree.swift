@@ -66,7 +66,7 @@ struct SourceTree {
     init() {
         root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let skipped: Set<String> = [".git", ".build", ".build-tests", "demo"]
+        let skipped: Set<String> = [".git", ".build", ".build-tests", "demo", "dist"]
         guard let walk = FileManager.default.enumerator(atPath: root.path) else { return }
         for case let path as String in walk {
             let parts = path.split(separator: "/").map(String.init)
