@@ -353,13 +353,15 @@ def table(head, rows):
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 
 
-def machine_lines(arguments):
-    model = "unknown processor"
+def processor():
     with open("/proc/cpuinfo") as info:
         for line in info:
             if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
+                return line.split(":", 1)[1].strip()
+    return "an unknown processor"
+
+
+def machine_lines(arguments):
     with open("/proc/meminfo") as info:
         gigabytes = int(next(info).split()[1]) / 2 ** 20
     versions = [run([arguments.quintet, "--version"]).strip()]
@@ -369,7 +371,7 @@ def machine_lines(arguments):
             versions.append(run([arguments.python, "-c", probe, name]).strip())
         except Failed:
             pass
-    return [f"{model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()}; {', '.join(versions)}.", "",
+    return [f"{processor()}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()}; {', '.join(versions)}.", "",
             "```", *run([arguments.quintet, "bench", "peak"]).splitlines(), "```"]
 
 
@@ -431,11 +433,12 @@ def main():
         for section in sections:
             load = os.getloadavg()[0]
             tables[section] = getattr(bench, section)() + ["", (
-                f"Measured {datetime.date.today().isoformat()}; threads, unless said otherwise: {arguments.threads}; "
+                f"Measured {datetime.date.today().isoformat()} on {processor()}; threads, unless said otherwise: {arguments.threads}; "
                 f"rounds: {arguments.rounds}; load when it began: {load:.1f}.")]
             # At once, so that what was measured is not lost with what fails later.
             if arguments.write:
-                for name in ("machine", section):
+                # The machine of the document is that of all its tables; one that is measured later says its own.
+                for name in (("machine",) if not arguments.only else ()) + (section,):
                     write(arguments.write, name, tables[name])
             if arguments.json:
                 arguments.json.write_text(json.dumps(bench.raw, indent=1))

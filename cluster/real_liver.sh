@@ -4,8 +4,7 @@
 #     cluster/real_liver.sh OUT            five replicas of preset lab, their vote, Dice and slice AUROC: 13 minutes
 #     cluster/real_liver.sh OUT ablation   the paper's Table 2, three replicas of preset demo a row
 #     cluster/real_liver.sh OUT lengths    the paper's Fig. 3: stages 2 of other lengths, likewise
-# One epoch of the few slices is a tenth of the paper's: SEGMENT_EPOCHS (30) makes about as many steps. PRESET,
-# RESTORE_EPOCHS (60).
+# One epoch of so few slices is ten steps, with which nothing is learnt: SEGMENT_EPOCHS (30). PRESET, RESTORE_EPOCHS (60).
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 data=$(cd "$top/../shared/data" && pwd)

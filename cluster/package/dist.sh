@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make dist`: of the program that `make build` has built, a tarball and a Debian package, in dist/. Both run without
-# Swift on Debian 12, Ubuntu 24.04 and newer ones; what else they need are Debian's own libraries.
+# Swift on Debian 12 (cluster/package/test.sh tries it); what else they need are Debian's own libraries.
 #     cluster/package/dist.sh VERSION
 # VERSION: "0.1.0+3fa1c2d4e5f6", as `quintet --version` says it.
 set -euo pipefail
@@ -28,7 +28,7 @@ mkdir -p "$out/$name"
 cp -r "$root/usr/." "$out/$name/"
 tar -C "$out" --owner=0 --group=0 --sort=name -czf "$out/$name.tar.gz" "$name"
 
-# What its libraries are called in Debian, and in Ubuntu since the time_t of 64 bits.
+# What its libraries are called in Debian, or with the suffix of the change to a time_t of 64 bits.
 mkdir -p "$out/debian"
 printf 'Source: quintet\nPackage: quintet\n' > "$out/debian/control"
 depends=$(cd "$out" && dpkg-shlibdeps -O --ignore-missing-info root/usr/bin/quintet 2> /dev/null \

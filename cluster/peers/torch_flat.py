@@ -9,16 +9,11 @@ far below 0, where Swish is nearly 0.
 """
 import argparse
 import json
-import time
 
 import torch
+from measure import peak_memory_bytes, seconds
 from torch import nn
 from torch.nn import functional
-
-
-def peak_memory_bytes():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 class Standardised(nn.Conv2d):
@@ -126,14 +121,8 @@ def main():
     if arguments.tuned:
         torch.set_flush_denormal(True)
     size = [int(side) for side in arguments.size.split("x")]
-    run = step(arguments.mode, arguments.network, size, arguments.tuned)
-    times = []
-    # One repetition more than asked for warms up and does not count.
-    for _ in range(arguments.samples + 1):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    print(json.dumps({"seconds": times[1:], "peakMemoryBytes": peak_memory_bytes()}))
+    times = seconds(step(arguments.mode, arguments.network, size, arguments.tuned), arguments.samples)
+    print(json.dumps({"seconds": times, "peakMemoryBytes": peak_memory_bytes()}))
 
 
 main()
