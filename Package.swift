@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CMicroHTTPD", linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "CNIfTI",
             linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
@@ -45,7 +46,7 @@ let package = Package(
 
         module("Numerics", ["CKernels"]),
         module("Protocol"),
-        module("Platform", ["COpenSSL"]),
+        module("Platform", ["COpenSSL", "CMicroHTTPD"]),
         module("Imaging", ["Numerics", "CKernels", "CNIfTI", "CZlib"]),
         module("ModelCore", ["Numerics", "CKernels"]),
         module("SynthData", ["Imaging", "Numerics", "CKernels"]),

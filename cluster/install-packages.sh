@@ -8,6 +8,7 @@ packages=(
     zlib1g-dev       # compressed NIfTI and MetaImage, PNG
     libsqlite3-dev   # the coordinator's state
     libssl-dev       # TLS and SHA-256
+    libmicrohttpd-dev # the header of what serves metrics; opened at run time
     pkg-config       # how the package manager finds the two above
 )
 

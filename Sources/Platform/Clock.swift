@@ -28,6 +28,13 @@ public enum WallClock {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    /// Since midnight, by this machine's time zone; for rules that people make about hours of the day.
+    public static func minuteOfDay() -> Int {
+        var now = time(nil), parts = tm()
+        localtime_r(&now, &parts)
+        return Int(parts.tm_hour) * 60 + Int(parts.tm_min)
+    }
+
     /// "2026-03-01T08:30:00Z".
     public static func nowText() -> String { text(ofSeconds: nowSeconds()) }
 

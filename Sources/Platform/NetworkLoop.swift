@@ -75,6 +75,10 @@ public final class NetworkLoop {
 
     private var listeners: [Listener] = []
     private var connections: [ConnectionID: NetworkConnection] = [:]
+    /// From all peers since the loop began, as the network had it: with TLS more than `received` tells.
+    public private(set) var receivedByteCount: UInt64 = 0
+    /// To all peers, as `send` was given them.
+    public private(set) var sentByteCount: UInt64 = 0
     private var events: [NetworkEvent] = []
     private var lastNumber: UInt64 = 0
     /// Given up for a moment to turn a peer away when no descriptor is left.
@@ -163,6 +167,7 @@ public final class NetworkLoop {
         switch connection.phase {
         case .connecting, .handshaking, .open:
             connection.output.append(bytes)
+            sentByteCount += UInt64(bytes.count)
             connection.isDrainAwaited = true
         case .closing, .lingering: break
         }
@@ -417,6 +422,7 @@ public final class NetworkLoop {
             switch Socket.receive(connection.descriptor, into: scratch) {
             case .bytes(let count):
                 turn += count
+                receivedByteCount += UInt64(count)
                 deliver(connection, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                 if count < scratch.count { return }
                 if case .connecting = connection.phase { return }

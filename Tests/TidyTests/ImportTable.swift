@@ -5,7 +5,7 @@ enum ImportTable {
     static let allowed: [String: Set<String>] = [
         "Numerics": system.union(["CKernels"]),
         "Protocol": [],
-        "Platform": system.union(["COpenSSL"]),
+        "Platform": system.union(["COpenSSL", "CMicroHTTPD"]),
         "Imaging": system.union(["Numerics", "CKernels", "CNIfTI", "CZlib"]),
         "ModelCore": system.union(["Numerics", "CKernels"]),
         "SynthData": system.union(["Imaging", "Numerics", "CKernels"]),

@@ -93,6 +93,9 @@ package enum LeaseEnd: Hashable, Sendable {
     case failed(String)
     case revoked(String)
 
+    /// What `word` can be, for tables that want a row of each.
+    static let allWords = ["lapsed", "not held", "drained", "failed", "revoked"]
+
     package var word: String {
         switch self {
         case .lapsed: return "lapsed"

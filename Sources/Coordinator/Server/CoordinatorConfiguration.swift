@@ -21,6 +21,12 @@ public struct CoordinatorConfiguration: Sendable {
     public var endedRunSeconds: Double?
     /// The program's version and build, for peers.
     public var build: String
+    /// Where `/metrics`, `/health` and `/ready` are, over plain HTTP and for anybody who reaches it; nil: nowhere.
+    public var metricsAddress: NetworkAddress?
+    /// Every entry of the audit is appended to this file as a line of JSON ("-": to standard output); nil: nowhere.
+    public var eventLog: String?
+    /// Whoever watches over the process hears that its loop turns.
+    public var serviceNotice = ServiceNotice.none
     public var log: Log
     package var limits = PeerLimits()
 

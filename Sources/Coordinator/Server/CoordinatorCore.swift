@@ -53,6 +53,7 @@ package struct CoordinatorCore {
     var staleResults = MinuteCount()
     /// What people have to do something about, as long as it lasts: the disk that takes nothing.
     package internal(set) var problem: String?
+    package internal(set) var counts = CommittedCounts()
 
     // The turn under way, and those that the store has not committed yet, oldest first.
     var turn = Turn(number: 1)

@@ -15,6 +15,8 @@ import Synchronization
 public final class CoordinatorServer: @unchecked Sendable {
     /// Where it listens.
     public let port: UInt16
+    /// Where the pages are; nil where nobody wants them.
+    public var metricsPort: UInt16? { pages?.port }
     private let configuration: CoordinatorConfiguration
     private let blobs: BlobDirectory
     private let blobQueue = DispatchQueue(label: "quintet.blobs")
@@ -29,6 +31,8 @@ public final class CoordinatorServer: @unchecked Sendable {
     private var core: CoordinatorCore
     private let questions: Questions
     private var rejections = RejectionLog()
+    private var figures = ShellFigures()
+    private var pages: HTTPServer?
     /// Let go of when `run` ends.
     private var lock: FolderLock?
 
@@ -42,6 +46,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         case verified(WorkID)
         case removed([ContentDigest])
         case store(StoreThread.Report)
+        case asked(PageQuestion)
     }
 
     private typealias Inbox = Guarded<[Report]>
@@ -102,8 +107,19 @@ public final class CoordinatorServer: @unchecked Sendable {
         let (inbox, waker) = (Inbox([]), loop.waker)
         (self.inbox, self.waker) = (inbox, waker)
         port = try loop.listen(host: configuration.host, port: configuration.port, security: configuration.security)
+        pages = try configuration.metricsAddress.map { address in
+            try HTTPServer(address: address) { request in
+                PageQuestion.answer(request) { question in
+                    inbox.withLock { $0.append(.asked(question)) }
+                    waker.wake()
+                }
+            }
+        }
         storeThread = StoreThread(
-            store: store, folder: configuration.stateDirectory, log: configuration.log
+            store: store, folder: configuration.stateDirectory, log: configuration.log,
+            eventLog: try configuration.eventLog.map {
+                try EventLog(path: $0, stateFolder: configuration.stateDirectory, store: store, log: configuration.log)
+            }
         ) { report in
             inbox.withLock { $0.append(.store(report)) }
             waker.wake()
@@ -157,7 +173,10 @@ public final class CoordinatorServer: @unchecked Sendable {
     /// Serves until `requestStop`. Once.
     /// - Throws: `NetworkError`, `StoreError`: what makes it impossible to go on.
     public func run() throws {
-        defer { lock = nil }
+        defer {
+            pages?.stop()
+            lock = nil
+        }
         let tick = max(20, min(Self.tickMillisecondsMax, configuration.leaseMilliseconds / 4))
         var lastMilliseconds = MonotonicClock.nowMilliseconds()
         endTurn()
@@ -167,9 +186,11 @@ public final class CoordinatorServer: @unchecked Sendable {
             Self.leastCleaningMilliseconds, min(Self.cleaningMilliseconds, unusedMilliseconds, endedMilliseconds))
         var cleanAt = lastMilliseconds + min(Self.firstCleaningMilliseconds, cleaningMilliseconds)
         var tickAt = lastMilliseconds
+        var notice = configuration.serviceNotice
+        notice.begun("listens at port \(port)")
         while ending.load(ordering: .acquiring) == Ending.none.rawValue {
             let events = try loop.wait(timeoutMilliseconds: core.unfinished.isEmpty ? Int(tick) : 0)
-            let now = MonotonicClock.nowMilliseconds()
+            let now = MonotonicClock.nowMilliseconds(), began = MonotonicClock.nowNanoseconds()
             if ending.load(ordering: .acquiring) == Ending.crash.rawValue { return vanish() }
             let away = Int64(now - lastMilliseconds) - tick
             lastMilliseconds = now
@@ -190,7 +211,10 @@ public final class CoordinatorServer: @unchecked Sendable {
             }
             for connection in core.unfinished { loop.setReading(false, on: connection) }
             for line in rejections.lines(at: now) { configuration.log.problem(line) }
+            notice.isAlive(at: now)
+            figures.load.note(seconds: Double(MonotonicClock.nowNanoseconds() - began) / 1e9, at: now)
         }
+        notice.ending()
         for line in rejections.lines(at: .max) { configuration.log.problem(line) }
         ending.load(ordering: .acquiring) == Ending.stop.rawValue ? try leave() : vanish()
     }
@@ -208,7 +232,9 @@ public final class CoordinatorServer: @unchecked Sendable {
         case .accepted(let connection, let peer):
             loop.send(FrameEncoder.magic, on: connection)
             core.accepted(connection, address: peer, at: now)
-        case .rejected(let peer, let reason): rejections.note("\(peer) was turned away: \(reason)")
+        case .rejected(let peer, let reason):
+            figures.rejectedCount += 1
+            rejections.note("\(peer) was turned away: \(reason)")
         case .received(let connection, let bytes): core.received(bytes, on: connection, at: now)
         case .closed(let connection, _): core.closed(connection, at: now)
         case .drained(let connection): core.drained(connection)
@@ -239,13 +265,16 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .verified(let work): core.verified(work, at: now)
             case .removed(let digests): core.removed(digests)
             case .store(let report): try take(report, at: now)
+            case .asked(let question): question.give(page(question.page, at: now))
             }
         }
     }
 
     private func take(_ report: StoreThread.Report, at now: UInt64) throws {
         switch report {
-        case .committed(let turns):
+        case .committed(let turns, let seconds):
+            figures.commitCount += 1
+            figures.commitSeconds += seconds
             for (number, unreferenced) in turns { carryOut(core.committed(number, unreferenced: unreferenced)) }
         case .waits(let problem): carryOut(core.waits(problem))
         case .failed(let problem):
@@ -365,7 +394,29 @@ public final class CoordinatorServer: @unchecked Sendable {
         }
     }
 
+    private func page(_ page: PageQuestion.Page, at now: UInt64) -> HTTPResponse {
+        guard page == .metrics else {
+            let isWell = core.problem == nil || page == .health
+            return HTTPResponse(status: isWell ? 200 : 503, body: "\(core.problem ?? "ok")\n")
+        }
+        figures.connectionCount = core.peers.count
+        (figures.receivedByteCount, figures.sentByteCount) = (loop.receivedByteCount, loop.sentByteCount)
+        figures.turnsInFlightCount = core.inFlightCount
+        figures.freeByteCount = try? FileSystem.freeByteCount(at: configuration.stateDirectory)
+        figures.residentByteCount = Machine.residentByteCount
+        figures.openDescriptorCount = Machine.openDescriptorCount
+        figures.ageSeconds = Machine.processAgeSeconds
+        do {
+            let status = try questions.report(core.scheduler, problem: core.problem, at: now)
+            let text = MetricsPage(status: status, committed: core.counts, shell: figures).text
+            return HTTPResponse(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: text)
+        } catch {
+            return HTTPResponse(status: 500, body: "\(error)\n")
+        }
+    }
+
     private func send(_ message: Message, _ requestID: UInt32, _ connection: ConnectionID) {
+        if case .refusal(let refusal) = message { figures.refusals["\(refusal.code)", default: 0] += 1 }
         do {
             loop.send(try MessageCoding.encode(message, requestID: requestID), on: connection)
         } catch {

@@ -33,6 +33,7 @@ extension CoordinatorCore {
         precondition(inFlight.first?.number == number, "turns are committed in order")
         let ended = inFlight.removeFirst()
         if isWaitingForRoom { (isWaitingForRoom, problem) = (false, nil) }
+        for change in ended.changes { counts.note(change) }
         doomed.subtract(ended.references)
         doomed.formUnion(unreferenced)
         let removable = takeRemovable()

@@ -14,10 +14,7 @@ struct Questions {
             case .statusRequest(let run, let history):
                 if let run, let refusal = refusalOfUnknown(run, scheduler) { return refusal }
                 let events = history ? try reader.events(of: run, countMax: Limits.statusEventsMax) : nil
-                var maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: build)
-                maker.problem = problem
-                maker.facts = reader.facts
-                maker.archived = reader.archived
+                let maker = maker(scheduler, problem: problem, at: now)
                 return .status(json: try maker.json(run: run, events: events))
             case .outputsRequest(let run, let after, let countMax):
                 if let refusal = refusalOfUnknown(run, scheduler) { return refusal }
@@ -37,6 +34,19 @@ struct Questions {
         } catch {
             return .refusal(Refusal(code: .internalError, message: Texts.bounded("coordinator: \(error)")))
         }
+    }
+
+    /// What there is to tell of everything.
+    func report(_ scheduler: Scheduler, problem: String?, at now: UInt64) throws -> StatusReport {
+        try maker(scheduler, problem: problem, at: now).report(run: nil, events: nil)
+    }
+
+    private func maker(_ scheduler: Scheduler, problem: String?, at now: UInt64) -> StatusMaker {
+        var maker = StatusMaker(scheduler: scheduler, nowMilliseconds: Int64(now), build: build)
+        maker.problem = problem
+        maker.facts = reader.facts
+        maker.archived = reader.archived
+        return maker
     }
 
     private func refusalOfUnknown(_ run: RunID, _ scheduler: Scheduler) -> Message? {

@@ -42,12 +42,7 @@ struct StatusMaker {
             setAside: scheduler.aside.isEmpty ? nil : scheduler.aside,
             workersOfUse: workersOfUse, runs: try (run.map { [$0] } ?? runsToTellOf).compactMap(describe),
             workers: scheduler.workers.values.sorted { $0.name < $1.name }.map(describe),
-            events: events?.map {
-                StatusReport.Event(
-                    time: time(ofMilliseconds: $0.wallMilliseconds), run: $0.run?.value, kind: $0.kind,
-                    piece: $0.piece, work: $0.work?.value, epoch: $0.epoch, worker: $0.worker,
-                    iteration: $0.iteration, outcome: $0.outcome, message: $0.message)
-            })
+            events: events?.map { StatusReport.Event($0) })
     }
 
     /// Work that is being done, and work that could be; of paused runs only the former.
@@ -120,9 +115,7 @@ struct StatusMaker {
         return tried.flatMap(scheduler.whyItWaits)?.cut(toBytes: 600)
     }
 
-    private func time(ofMilliseconds milliseconds: Int64) -> String {
-        WallClock.text(ofSeconds: Double(milliseconds) / 1000)
-    }
+    private func time(ofMilliseconds milliseconds: Int64) -> String { StatusReport.time(ofMilliseconds: milliseconds) }
 
     private func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 
@@ -203,6 +196,21 @@ struct StatusMaker {
             run: work.run.value, step: scheduler.step(of: work).label, name: scheduler.name(of: work),
             epoch: lease.epoch, fraction: finite(lease.progress?.fraction) ?? 0,
             seconds: Double(nowMilliseconds - lease.grantedMilliseconds) / 1000, note: lease.progress?.note)
+    }
+}
+
+extension StatusReport {
+    static func time(ofMilliseconds milliseconds: Int64) -> String {
+        WallClock.text(ofSeconds: Double(milliseconds) / 1000)
+    }
+}
+
+extension StatusReport.Event {
+    init(_ event: AuditEvent) {
+        self.init(
+            id: event.id, time: StatusReport.time(ofMilliseconds: event.wallMilliseconds), run: event.run?.value,
+            kind: event.kind, piece: event.piece, work: event.work?.value, epoch: event.epoch, worker: event.worker,
+            iteration: event.iteration, outcome: event.outcome, message: event.message)
     }
 }
 

@@ -148,6 +148,8 @@ public struct StatusReport: Codable, Sendable {
     }
 
     public struct Event: Codable, Sendable {
+        /// Grows from each to the next.
+        public var id: Int64
         public var time: String
         public var run: UInt64?
         /// What happened, in a word that is never renamed: "lease", "checkpoint", "release"; docs/OPERATION.md has all.

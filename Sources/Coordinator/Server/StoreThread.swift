@@ -11,7 +11,8 @@ import Protocol
 package final class StoreThread: @unchecked Sendable {
     package enum Report: Sendable {
         /// The blobs that nothing refers to since, for each turn in its order.
-        case committed([(number: UInt64, unreferenced: [ContentDigest])])
+        /// - seconds: how long the transaction took, with its sync.
+        case committed([(number: UInt64, unreferenced: [ContentDigest])], seconds: Double)
         /// The disk is full; what people have to do.
         case waits(String)
         case failed(String)
@@ -20,6 +21,8 @@ package final class StoreThread: @unchecked Sendable {
     private let store: Store
     private let folder: String
     private let log: Log
+    /// The thread's own.
+    private let eventLog: EventLog?
     private let report: @Sendable (Report) -> Void
     private let condition = NSCondition()
     // Guarded by `condition`; the store is the thread's own while `isAtWork`.
@@ -44,8 +47,11 @@ package final class StoreThread: @unchecked Sendable {
     private static let retrySeconds = 1.0
 
     /// - Parameter report: called on the thread; must return at once.
-    package init(store: Store, folder: String, log: Log, report: @escaping @Sendable (Report) -> Void) {
-        (self.store, self.folder, self.log, self.report) = (store, folder, log, report)
+    package init(
+        store: Store, folder: String, log: Log, eventLog: EventLog? = nil,
+        report: @escaping @Sendable (Report) -> Void
+    ) {
+        (self.store, self.folder, self.log, self.eventLog, self.report) = (store, folder, log, eventLog, report)
         let thread = Thread { self.run() }
         thread.name = "store"
         thread.start()
@@ -89,6 +95,7 @@ package final class StoreThread: @unchecked Sendable {
         condition.broadcast()
         condition.unlock()
         hasEnded.wait()
+        if !isAbrupt { eventLog?.close() }
         store.close()
     }
 
@@ -124,7 +131,9 @@ package final class StoreThread: @unchecked Sendable {
         }
         guard !batch.turns.isEmpty else { return }
         do {
-            report(.committed(try commitPatiently(batch.turns)))
+            let (ended, seconds) = try commitPatiently(batch.turns)
+            report(.committed(ended, seconds: seconds))
+            eventLog?.append(from: store)
         } catch {
             log.problem("nothing of this turn was kept: \(error)")
             condition.lock()
@@ -135,10 +144,15 @@ package final class StoreThread: @unchecked Sendable {
     }
 
     /// Again and again while there is no room, until the coordinator ends.
-    private func commitPatiently(_ turns: [Turn]) throws -> [(number: UInt64, unreferenced: [ContentDigest])] {
+    private func commitPatiently(
+        _ turns: [Turn]
+    ) throws -> (ended: [(number: UInt64, unreferenced: [ContentDigest])], seconds: Double) {
         var hasTold = false
         while true {
-            do { return try commit(turns) } catch where Self.isForWantOfRoom(error) {
+            let began = MonotonicClock.nowNanoseconds()
+            do {
+                return (try commit(turns), Double(MonotonicClock.nowNanoseconds() - began) / 1e9)
+            } catch where Self.isForWantOfRoom(error) {
                 if !hasTold { log.problem("nothing can be kept, and is tried again until there is room: \(error)") }
                 hasTold = true
                 report(.waits("coordinator: \(error)"))

@@ -2,6 +2,8 @@ import Protocol
 
 /// One entry of the audit: who did what, as fields, and a sentence for people that nobody reads back.
 package struct AuditEvent: Hashable, Sendable {
+    /// Grows from each to the next.
+    package var id: Int64
     package var wallMilliseconds: Int64
     package var run: RunID?
     /// `StoreChange.kind`; empty for one that an earlier version wrote.
@@ -51,14 +53,7 @@ extension Store {
     /// are read than are given.
     package func events(of run: RunID?, countMax: Int) throws -> [AuditEvent] {
         var found: [AuditEvent] = []
-        let select = """
-            SELECT time_ms, e.run, message, st.fan, w.position, i.name, e.work, e.epoch, e.worker, st.label, e.kind,
-                e.iteration, e.outcome
-            FROM events e LEFT JOIN works w ON w.id = e.work
-            LEFT JOIN steps st ON st.run = w.run AND st.position = w.step
-            LEFT JOIN items i ON i.run = w.run AND i.position = w.position
-            WHERE superseded = 0
-            """
+        let select = "\(Self.selectEvents) WHERE superseded = 0"
         let (order, count) = ("ORDER BY e.id DESC LIMIT ?", SQLValue.integer(Int64(countMax)))
         if let run {
             try database.query("\(select) AND e.run = ? \(order)", id(run), count) { found.append(Self.event($0)) }
@@ -68,10 +63,34 @@ extension Store {
         return found.reversed()
     }
 
+    private static let selectEvents = """
+        SELECT time_ms, e.run, message, st.fan, w.position, i.name, e.work, e.epoch, e.worker, st.label, e.kind,
+            e.iteration, e.outcome, e.id
+        FROM events e LEFT JOIN works w ON w.id = e.work
+        LEFT JOIN steps st ON st.run = w.run AND st.position = w.step
+        LEFT JOIN items i ON i.run = w.run AND i.position = w.position
+        """
+
+    /// All entries behind one, every checkpoint among them, oldest first.
+    package func events(after id: Int64, countMax: Int) throws -> [AuditEvent] {
+        var found: [AuditEvent] = []
+        try database.query(
+            "\(Self.selectEvents) WHERE e.id > ? ORDER BY e.id LIMIT ?", .integer(id), .integer(Int64(countMax))
+        ) { found.append(Self.event($0)) }
+        return found
+    }
+
+    /// 0 where there is none.
+    package func latestEventID() throws -> Int64 {
+        var latest: Int64 = 0
+        try database.query("SELECT ifnull(max(id), 0) FROM events") { latest = $0.integer(0) }
+        return latest
+    }
+
     private static func event(_ row: SQLRow) -> AuditEvent {
         func number(_ column: Int32) -> UInt64? { row.optionalInteger(column).map { UInt64(bitPattern: $0) } }
         return AuditEvent(
-            wallMilliseconds: row.integer(0), run: number(1).map { RunID($0) }, kind: row.text(10),
+            id: row.integer(13), wallMilliseconds: row.integer(0), run: number(1).map { RunID($0) }, kind: row.text(10),
             piece: row.optionalText(3).map { _ in pieceName(row, fan: 3, label: 9, position: 4, item: 5) },
             work: number(6).map { WorkID($0) }, epoch: number(7), worker: row.optionalText(8),
             iteration: number(11).map { UInt32(clamping: $0) }, outcome: row.optionalText(12), message: row.text(2))

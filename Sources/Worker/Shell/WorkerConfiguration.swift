@@ -26,6 +26,8 @@ public struct WorkerConfiguration: Sendable {
     public var progressSeconds: Double
     /// Whether SIGTERM and its like (`StopSignal`, installed by the program) drain this worker.
     public var drainsOnStopSignal: Bool
+    /// Whoever watches over the process hears that its loop turns.
+    public var serviceNotice = ServiceNotice.none
     /// Lines for people, from the thread that runs the daemon; without a time.
     public var log: Log
 

@@ -35,7 +35,10 @@ public final class WorkerDaemon: Sendable {
         drain.withLock { $0.waker = loop.waker }
         defer { drain.withLock { $0.waker = nil } }
         if configuration.drainsOnStopSignal { StopSignal.wake(loop.waker) }
+        var notice = configuration.serviceNotice
+        notice.begun("works for \(configuration.host):\(configuration.port)")
         while shell.exit == nil {
+            notice.isAlive(at: MonotonicClock.nowMilliseconds())
             let isSignalled = configuration.drainsOnStopSignal && StopSignal.isRequested
             try shell.turn(isDrainRequested: isSignalled || drain.withLock { $0.isRequested })
         }

@@ -3,7 +3,6 @@ import Foundation
 import Platform
 import Protocol
 import Recipes
-import Worker
 
 /// `quintet coordinator`
 enum CoordinatorCommand: Command {
@@ -17,6 +16,10 @@ enum CoordinatorCommand: Command {
                 isRepeatable: true, variable: ClusterOptions.tokenFileVariable),
             Option("--keep-days", "N", "forget runs that have ended so long ago; default: never"),
             Option("--lease-seconds", "N", "a worker silent for so long loses its work to others; default 30"),
+            Option(
+                "--metrics", "HOST:PORT",
+                "pages for Prometheus and health checks: /metrics, /health, /ready; plain HTTP, for anybody"),
+            Option("--event-log", "FILE", "append every event as a line of JSON; - is standard output"),
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
             Option("--quiet", nil, "say only what goes wrong"),
         ],
@@ -34,16 +37,23 @@ enum CoordinatorCommand: Command {
         let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
         let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
         let keepDays = try arguments.number("--keep-days", 0...36_500)
-        let server = try CoordinatorServer(configuration: CoordinatorConfiguration(
-            stateDirectory: arguments.required("--state"), host: listen.host, port: listen.port,
-            security: ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
-            endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.build, log: logger(arguments)))
+        var configuration = CoordinatorConfiguration(
+            stateDirectory: try arguments.required("--state"), host: listen.host, port: listen.port,
+            security: try ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
+            endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.build, log: logger(arguments))
+        configuration.metricsAddress = try arguments.text("--metrics").map(ClusterOptions.address)
+        configuration.eventLog = arguments.text("--event-log")
+        configuration.serviceNotice = ServiceNotice()
+        let server = try CoordinatorServer(configuration: configuration)
         if let file = arguments.text("--port-file") { try write(port: server.port, to: file) }
         let notice = ListenNotice(
             address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
             machine: HostAddress.ofThisMachine(), hasToken: arguments.has("--token-file"))
         if !arguments.has("--quiet") { Console.error(notice.text) }
         if let warning = notice.warning { Console.error(warning) }
+        if let port = server.metricsPort, let address = configuration.metricsAddress, !arguments.has("--quiet") {
+            Console.error("metrics at http://\(NetworkAddress(host: address.host, port: port))/metrics")
+        }
         StopWatch.whenRequested { server.requestStop() }
         try server.run()
         return .done
@@ -64,60 +74,6 @@ enum CoordinatorCommand: Command {
         Log(from: arguments.has("--quiet") ? .problem : .notice) { _, text in
             Console.error("\(WallClock.nowText())  \(text)")
         }
-    }
-}
-
-/// `quintet worker`
-enum WorkerCommand: Command {
-    static let syntax = CommandSyntax(
-        "worker", "Compute what a coordinator hands out.",
-        options: ClusterOptions.client + [
-            Option("--name", "NAME", "where it is, for people; default host:process; a random part is added"),
-            Option("--threads", "N", "threads that compute; default all that the process may keep busy"),
-            Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
-            Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
-            Option("--cache-gib", "N", "the cache's size; default 64"),
-            Option("--progress-seconds", "N", "give work back that shows no progress for so long; default 3600"),
-            Option("--quiet", nil, "say only what goes wrong"),
-        ],
-        details: """
-            Needs nothing but the coordinator's address (and token): data and weights come over the wire. Workers come
-            and go at any time. SIGTERM and Ctrl-C hand the work back and leave within 10 s. A lost coordinator costs
-            no training time: the worker goes on computing and delivers when it is back.
-
-            example: quintet worker --coordinator lab3:7311 --token-file cluster.token
-            """)
-
-    static let interruption: String? = nil
-
-    static func run(_ arguments: Arguments) throws -> ExitCode {
-        let address = try ClusterOptions.address(arguments.required("--coordinator"))
-        let device = arguments.text("--device") ?? "auto"
-        guard ["auto", "cpu"].contains(device) else {
-            throw UsageError("--device \(device): this version computes on the CPU only; leave --device out")
-        }
-        let daemon = WorkerDaemon(
-            configuration: WorkerConfiguration(
-                host: address.host, port: address.port, security: try ClusterOptions.security(arguments),
-                threadCount: try Threads.count(arguments), memoryByteCount: Machine.usableMemoryByteCount,
-                cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
-                cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
-                name: try ProcessName.make(arguments.text("--name")),
-                build: Version.build,
-                progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
-                log: CoordinatorCommand.logger(arguments)),
-            recipes: arguments.choice.registry.recipes)
-        StopWatch.whenRequested { daemon.requestDrain() }
-        try daemon.run()
-        return .done
-    }
-
-    /// Never in a folder that all users share: patients' images lie there.
-    private static func defaultCache() throws -> String {
-        guard let home = Machine.environment("HOME"), !home.isEmpty else {
-            throw UsageError("there is no HOME to keep what comes over the wire in: say --cache DIR, a folder of yours")
-        }
-        return "\(home)/.cache/quintet"
     }
 }
 
