@@ -1,1 +1,4 @@
+// Debian's and Ubuntu's SQLite has sessions; its header shows them to who asks.
+#define SQLITE_ENABLE_SESSION 1
+#define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include <sqlite3.h>

@@ -243,6 +243,29 @@ public enum FileSystem {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
+    /// Makes a file with this text, if there is none yet: of several who try, on one machine or on several, one makes it.
+    /// - Returns: false where it is there already.
+    public static func create(_ text: String, at path: String) throws(FileError) -> Bool {
+        do throws(FileError) {
+            try makeNew(text, at: path)
+            return true
+        } catch {
+            if error.code == EEXIST { return false }
+            throw error
+        }
+    }
+
+    private static func makeNew(_ text: String, at path: String) throws(FileError) {
+        let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+        var failure: FileError?
+        Array(text.utf8).withUnsafeBytes { bytes in
+            do throws(FileError) { try file.write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        try file.sync()
+        try syncFolder(folder(of: path))
+    }
+
     /// Adds to the end of a file, which is made where it is missing. Not synced: for notes that may be lost in a power
     /// cut.
     public static func append(_ text: String, to path: String) throws(FileError) {

@@ -18,7 +18,7 @@ public struct ServiceNotice: Sendable {
     /// Says nothing to anybody.
     public static let none = ServiceNotice(path: nil, watchdog: nil, watchdogProcess: nil)
 
-    init(path: String?, watchdog: String?, watchdogProcess: String?) {
+    package init(path: String?, watchdog: String?, watchdogProcess: String?) {
         self.path = path
         let isForUs = watchdogProcess.map { $0 == "\(getpid())" } ?? true
         // Twice in each period, so that one that comes late is no death.

@@ -50,6 +50,10 @@ public enum Limits {
     public static let openRequestsMax = 64
     /// Submissions and questions whose answers a peer has not taken yet.
     public static let openQuestionsMax = 8
+    /// Coordinators that follow one.
+    public static let standbysMax = 4
+    /// What one turn may change at a standby, as bytes.
+    public static let standbyChangeBytesMax = 1 << 30
     /// Runs that one client watches.
     public static let watchedRunsMax = 16
     /// Frames of one peer before the others have their turn.

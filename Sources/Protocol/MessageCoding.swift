@@ -43,11 +43,19 @@ extension Message {
         case .hello(let hello): try hello.write(to: &writer)
         case .welcome(let welcome): try welcome.write(to: &writer)
         case .refusal(let refusal): try refusal.write(to: &writer)
-        case .idle, .heartbeatAnswer, .accepted, .leave: break
+        case .idle, .heartbeatAnswer, .accepted, .leave, .follow: break
         case .heartbeat, .checkpointSaved, .finished, .surrender: try writeFromWorker(to: &writer)
         case .assignment(let assignment): try assignment.write(to: &writer)
         case .revoke(let lease): lease.write(to: &writer)
         case .blobGet, .blobChunk, .blobOffer, .blobOffset, .blobPut: try writeBlob(to: &writer)
+        case .following(let snapshot, let number):
+            try snapshot.write(to: &writer)
+            writer.write(number)
+        case .standbyPart(let number, let isLast, let bytes):
+            writer.write(number)
+            writer.write(isLast)
+            try writer.write(data: bytes, "standbyPart.bytes", max: Limits.blobChunkBytesMax)
+        case .standbyHas(let number): writer.write(number)
         case .submit, .submitted, .statusRequest, .status, .outputsRequest, .outputs, .metricsRequest, .metrics:
             try writeClient(to: &writer)
         case .cancel(let run), .forget(let run), .pause(let run), .resume(let run), .closeItems(let run),
@@ -170,6 +178,14 @@ extension Message {
         case .readmit: self = .readmit(machine: try reader.label("readmit.machine", max: Limits.peerNameBytesMax))
         case .watch: self = .watch(RunID(try reader.number("watch.run")))
         case .changed: self = .changed(RunID(try reader.number("changed.run")))
+        case .follow: self = .follow
+        case .following:
+            self = .following(try BlobReference(from: &reader), number: try reader.number("following.number"))
+        case .standbyPart:
+            self = .standbyPart(
+                number: try reader.number("standbyPart.number"), isLast: try reader.flag("standbyPart.isLast"),
+                bytes: try reader.data("standbyPart.bytes", max: Limits.blobChunkBytesMax))
+        case .standbyHas: self = .standbyHas(number: try reader.number("standbyHas.number"))
         case .drain: self = .drain(worker: try reader.label("drain.worker", max: Limits.peerNameBytesMax))
         }
     }

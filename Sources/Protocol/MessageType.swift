@@ -41,6 +41,11 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case watch = 80
     case changed = 81
     case readmit = 82
+
+    case follow = 96
+    case following = 97
+    case standbyPart = 98
+    case standbyHas = 99
 }
 
 extension Message {
@@ -83,6 +88,10 @@ extension Message {
         case .watch: .watch
         case .changed: .changed
         case .readmit: .readmit
+        case .follow: .follow
+        case .following: .following
+        case .standbyPart: .standbyPart
+        case .standbyHas: .standbyHas
         }
     }
 }

@@ -336,6 +336,18 @@ public enum Message: Hashable, Sendable {
     case watch(RunID)
     /// Coordinator -> client, unasked: this run lists more, has new figures, has ended, or people have changed it.
     case changed(RunID)
+
+    // A standby, which is a client, and its coordinator.
+    /// Answered with `following`: from now on this client is told all that the coordinator keeps.
+    case follow
+    /// The coordinator's database as it was after the turn `number`, as a blob; later turns follow unasked.
+    case following(BlobReference, number: UInt64)
+    /// Coordinator -> standby, unasked: a piece of what the turn `number` has changed, in order; after the last one
+    /// the standby fetches what it lacks of blobs.
+    case standbyPart(number: UInt64, isLast: Bool, bytes: [UInt8])
+    /// Everything up to this turn is safe with the standby. Answered with `accepted`; said again now and then as a sign
+    /// of life.
+    case standbyHas(number: UInt64)
 }
 
 /// Whether a piece of a run has a result, or was refused for good.

@@ -15,8 +15,9 @@ enum ClientAccess {
         _ arguments: Arguments, log: @escaping @Sendable (String) -> Void = { Console.error($0) }
     ) throws -> CoordinatorClient {
         let patience = try arguments.number("--patience", 0...1e9)
+        let addresses = try ClusterOptions.addresses(arguments.text("--coordinator") ?? "127.0.0.1:7311")
         return try CoordinatorClient(
-            address: ClusterOptions.address(arguments.text("--coordinator") ?? "127.0.0.1:7311"),
+            address: addresses.first, standbys: addresses.standbys,
             security: ClusterOptions.security(arguments), build: Version.build,
             waiting: CoordinatorClient.Waiting(
                 patienceSeconds: patience ?? .infinity, isPatientAtFirst: patience != nil,

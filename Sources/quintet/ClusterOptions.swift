@@ -12,7 +12,10 @@ enum ClusterOptions {
 
     /// For commands that talk to a running coordinator.
     static let client: [Option] = [
-        Option("--coordinator", "HOST:PORT", "the coordinator's address", variable: coordinatorVariable), tokenFile,
+        Option(
+            "--coordinator", "HOST:PORT", "the coordinator's address; its standbys' behind it, with commas",
+            variable: coordinatorVariable),
+        tokenFile,
     ]
 
     /// For train and segment: with a coordinator they submit to it, without one they bring their own.
@@ -25,6 +28,12 @@ enum ClusterOptions {
         Option("--threads", "N", "threads of the worker in this process; default all"),
         Option("--state", "DIR", "without a coordinator: where the run's state is kept, on a disk with file locks"),
     ]
+
+    /// The coordinator's, and those of its standbys: "lab3:7311,lab4:7311".
+    static func addresses(_ text: String) throws -> (first: NetworkAddress, standbys: [NetworkAddress]) {
+        let all = try text.split(separator: ",", omittingEmptySubsequences: false).map { try address(String($0)) }
+        return (all[0], Array(all.dropFirst()))
+    }
 
     static func address(_ text: String) throws -> NetworkAddress {
         do {

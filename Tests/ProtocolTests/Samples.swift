@@ -96,5 +96,12 @@ enum Samples {
         (.watch(RunID(2)), 21),
         (.changed(RunID(2)), 0),
         (.readmit(machine: "lab3"), 22),
+        (.follow, 23),
+        (
+            .following(
+                BlobReference(role: "snapshot", name: "state", digest: digest, byteCount: 40_960), number: 7), 23
+        ),
+        (.standbyPart(number: 8, isLast: true, bytes: [1, 2, 3]), 0),
+        (.standbyHas(number: 8), 24),
     ]
 }

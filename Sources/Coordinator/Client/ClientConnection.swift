@@ -15,11 +15,16 @@ final class ClientConnection {
     private var answers: [UInt32: Message] = [:]
     /// Runs of which the coordinator has yet to say that they have changed.
     private var watchedRuns: Set<RunID> = []
+    /// What a coordinator that is followed has told, in order.
+    private var standbyParts: [(number: UInt64, isLast: Bool, bytes: [UInt8])] = []
     private var endReason: String?
     private let isStopped: @Sendable () -> Bool
 
     /// How often a wait looks whether it is still wanted.
     private static let stopMilliseconds: UInt64 = 200
+
+    /// Pieces of a blob under way at the same moment.
+    static let windowCount = 8
 
     /// A coordinator that says nothing for so long while an answer is awaited is taken for gone.
     private static let answerMilliseconds: UInt64 = 60_000
@@ -83,6 +88,38 @@ final class ClientConnection {
         return true
     }
 
+    /// The next piece of what a coordinator that is followed has changed.
+    /// - Returns: nil where none has come in time.
+    /// - Throws: `Lost`; `ClientError.refused`, `.interrupted`.
+    func nextStandbyPart(milliseconds: UInt64) throws -> (number: UInt64, isLast: Bool, bytes: [UInt8])? {
+        let deadline = MonotonicClock.nowMilliseconds() + milliseconds
+        while standbyParts.isEmpty { guard try goOn(until: deadline) else { return nil } }
+        return standbyParts.removeFirst()
+    }
+
+    /// Brings a blob, piece by piece, from an offset on.
+    /// - Throws: `Lost`; `ClientError`.
+    func fetch(_ blob: BlobReference, from offset: UInt64, take: (UInt64, [UInt8]) throws -> Void) throws {
+        var asked = offset
+        var received = offset
+        try pipeline(
+            windowCount: Self.windowCount,
+            next: {
+                guard asked < blob.byteCount else { return nil }
+                let count = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - asked)
+                defer { asked += count }
+                return .blobGet(blob.digest, offset: asked, byteCountMax: UInt32(count))
+            },
+            take: {
+                let expected = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - received)
+                guard case .blobChunk(blob.digest, received, blob.byteCount, let bytes) = $0,
+                    UInt64(bytes.count) == expected
+                else { throw ClientError.violation("it answered a download with something else") }
+                try take(received, bytes)
+                received += expected
+            })
+    }
+
     /// Keeps up to `windowCount` requests under way. `next` makes them until nil; `take` gets the answers in the same
     /// order, each before `next` is asked for a request that would exceed the window.
     func pipeline(windowCount: Int, next: () throws -> Message?, take: (Message) throws -> Void) throws {
@@ -142,10 +179,11 @@ final class ClientConnection {
             do {
                 while let frame = try decoder.next() {
                     let (requestID, message) = try MessageCoding.decode(frame)
-                    if case .changed(let run) = message {
-                        watchedRuns.remove(run)
-                    } else {
-                        answers[requestID] = message
+                    switch message {
+                    case .changed(let run): watchedRuns.remove(run)
+                    case .standbyPart(let number, let isLast, let bytes):
+                        standbyParts.append((number, isLast, bytes))
+                    default: answers[requestID] = message
                     }
                 }
             } catch {

@@ -41,7 +41,9 @@ public final class CoordinatorClient {
         }
     }
 
-    public let address: NetworkAddress
+    /// Where the coordinator is, or its standby when it is not there.
+    public private(set) var address: NetworkAddress
+    private let addresses: [NetworkAddress]
     public var waiting: Waiting
     private let security: ConnectionSecurity
     private let build: String
@@ -50,8 +52,6 @@ public final class CoordinatorClient {
     /// Whether the last connection stands, as far as is known: one that was lost is noticed when it is next used.
     public var isConnected: Bool { connection != nil }
 
-    /// Pieces of a blob under way at the same moment.
-    private static let windowCount = 8
     private static let retryMilliseconds: UInt64 = 250
     private static let stopMilliseconds: UInt64 = 50
     /// Blobs above this are not read into memory.
@@ -60,11 +60,13 @@ public final class CoordinatorClient {
     /// Connects.
     /// - Throws: `ClientError.unreachable` when nobody answers, at once unless `waiting` is patient at first;
     ///   `.refused` when it turns us down; `.interrupted`.
+    /// - Parameter standbys: where to look for the coordinator when it is not at its address.
     public init(
-        address: NetworkAddress, security: ConnectionSecurity = .plaintext, build: String = "quintet",
-        waiting: Waiting = Waiting()
+        address: NetworkAddress, standbys: [NetworkAddress] = [], security: ConnectionSecurity = .plaintext,
+        build: String = "quintet", waiting: Waiting = Waiting()
     ) throws {
         self.address = address
+        addresses = [address] + standbys
         self.security = security
         self.build = build
         self.waiting = waiting
@@ -105,7 +107,7 @@ public final class CoordinatorClient {
             var sent = try Self.offset(try connection.request(
                 .blobOffer(reference.digest, byteCount: reference.byteCount)), of: reference)
             try connection.pipeline(
-                windowCount: Self.windowCount,
+                windowCount: ClientConnection.windowCount,
                 next: {
                     guard sent < reference.byteCount else { return nil }
                     let count = Int(min(UInt64(Limits.blobChunkBytesMax), reference.byteCount - sent))
@@ -137,7 +139,7 @@ public final class CoordinatorClient {
         var received: UInt64 = 0
         try patiently { connection in
             received = try directory.offer(blob.digest.bytes, byteCount: blob.byteCount)
-            try fetch(blob, from: received, over: connection) { offset, bytes in
+            try connection.fetch(blob, from: received) { offset, bytes in
                 do {
                     received = try directory.append(blob.digest.bytes, offset: offset, bytes: bytes)
                 } catch BlobError.damaged {
@@ -163,34 +165,10 @@ public final class CoordinatorClient {
         var bytes: [UInt8] = []
         try patiently { connection in
             bytes = []
-            try fetch(blob, from: 0, over: connection) { _, piece in bytes += piece }
+            try connection.fetch(blob, from: 0) { _, piece in bytes += piece }
         }
         guard SHA256.digest(of: bytes) == blob.digest.bytes else { throw ClientError.damaged(name: blob.name) }
         return bytes
-    }
-
-    private func fetch(
-        _ blob: BlobReference, from offset: UInt64, over connection: ClientConnection,
-        take: (UInt64, [UInt8]) throws -> Void
-    ) throws {
-        var asked = offset
-        var received = offset
-        try connection.pipeline(
-            windowCount: Self.windowCount,
-            next: {
-                guard asked < blob.byteCount else { return nil }
-                let count = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - asked)
-                defer { asked += count }
-                return .blobGet(blob.digest, offset: asked, byteCountMax: UInt32(count))
-            },
-            take: {
-                let expected = min(UInt64(Limits.blobChunkBytesMax), blob.byteCount - received)
-                guard case .blobChunk(blob.digest, received, blob.byteCount, let bytes) = $0,
-                    UInt64(bytes.count) == expected
-                else { throw ClientError.violation("it answered a download with something else") }
-                try take(received, bytes)
-                received += expected
-            })
     }
 
     // MARK: - Runs
@@ -289,6 +267,8 @@ public final class CoordinatorClient {
         let patience = seconds ?? waiting.patienceSeconds
         var lostSince: UInt64?
         var told = ""
+        // Everybody on the list is tried before anything is said of it.
+        var untriedCount = addresses.count
         while true {
             if waiting.isStopped() { throw ClientError.interrupted }
             let trouble: Trouble
@@ -305,6 +285,12 @@ public final class CoordinatorClient {
             }
             let isReconnecting = connection == nil
             connection = nil
+            if isReconnecting, trouble.isLoss, addresses.count > 1 {
+                address = addresses[(addresses.firstIndex(of: address)! + 1) % addresses.count]
+                untriedCount -= 1
+                if untriedCount > 0 { continue }
+                untriedCount = addresses.count
+            }
             let now = MonotonicClock.nowMilliseconds()
             let since = lostSince ?? now
             lostSince = since
@@ -342,6 +328,9 @@ private enum Trouble {
         default: return nil
         }
     }
+
+    /// Somebody else on the list of addresses may be the one.
+    var isLoss: Bool { if case .lost = self { true } else { false } }
 
     /// A connection that is lost is often there again with the next attempt.
     var isToldAtOnce: Bool { if case .busy = self { true } else { false } }

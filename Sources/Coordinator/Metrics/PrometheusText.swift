@@ -1,15 +1,17 @@
 /// A page in the text format that Prometheus and OpenMetrics collectors read: each metric with what it means and its
 /// kind, then its values.
-struct PrometheusText {
-    enum Kind: String { case gauge, counter }
+package struct PrometheusText {
+    package enum Kind: String { case gauge, counter }
 
-    private(set) var page = ""
+    package private(set) var page = ""
+
+    package init() {}
 
     /// One metric with several values, told apart by labels; nothing where there is none.
     /// - Parameters:
     ///   - name: with its unit last, and with `_total` behind that where it only grows.
     ///   - values: labels in the order in which they are written.
-    mutating func add(
+    package mutating func add(
         _ name: String, _ kind: Kind, _ help: String, _ values: [(labels: [(String, String)], value: Double)]
     ) {
         guard !values.isEmpty else { return }
@@ -21,7 +23,7 @@ struct PrometheusText {
     }
 
     /// One metric with one value; nothing where it is not known.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double?) {
+    package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double?) {
         guard let value else { return }
         add(name, kind, help, [([], value)])
     }

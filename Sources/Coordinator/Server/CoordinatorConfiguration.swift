@@ -21,6 +21,10 @@ public struct CoordinatorConfiguration: Sendable {
     public var endedRunSeconds: Double?
     /// The program's version and build, for peers.
     public var build: String
+    /// Nothing is acknowledged before another coordinator, which follows this one, keeps it as well.
+    public var needsStandby = false
+    /// Where several coordinators see which of them leads; nil where there is only one.
+    public var leader: LeaderFolder?
     /// Where `/metrics`, `/health` and `/ready` are, over plain HTTP and for anybody who reaches it; nil: nowhere.
     public var metricsAddress: NetworkAddress?
     /// Every entry of the audit is appended to this file as a line of JSON ("-": to standard output); nil: nowhere.

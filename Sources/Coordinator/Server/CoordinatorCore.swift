@@ -8,6 +8,8 @@ package struct CoreSettings: Sendable {
     package var heartbeatMilliseconds: UInt32
     package var scheduler: Scheduler.Configuration
     package var limits: PeerLimits
+    /// Nothing is acknowledged before another coordinator, which follows, keeps it as well.
+    package var needsStandby = false
 
     package init(
         build: String, heartbeatMilliseconds: UInt32, scheduler: Scheduler.Configuration,
@@ -38,7 +40,8 @@ package struct CoreSettings: Sendable {
 /// refers to it again and nobody is about to fetch it.
 ///
 /// The jobs: connections (CorePeers), messages of workers (CoreWorkers) and clients (CoreClients), turns (CoreTurns),
-/// files (CoreBlobs), questions (Questions), who waits for a run (CoreWatches).
+/// files (CoreBlobs), questions (Questions), who waits for a run (CoreWatches),
+/// who keeps the same (CoreStandbys).
 package struct CoordinatorCore {
     package let settings: CoreSettings
     let shelf: any BlobShelf
@@ -54,6 +57,7 @@ package struct CoordinatorCore {
     /// What people have to do something about, as long as it lasts: the disk that takes nothing.
     package internal(set) var problem: String?
     package internal(set) var counts = CommittedCounts()
+    var standbys = Standbys()
 
     // The turn under way, and those that the store has not committed yet, oldest first.
     var turn = Turn(number: 1)
@@ -83,6 +87,7 @@ package struct CoordinatorCore {
         if awayMilliseconds > leaseMilliseconds / 2 { apply(.wasAway, at: now) }
         apply(.tick, at: now)
         archiveEnded(at: now)
+        lookForStandby()
         dropOverdue(at: now)
     }
 

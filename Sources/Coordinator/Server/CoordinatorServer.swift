@@ -32,6 +32,10 @@ public final class CoordinatorServer: @unchecked Sendable {
     private let questions: Questions
     private var rejections = RejectionLog()
     private var figures = ShellFigures()
+    private var snapshots: SnapshotDesk
+    private var isCapturing = false
+    private var toldProblem: String?
+    private var leader: LeaderFolder?
     private var pages: HTTPServer?
     /// Let go of when `run` ends.
     private var lock: FolderLock?
@@ -47,6 +51,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         case removed([ContentDigest])
         case store(StoreThread.Report)
         case asked(PageQuestion)
+        case snapshotKept(BlobReference, number: UInt64, requestID: UInt32, ConnectionID)
     }
 
     private typealias Inbox = Guarded<[Report]>
@@ -82,6 +87,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         try Self.checkSecurity(configuration)
         try FileSystem.makeFolder(configuration.stateDirectory, isPrivate: true)
         let lock = try FolderLock(folder: configuration.stateDirectory)
+        try StandbyFolder.refuse(configuration.stateDirectory)
         blobs = try BlobDirectory(path: configuration.stateDirectory + "/blobs")
         let store = try Store(path: configuration.stateDirectory + "/state.sqlite")
         for external in try store.externalBlobs() {
@@ -92,14 +98,19 @@ public final class CoordinatorServer: @unchecked Sendable {
                 configuration.log("a file that a run used is not as it was: \(error)")
             }
         }
-        let settings = CoreSettings(
+        var settings = CoreSettings(
             build: configuration.build, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
             scheduler: Scheduler.Configuration(leaseMilliseconds: configuration.leaseMilliseconds),
             limits: configuration.limits)
+        settings.needsStandby = configuration.needsStandby
         let reader = try Store(readingFrom: configuration.stateDirectory + "/state.sqlite")
         core = CoordinatorCore(
             settings: settings, shelf: Shelf(blobs: blobs, sent: sent), archive: reader,
             recovery: try store.recovery(), at: MonotonicClock.nowMilliseconds())
+        // Behind the lock: nobody else leads from this folder.
+        leader = configuration.leader
+        try leader?.takeUnlessTaken(log: configuration.log)
+        snapshots = SnapshotDesk(folder: configuration.stateDirectory)
         questions = Questions(reader: reader, build: configuration.build)
         // Connections, and the files of blobs and database beside them.
         OpenFileLimit.raise(to: configuration.limits.connectionsMax + 512)
@@ -194,6 +205,11 @@ public final class CoordinatorServer: @unchecked Sendable {
             if ending.load(ordering: .acquiring) == Ending.crash.rawValue { return vanish() }
             let away = Int64(now - lastMilliseconds) - tick
             lastMilliseconds = now
+            do { try leader?.lead(at: now) } catch {
+                // Not a word to anybody: they are another one's by now.
+                vanish()
+                throw CoordinatorError("\(error)")
+            }
             try takeReports(at: now)
             for connection in core.goOn(at: now) { loop.setReading(true, on: connection) }
             for event in events { take(event, at: now) }
@@ -203,6 +219,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 let runCount = core.scheduler.runs.count
                 core.tick(at: now, awayMilliseconds: away)
                 if core.scheduler.runs.count < runCount { Machine.returnFreeMemory() }
+                lookAfterStandbys()
             }
             endTurn()
             if now >= cleanAt {
@@ -216,7 +233,10 @@ public final class CoordinatorServer: @unchecked Sendable {
         }
         notice.ending()
         for line in rejections.lines(at: .max) { configuration.log.problem(line) }
-        ending.load(ordering: .acquiring) == Ending.stop.rawValue ? try leave() : vanish()
+        guard ending.load(ordering: .acquiring) == Ending.stop.rawValue else { return vanish() }
+        try leave()
+        // Whatever was acknowledged is with the standby; else it would have to be looked for there by people.
+        if configuration.needsStandby { leader?.yield() }
     }
 
     private func endTurn() {
@@ -236,7 +256,9 @@ public final class CoordinatorServer: @unchecked Sendable {
             figures.rejectedCount += 1
             rejections.note("\(peer) was turned away: \(reason)")
         case .received(let connection, let bytes): core.received(bytes, on: connection, at: now)
-        case .closed(let connection, _): core.closed(connection, at: now)
+        case .closed(let connection, _):
+            core.closed(connection, at: now)
+            snapshots.remove(connection, blobs)
         case .drained(let connection): core.drained(connection)
         case .connected: break
         }
@@ -265,6 +287,9 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .verified(let work): core.verified(work, at: now)
             case .removed(let digests): core.removed(digests)
             case .store(let report): try take(report, at: now)
+            case .snapshotKept(let blob, let number, let requestID, let connection):
+                snapshots.isServed(blob.digest, connection)
+                send(.following(blob, number: number), requestID, connection)
             case .asked(let question): question.give(page(question.page, at: now))
             }
         }
@@ -272,10 +297,18 @@ public final class CoordinatorServer: @unchecked Sendable {
 
     private func take(_ report: StoreThread.Report, at now: UInt64) throws {
         switch report {
-        case .committed(let turns, let seconds):
+        case .committed(let turns, let seconds, let change):
             figures.commitCount += 1
             figures.commitSeconds += seconds
+            if let change { carryOut(core.replicate(change)) }
             for (number, unreferenced) in turns { carryOut(core.committed(number, unreferenced: unreferenced)) }
+        case .snapshot(let path, let number, let requestID, let connection):
+            handOver(path, number, requestID, connection)
+        case .snapshotFailed(let why, let requestID, let connection):
+            snapshots.end(nil, connection)
+            configuration.log.problem("nobody can follow: \(why)")
+            let refusal = Refusal(code: .internalError, message: Texts.bounded("coordinator: \(why)"))
+            send(.refusal(refusal), requestID, connection)
         case .waits(let problem): carryOut(core.waits(problem))
         case .failed(let problem):
             guard let recovery = try storeThread.startAgain() else { return }
@@ -308,8 +341,40 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .verify(let work, let suspects): verify(work, suspects)
             case .setAside(let digest): setAside(digest)
             case .removeBlobs(let digests): remove(digests)
+            case .snapshot(let requestID, let connection):
+                storeThread.takeSnapshot(to: snapshots.begin(), requestID: requestID, for: connection)
+                isCapturing = true
             }
         }
+    }
+
+    /// The file is served from where it lies.
+    private func handOver(_ path: String, _ number: UInt64, _ requestID: UInt32, _ connection: ConnectionID) {
+        snapshots.end(path, connection)
+        guard core.attach(connection) else { return snapshots.remove(connection, blobs) }
+        blobQueue.async { [self] in
+            do {
+                let digest = try SHA256.digest(ofFile: path), byteCount = try FileSystem.byteCount(of: path)
+                try blobs.registerExternal(path: path, digest: digest, byteCount: byteCount)
+                let blob = BlobReference(
+                    role: "snapshot", name: "state", digest: ContentDigest(bytes: digest), byteCount: byteCount)
+                report(.snapshotKept(blob, number: number, requestID: requestID, connection))
+            } catch {
+                configuration.log.problem("nobody can follow: \(error)")
+            }
+        }
+    }
+
+    /// Files that are fetched go; nothing is recorded for nobody.
+    private func lookAfterStandbys() {
+        if configuration.needsStandby, core.problem != toldProblem {
+            toldProblem = core.problem
+            if let problem = core.problem { configuration.log.problem(problem) }
+        }
+        snapshots.removeFetched(blobs) { core.hasSnapshot($0) }
+        guard isCapturing, !core.hasStandbys, snapshots.isEmpty else { return }
+        isCapturing = false
+        storeThread.endCapture()
     }
 
     private func setAside(_ digest: ContentDigest) {

@@ -21,6 +21,8 @@ extension CoordinatorCore {
         case .readmit(let machine): apply(.readmit(machine), connection, requestID, at: now)
         case .drain(let worker): apply(.drain(worker), connection, requestID, at: now)
         case .watch(let run): watch(run, requestID, connection)
+        case .follow: follow(requestID, connection)
+        case .standbyHas(let number): standbyHas(number, requestID, connection)
         case .statusRequest, .outputsRequest, .metricsRequest:
             let question = Outgoing.read(message, requestID: requestID, from: connection)
             // After what was decided before, so that no answer knows half of it. A full disk keeps nobody waiting.

@@ -18,6 +18,7 @@ extension CoordinatorCore {
     package mutating func closed(_ connection: ConnectionID, at now: UInt64) {
         unfinished.remove(connection)
         watches.forget(connection)
+        standbys.remove(connection)
         guard let peer = peers.removeValue(forKey: connection), case .worker(let name) = peer.role else { return }
         workerConnections[name] = nil
         apply(.workerDisconnected(name), at: now)

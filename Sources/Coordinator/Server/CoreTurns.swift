@@ -30,6 +30,13 @@ extension CoordinatorCore {
     /// - Parameter unreferenced: the blobs that nothing refers to since.
     /// - Returns: what may be said and done now.
     package mutating func committed(_ number: UInt64, unreferenced: [ContentDigest]) -> [Outgoing] {
+        guard settings.needsStandby else { return conclude(number, unreferenced: unreferenced) }
+        standbys.wait(number, unreferenced)
+        return standbys.takeSafe().flatMap { conclude($0.number, unreferenced: $0.unreferenced) }
+    }
+
+    /// It is kept wherever it has to be.
+    mutating func conclude(_ number: UInt64, unreferenced: [ContentDigest]) -> [Outgoing] {
         precondition(inFlight.first?.number == number, "turns are committed in order")
         let ended = inFlight.removeFirst()
         if isWaitingForRoom { (isWaitingForRoom, problem) = (false, nil) }
@@ -73,6 +80,7 @@ extension CoordinatorCore {
         let failed = inFlight + [turn]
         var outgoing = failed.flatMap { $0.atOnce + $0.failed(refusal) }
         inFlight = []
+        standbys.startAgain()
         doomed = []
         isWaitingForRoom = false
         turn = Turn(number: turn.number + 1)

@@ -12,7 +12,11 @@ package final class StoreThread: @unchecked Sendable {
     package enum Report: Sendable {
         /// The blobs that nothing refers to since, for each turn in its order.
         /// - seconds: how long the transaction took, with its sync.
-        case committed([(number: UInt64, unreferenced: [ContentDigest])], seconds: Double)
+        /// - change: for those who follow; nil while nobody does.
+        case committed([(number: UInt64, unreferenced: [ContentDigest])], seconds: Double, change: StandbyChange?)
+        /// A copy of everything up to a turn is in this file; every commit after it has its change.
+        case snapshot(path: String, number: UInt64, requestID: UInt32, to: ConnectionID)
+        case snapshotFailed(String, requestID: UInt32, to: ConnectionID)
         /// The disk is full; what people have to do.
         case waits(String)
         case failed(String)
@@ -23,6 +27,8 @@ package final class StoreThread: @unchecked Sendable {
     private let log: Log
     /// The thread's own.
     private let eventLog: EventLog?
+    /// The last turn that is committed; the thread's own.
+    private var lastNumber: UInt64 = 0
     private let report: @Sendable (Report) -> Void
     private let condition = NSCondition()
     // Guarded by `condition`; the store is the thread's own while `isAtWork`.
@@ -132,7 +138,8 @@ package final class StoreThread: @unchecked Sendable {
         guard !batch.turns.isEmpty else { return }
         do {
             let (ended, seconds) = try commitPatiently(batch.turns)
-            report(.committed(ended, seconds: seconds))
+            lastNumber = batch.turns.last!.number
+            report(.committed(ended, seconds: seconds, change: try change(of: batch.turns, ended)))
             eventLog?.append(from: store)
         } catch {
             log.problem("nothing of this turn was kept: \(error)")
@@ -142,6 +149,32 @@ package final class StoreThread: @unchecked Sendable {
             report(.failed("\(error)"))
         }
     }
+
+    private func change(
+        of turns: [Turn], _ ended: [(number: UInt64, unreferenced: [ContentDigest])]
+    ) throws -> StandbyChange? {
+        guard store.database.isCapturing else { return nil }
+        let references = turns.reduce(into: Set()) { $0.formUnion($1.references) }
+        return StandbyChange(
+            number: lastNumber, references: references.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) },
+            gone: ended.flatMap(\.unreferenced), changeset: try store.database.takeChanges())
+    }
+
+    /// A copy for somebody who follows from here on; from now on every commit says what it has changed.
+    func takeSnapshot(to path: String, requestID: UInt32, for connection: ConnectionID) {
+        perform(ifItFails: "") { [self] store in
+            do {
+                try store.database.copy(to: path)
+                if !store.database.isCapturing { try store.database.beginCapture() }
+                report(.snapshot(path: path, number: lastNumber, requestID: requestID, to: connection))
+            } catch {
+                report(.snapshotFailed("\(error)", requestID: requestID, to: connection))
+            }
+        }
+    }
+
+    /// Nobody follows any more.
+    func endCapture() { perform(ifItFails: "") { $0.database.endCapture() } }
 
     /// Again and again while there is no room, until the coordinator ends.
     private func commitPatiently(

@@ -19,6 +19,8 @@ package enum Outgoing: Sendable {
     case read(Message, requestID: UInt32, from: ConnectionID)
     /// To the blob thread: a file that is not what it was, kept beside the others.
     case setAside(ContentDigest)
+    /// To the store's thread: a copy of everything that is committed, for a standby.
+    case snapshot(requestID: UInt32, to: ConnectionID)
     /// To the blob thread: nothing refers to these.
     case removeBlobs([ContentDigest])
 }
@@ -48,7 +50,7 @@ package struct Turn: Sendable {
             switch outgoing {
             case .send(_, let requestID, let connection):
                 return requestID == 0 ? nil : .send(.refusal(refusal), requestID: requestID, to: connection)
-            case .blob, .read, .close, .abort, .setAside: return outgoing
+            case .blob, .read, .close, .abort, .setAside, .snapshot: return outgoing
             case .vote, .verify, .removeBlobs: return nil
             }
         }

@@ -46,6 +46,8 @@ package final class Database {
     package let path: String
     private var handle: OpaquePointer?
     private var statements: [String: OpaquePointer] = [:]
+    /// What records changes, while somebody wants them.
+    private var session: OpaquePointer?
 
     /// Opens or makes the file.
     /// - Throws: `StoreError`.
@@ -69,6 +71,7 @@ package final class Database {
 
     /// Ends the connection; the last one folds the write-ahead log into the file.
     package func close() {
+        endCapture()
         for statement in statements.values { sqlite3_finalize(statement) }
         statements = [:]
         sqlite3_close_v2(handle)
@@ -115,6 +118,52 @@ package final class Database {
             _ = sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
             throw error
         }
+    }
+
+    // MARK: - Changes, for another database that is to be the same
+
+    /// From now on changes are recorded, until `endCapture`.
+    package func beginCapture() throws {
+        endCapture()
+        try check(sqlite3session_create(handle, "main", &session))
+        try check(sqlite3session_attach(session, nil))
+    }
+
+    package var isCapturing: Bool { session != nil }
+
+    package func endCapture() {
+        if let session { sqlite3session_delete(session) }
+        session = nil
+    }
+
+    /// What has been committed since `beginCapture`, or since the last call: rows as they were and as they are.
+    package func takeChanges() throws -> [UInt8] {
+        precondition(session != nil, "changes are taken of a database that records them")
+        var count: Int32 = 0, start: UnsafeMutableRawPointer?
+        try check(sqlite3session_changeset(session, &count, &start))
+        defer { sqlite3_free(start) }
+        let bytes = Array(UnsafeRawBufferPointer(start: start, count: Int(count)))
+        try beginCapture()
+        return bytes
+    }
+
+    /// Makes the changes of another database here: all of them, or none where a row is not as it was there.
+    /// - Throws: `StoreError`.
+    package func apply(changes: [UInt8]) throws {
+        guard !changes.isEmpty else { return }
+        var changes = changes
+        let code = changes.withUnsafeMutableBytes { bytes in
+            sqlite3changeset_apply(
+                handle, Int32(bytes.count), bytes.baseAddress, nil, { _, _, _ in SQLITE_CHANGESET_ABORT }, nil)
+        }
+        try check(code)
+    }
+
+    /// A copy of everything that is committed, as a new file.
+    package func copy(to path: String) throws { try run("VACUUM INTO ?", .text(path)) }
+
+    private func check(_ code: Int32) throws {
+        guard code == SQLITE_OK else { throw failure(code, sql: "") }
     }
 
     private func prepare(_ sql: String, _ values: [SQLValue]) throws -> OpaquePointer {

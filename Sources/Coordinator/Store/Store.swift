@@ -5,7 +5,7 @@ import Protocol
 /// only then does anybody hear of them. The epoch of a result, a checkpoint or a new lease is checked once more inside
 /// that transaction: the second line of defence, should the state in memory ever be wrong.
 package final class Store {
-    let database: Database
+    package let database: Database
     /// The audit keeps this many entries.
     package static let eventsMax = 1_000_000
 

@@ -20,7 +20,7 @@ public struct WorkerRules: Hashable, Sendable {
     public func obstacle(minute: Int, users: [String]) -> String? {
         if let hours, !hours.contain(minute: minute) { return "it computes from \(hours) only" }
         if isIdleOnly, let first = users.first {
-            return "\(first)\(users.count > 1 ? " and \(users.count - 1) more" : "") is logged in"
+            return users.count > 1 ? "\(first) and \(users.count - 1) more are logged in" : "\(first) is logged in"
         }
         return nil
     }

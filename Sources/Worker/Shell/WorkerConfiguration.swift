@@ -5,6 +5,8 @@ public struct WorkerConfiguration: Sendable {
     /// The coordinator's address.
     public var host: String
     public var port: UInt16
+    /// Where the coordinator is when it is not at the first address: those of its standbys.
+    public var standbys: [NetworkAddress] = []
     public var security: ConnectionSecurity
     /// Threads that compute; at least 1. The network has a thread of its own that is nearly always asleep.
     public var threadCount: Int
@@ -30,6 +32,9 @@ public struct WorkerConfiguration: Sendable {
     public var serviceNotice = ServiceNotice.none
     /// Lines for people, from the thread that runs the daemon; without a time.
     public var log: Log
+
+    /// In the order in which they are tried.
+    var addresses: [NetworkAddress] { [NetworkAddress(host: host, port: port)] + standbys }
 
     public init(
         host: String, port: UInt16, security: ConnectionSecurity, threadCount: Int, device: String = "cpu",

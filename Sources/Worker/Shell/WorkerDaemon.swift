@@ -36,7 +36,7 @@ public final class WorkerDaemon: Sendable {
         defer { drain.withLock { $0.waker = nil } }
         if configuration.drainsOnStopSignal { StopSignal.wake(loop.waker) }
         var notice = configuration.serviceNotice
-        notice.begun("works for \(configuration.host):\(configuration.port)")
+        notice.begun("works for \(configuration.addresses[0])")
         while shell.exit == nil {
             notice.isAlive(at: MonotonicClock.nowMilliseconds())
             let isSignalled = configuration.drainsOnStopSignal && StopSignal.isRequested
@@ -45,8 +45,7 @@ public final class WorkerDaemon: Sendable {
         try shell.end()
         if case .refused(let message)? = shell.exit {
             if let plaintext = shell.plaintext { throw plaintext }
-            let address = NetworkAddress(host: configuration.host, port: configuration.port)
-            throw WorkerError.refused(coordinator: address.description, message)
+            throw WorkerError.refused(coordinator: shell.address.description, message)
         }
     }
 

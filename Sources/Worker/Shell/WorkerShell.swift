@@ -11,6 +11,9 @@ final class WorkerShell {
     private let thread: ComputeThread
     private var state: WorkerState
     private var link: CoordinatorLink?
+    private var addressIndex = 0
+    /// Since the last connection that stood.
+    private var isDialledInVain = false
     /// Events that actions brought about, to be applied in order.
     private var events: [WorkerEvent] = []
     private(set) var exit: WorkerExit?
@@ -82,6 +85,7 @@ final class WorkerShell {
         case .connected(let connection):
             guard connection == link?.connection else { return }
             link?.isConnected = true
+            isDialledInVain = false
             apply(.connected)
         case .received(let connection, let bytes):
             guard connection == link?.connection else { return }
@@ -112,10 +116,16 @@ final class WorkerShell {
         }
     }
 
+    /// Whom it dialled last.
+    var address: NetworkAddress { configuration.addresses[addressIndex] }
+
+    /// The same coordinator first; when it is not there, the next address of the list.
     private func dial() {
+        if isDialledInVain { addressIndex = (addressIndex + 1) % configuration.addresses.count }
+        isDialledInVain = true
         do {
             link = CoordinatorLink(try loop.connect(
-                host: configuration.host, port: configuration.port, security: configuration.security))
+                host: address.host, port: address.port, security: configuration.security))
         } catch let error as PlaintextError {
             // People must act: no waiting makes it right.
             plaintext = error

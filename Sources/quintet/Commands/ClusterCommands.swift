@@ -20,6 +20,7 @@ enum CoordinatorCommand: Command {
                 "--metrics", "HOST:PORT",
                 "pages for Prometheus and health checks: /metrics, /health, /ready; plain HTTP, for anybody"),
             Option("--event-log", "FILE", "append every event as a line of JSON; - is standard output"),
+        ] + StandbyOptions.all + [
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
             Option("--quiet", nil, "say only what goes wrong"),
         ],
@@ -29,23 +30,49 @@ enum CoordinatorCommand: Command {
 
             example: quintet token new cluster.token
                      quintet coordinator --state state --listen '*:7311' --token-file cluster.token
+            a standby on another machine, with the same token:
+                     quintet coordinator --state standby --listen '*:7311' --token-file cluster.token --follow lab3:7311
             """)
 
     static let interruption: String? = nil
 
     static func run(_ arguments: Arguments) throws -> ExitCode {
         let listen = try ClusterOptions.address(arguments.text("--listen") ?? "127.0.0.1:7311")
+        var configuration = try configuration(arguments, listen)
+        configuration.leader = try StandbyOptions.leader(arguments, listen: listen)
+        if let address = try arguments.text("--follow").map(ClusterOptions.address) {
+            let outcome = try StandbyOptions.follow(address, arguments, leader: configuration.leader)
+            guard let (leader, _) = outcome else { return .done }
+            configuration.leader = leader
+        }
+        let server = try CoordinatorServer(configuration: configuration)
+        if let file = arguments.text("--port-file") { try write(port: server.port, to: file) }
+        try announce(server, listen, configuration, arguments)
+        StopWatch.whenRequested { server.requestStop() }
+        try server.run()
+        return .done
+    }
+
+    private static func configuration(
+        _ arguments: Arguments, _ listen: NetworkAddress
+    ) throws -> CoordinatorConfiguration {
         let lease = try arguments.number("--lease-seconds", 1...86_400) ?? 30
         let keepDays = try arguments.number("--keep-days", 0...36_500)
         var configuration = CoordinatorConfiguration(
             stateDirectory: try arguments.required("--state"), host: listen.host, port: listen.port,
             security: try ClusterOptions.security(arguments), leaseSeconds: lease, heartbeatSeconds: min(5, lease / 6),
             endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.build, log: logger(arguments))
+        configuration.needsStandby = arguments.has("--sync-standby")
         configuration.metricsAddress = try arguments.text("--metrics").map(ClusterOptions.address)
         configuration.eventLog = arguments.text("--event-log")
         configuration.serviceNotice = ServiceNotice()
-        let server = try CoordinatorServer(configuration: configuration)
-        if let file = arguments.text("--port-file") { try write(port: server.port, to: file) }
+        return configuration
+    }
+
+    private static func announce(
+        _ server: CoordinatorServer, _ listen: NetworkAddress, _ configuration: CoordinatorConfiguration,
+        _ arguments: Arguments
+    ) throws {
         let notice = ListenNotice(
             address: NetworkAddress(host: listen.host, port: server.port), standsFor: try listen.hostAddresses(),
             machine: HostAddress.ofThisMachine(), hasToken: arguments.has("--token-file"))
@@ -54,9 +81,6 @@ enum CoordinatorCommand: Command {
         if let port = server.metricsPort, let address = configuration.metricsAddress, !arguments.has("--quiet") {
             Console.error("metrics at http://\(NetworkAddress(host: address.host, port: port))/metrics")
         }
-        StopWatch.whenRequested { server.requestStop() }
-        try server.run()
-        return .done
     }
 
     /// For scripts; over another port, never over somebody's file.

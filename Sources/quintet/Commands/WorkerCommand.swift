@@ -46,13 +46,13 @@ enum WorkerCommand: Command {
     }
 
     private static func configuration(_ arguments: Arguments) throws -> WorkerConfiguration {
-        let address = try ClusterOptions.address(arguments.required("--coordinator"))
+        let addresses = try ClusterOptions.addresses(arguments.required("--coordinator"))
         let device = arguments.text("--device") ?? "auto"
         guard ["auto", "cpu"].contains(device) else {
             throw UsageError("--device \(device): this version computes on the CPU only; leave --device out")
         }
         var configuration = WorkerConfiguration(
-            host: address.host, port: address.port, security: try ClusterOptions.security(arguments),
+            host: addresses.first.host, port: addresses.first.port, security: try ClusterOptions.security(arguments),
             threadCount: try Threads.count(arguments), memoryByteCount: Machine.usableMemoryByteCount,
             cacheDirectory: try arguments.text("--cache") ?? defaultCache(),
             cacheBytesMax: UInt64(try arguments.integer("--cache-gib", 1...1_000_000) ?? 64) << 30,
@@ -60,6 +60,7 @@ enum WorkerCommand: Command {
             build: Version.build,
             progressSeconds: try arguments.number("--progress-seconds", 1...864_000) ?? 3_600,
             log: CoordinatorCommand.logger(arguments))
+        configuration.standbys = addresses.standbys
         configuration.serviceNotice = ServiceNotice()
         return configuration
     }
