@@ -46,7 +46,7 @@ END
     ends_badly backup-late
     says backup-late.log 'is not there any more'
     launch backup-late2 $(train "$QUINTET" 2 1 100) --run late --coordinator "$address"
-    says backup-late2.log 'run 1000002 at'
+    ! says backup-late2.log 'run [0-9]* at' | grep 'run [12] at' || fail "the number of a lost run was given again"
     ends_well backup-client
     compare backup
     ends_well backup-late2
@@ -147,8 +147,14 @@ part_lost() {
     say "lost: the state is gone and there is no backup"
     lab lost
     until_safe 20; running lost-client
+    # A client that comes back only when somebody else has submitted something.
+    launch lost-sleeper $(train "$QUINTET" 3 1 100) --run sleeper --coordinator "$address"
+    says lost-sleeper.log 'run 2 at'
+    kill -STOP "${is[lost-sleeper]}"
     murder lost-coordinator
     rm -rf lost-state
+    "$here/fresh" lost-state
+    refused 'is not empty' "$here/fresh" lost-state
     coordinator lost-coordinator2 lost-state "127.0.0.1:$port"
     until_workers 2
     ends_badly lost-client
@@ -156,11 +162,129 @@ part_lost() {
     says lost-w1.log 'abandoned'
     say "lost: the same command begins again from the first iteration; data are in the workers' caches"
     launch lost-client2 $(train "$QUINTET") --run lost --coordinator "$address"
+    $(train "$QUINTET" 2 1 100) --run second --coordinator "$address" --quiet
+    cmp calm-second/replica-0.safetensors second/replica-0.safetensors
+    kill -CONT "${is[lost-sleeper]}"
+    ends_badly lost-sleeper
+    says lost-sleeper.log 'is not there any more'
     ends_well lost-client2
     compare lost
     say "lost: what has ended is in its folder"
     "$here/inventory" calm lost
+    refused 'unfinished' "$here/inventory" sleeper
     cp -r calm spoilt
     printf 'x' | dd of=spoilt/replica-1.safetensors bs=1 seek=2000 conv=notrunc status=none
     refused 'replica-1.safetensors' "$here/inventory" spoilt
+}
+
+# The first commit whose protocol and schema are those of today, and the last one of protocol 2 and schema 2.
+oldest_alike=b9a580a
+last_unlike=208298a
+
+until_checkpoint_by() { says "$1" "of $2.* checkpoint"; }
+
+part_upgrade() {
+    say "upgrade: the programs of before"
+    old=$("$here/old-program" $oldest_alike)
+    older=$("$here/old-program" $last_unlike)
+    "$old" --version; "$older" --version
+
+    say "upgrade: coordinator, two workers and client of before; the coordinator is upgraded first"
+    cp "$old" installed
+    lab upgrade 127.0.0.1:0 "$work/installed" 127.0.0.1 "$old" "$old"
+    until_safe 10; running upgrade-client
+    "$here/upgrade" upgrade-state upgrade-backups "$QUINTET" installed
+    end upgrade-coordinator
+    coordinator upgrade-coordinator2 upgrade-state "127.0.0.1:$port" "$work/installed"
+    until_workers 2
+    until_checkpoint_by upgrade-coordinator2.log upgrade-w1; running upgrade-client
+    status | grep -o '"build":"[^"]*"' | sort | uniq -c
+    say "upgrade: and then one worker"
+    end upgrade-w1
+    worker upgrade-w1b "$address"
+    until_checkpoint_by upgrade-coordinator2.log upgrade-w1b; running upgrade-client
+    ends_well upgrade-client
+    compare upgrade
+    end "${!is[@]}"
+
+    say "upgrade: and back again: the coordinator of before on this state, with workers of today"
+    lab downgrade
+    until_safe 10; running downgrade-client
+    end downgrade-coordinator
+    "$here/rehearse" "$work/upgrade-backups" "$old" | tail -1
+    coordinator downgrade-coordinator2 downgrade-state "127.0.0.1:$port" "$old"
+    until_workers 2
+    until_checkpoint_by downgrade-coordinator2.log downgrade-w2; running downgrade-client
+    ends_well downgrade-client
+    compare downgrade
+    end downgrade-coordinator2
+
+    say "upgrade: versions that do not fit: a worker and a client of protocol 2, and the other way round"
+    coordinator unlike-coordinator unlike-state 127.0.0.1:0
+    refused 'speaks protocol 2, the coordinator .* protocol 3: this program is older, update it' timeout 60 \
+        "$older" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
+    refused 'speaks protocol 2, the coordinator .* protocol 3: this program is older, update it' timeout 60 \
+        "$older" status --coordinator "127.0.0.1:$port"
+    says unlike-coordinator.log 'speaks protocol 2, this coordinator 3'
+    end unlike-coordinator
+    say "upgrade: a state of today under the program of protocol 2"
+    refused 'has schema 3; this quintet knows 2' "$older" coordinator --state unlike-state --listen 127.0.0.1:0
+    refused 'nothing was changed' "$here/upgrade" upgrade-state upgrade-backups "$older" installed
+    "$QUINTET" status > /dev/null 2>&1 || true
+    coordinator unlike-coordinator2 unlike-old-state 127.0.0.1:0 "$older"
+    refused 'speaks protocol 3, the coordinator .* protocol 2: the program there is older, update it' timeout 60 \
+        "$QUINTET" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
+
+    say "upgrade: a training under the program of protocol 2, upgraded with its workers"
+    address=127.0.0.1:$port
+    worker unlike-w1 "$address" "$older"; worker unlike-w2 "$address" "$older"
+    launch unlike-client $(train "$older") --run unlike --coordinator "$address"
+    until_safe 10 || true
+    running unlike-client
+    end unlike-coordinator2
+    "$here/backup" unlike-old-state unlike-backups
+    coordinator unlike-coordinator3 unlike-old-state "$address"
+    for one in unlike-w1 unlike-w2 unlike-client; do ends_badly $one; says $one.log 'this program is older'; done
+    worker unlike-w3 "$address"; worker unlike-w4 "$address"
+    status | grep -o '"checkpointIteration":[0-9]*' | tr '\n' ' '
+}
+
+part_alarms() {
+    say "alarms: what cannot start"
+    refused 'would let anyone in' env -u QUINTET_TOKEN_FILE "$QUINTET" coordinator --state open --listen '*:0'
+    cp token loose; chmod 644 loose
+    refused 'others' "$QUINTET" coordinator --state loose-state --listen 127.0.0.1:0 --token-file loose
+    coordinator alarms-coordinator alarms-state 127.0.0.1:0
+    address=127.0.0.1:$port
+    refused 'is in use by another process' "$QUINTET" coordinator --state alarms-state --listen 127.0.0.1:0
+    refused 'in use\|already' "$QUINTET" coordinator --state other-state --listen "$address"
+
+    say "alarms: who is turned away"
+    "$QUINTET" token new other-token > /dev/null
+    refused 'token' timeout 60 "$QUINTET" worker --coordinator "$address" --cache cache-other --token-file other-token
+    says alarms-coordinator.log 'turned away: .*token'
+    refused 'token' timeout 60 env -u QUINTET_TOKEN_FILE "$QUINTET" status --coordinator "$address"
+    says alarms-coordinator.log 'TLS'
+
+    say "alarms: nobody is there to work; a worker is killed"
+    launch alarms-client $(train "$QUINTET") --run alarms --coordinator "$address"
+    says alarms-client.log 'waiting for a worker'
+    worker alarms-w1 "$address"
+    until_safe 20
+    murder alarms-w1
+    says alarms-coordinator.log 'lapsed: no sign of life'
+
+    say "alarms: a checkpoint rots on the coordinator's disk"
+    end alarms-coordinator
+    newest=$(sqlite3 alarms-state/state.sqlite 'SELECT digest FROM checkpoints ORDER BY iteration DESC LIMIT 1')
+    printf 'x' | dd of="alarms-state/blobs/${newest:0:2}/$newest" bs=1 seek=3000 conv=notrunc status=none
+    "$here/backup" alarms-state alarms-backups > rotten.txt && fail "the backup has not noticed"
+    tail -2 rotten.txt
+    grep -q "$newest" rotten.txt || fail "the backup does not name it"
+    coordinator alarms-coordinator2 alarms-state "$address"
+    worker alarms-w2 "$address"; worker alarms-w3 "$address"
+    says alarms-coordinator2.log 'damaged'
+    ends_well alarms-client
+    compare alarms
+    ls alarms-state/blobs/damaged | head -2
 }
