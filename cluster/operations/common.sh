@@ -26,9 +26,9 @@ digests() { sql "$1" 'SELECT digest FROM blobs WHERE external_path IS NULL ORDER
 # Digests on standard input as paths below blobs/.
 as_paths() { sed 's|^\(..\)|\1/\1|'; }
 
-# In the database $1: runs and pieces of work get numbers that no earlier coordinator has given. A coordinator counts from 1;
-# a client or worker that waits for a run of a lost state would take another of the same number for its own. Minutes since
-# 2026 are further than one run a minute comes, and a run has at most three million pieces of work.
+# In the database $1: runs and pieces of work get numbers that no earlier coordinator has given. A coordinator counts
+# from 1; a client or worker that waits for a run of a lost state would take another of the same number for its own.
+# Minutes since 2026 are further than one run a minute comes, and a run has at most three million pieces of work.
 number_from_now() {
     local minutes=$((($(date +%s) - 1767225600) / 60))
     sql "$1" "UPDATE numbers SET last_run = max(last_run + 1, $minutes), last_work = last_work + $minutes * 3000000"

@@ -14,6 +14,10 @@ part_backup() {
     lab backup
     until_safe 20; running backup-client
     "$here/sizing" backup-state
+    say "backup: who listens"
+    listening() { ss -ltnpH | grep -c "pid=${is[$1]}," || true; }
+    [ "$(listening backup-coordinator) $(listening backup-w1) $(listening backup-client)" = "1 0 0" ] \
+        || fail "somebody else than the coordinator listens"
     "$here/backup" backup-state backups
     until_safe $(($(safe) + 20)); running backup-client
     "$here/backup" backup-state backups | tee second.txt
@@ -126,14 +130,17 @@ part_disk() {
     say "disk: full for 5 s; safe was iteration $before and is $(safe)"
     running disk-client
     until_workers 2
+    "$here/backup" small/state disk-backups
     say "disk: the coordinator is killed while its disk is full, and started again"
     murder disk-coordinator
     launch disk-coordinator2 "$QUINTET" coordinator --state small/state --listen "$address" --lease-seconds 5
     sleep 3
-    alive disk-coordinator2 && echo "it has started on the full disk" || { tail -1 disk-coordinator2.log; unset "is[disk-coordinator2]"; }
+    if alive disk-coordinator2; then fail "it has started on the full disk"; fi
+    unset "is[disk-coordinator2]"
+    says disk-coordinator2.log 'make room on the disk'
     say "disk: there is room again"
     rm small/ballast
-    alive disk-coordinator2 2> /dev/null || coordinator disk-coordinator3 small/state "$address"
+    coordinator disk-coordinator2 small/state "$address"
     until_safe "$((before + 1))"
     ! status | grep -q '"problem"' || fail "status still names a problem"
     ends_well disk-client
@@ -169,6 +176,23 @@ part_lost() {
     says lost-sleeper.log 'is not there any more'
     ends_well lost-client2
     compare lost
+    say "lost: answers that had been fetched"
+    mkdir archive
+    cp phantoms/healthy/healthy-0*.nii.gz phantoms/diseased/*.nii.gz archive/
+    "$QUINTET" segment --run calm --in archive --out masks-calm --quiet 2> /dev/null
+    launch lost-segment "$QUINTET" segment --run calm --in archive --out masks --coordinator "$address"
+    for _ in $(seq 300); do ls masks/*.nii.gz > /dev/null 2>&1 && break; sleep 0.1; done
+    murder lost-coordinator2
+    rm -rf lost-state
+    "$here/fresh" lost-state
+    coordinator lost-coordinator3 lost-state "$address"
+    if wait "${is[lost-segment]}"; then echo "it had ended"; fi
+    unset "is[lost-segment]"
+    tail -1 lost-segment.log
+    ls masks
+    "$QUINTET" segment --run calm --in archive --out masks --coordinator "$address" 2> segment-again.log
+    tail -2 segment-again.log
+    for mask in masks-calm/*.nii.gz; do cmp "$mask" "masks/${mask##*/}"; done
     say "lost: what has ended is in its folder"
     "$here/inventory" calm lost
     refused 'unfinished' "$here/inventory" sleeper

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make test-operations`: every step of docs/OPERATIONS.md on this machine, by the scripts beside this one, in the middle of
-# trainings whose replicas must end with the bytes of undisturbed ones. Needs root (it mounts, where nobody else sees it);
-# installs sqlite3 where it is missing; leaves nothing running.
+# `make test-operations`: every step of docs/OPERATIONS.md on this machine, by the scripts beside this one, in the
+# middle of trainings whose replicas must end with the bytes of undisturbed ones. Needs root (it mounts, where nobody
+# else sees it); installs sqlite3 where it is missing; leaves nothing running.
 #     cluster/operations/test.sh [PART ...]      backup move upgrade disk lost alarms; default: all
 # ITERATIONS makes the trainings longer where a machine is so fast that they end before they are disturbed. The programs
 # of before, for `upgrade`, are built once into .build-operations/.
@@ -63,7 +63,10 @@ coordinator() {
 worker() { launch "$1" "${3:-$QUINTET}" worker --coordinator "$2" --name "$1" --threads 1 --cache "cache-$1"; }
 status() { "$QUINTET" status --coordinator "${1:-127.0.0.1:$port}" --json "${@:2}" 2> /dev/null | tr -d ' \n'; }
 workers() { status "$@" | grep -o '"isConnected":true' | wc -l; }
-until_workers() { for _ in $(seq 150); do [ "$(workers "${@:2}")" = "$1" ] && return; sleep 0.2; done; fail "$(workers) workers"; }
+until_workers() {
+    for _ in $(seq 150); do [ "$(workers "${@:2}")" = "$1" ] && return; sleep 0.2; done
+    fail "there are $(workers "${@:2}") workers, not $1"
+}
 # The furthest iteration that is safe.
 safe() { status "$@" | grep -o '"checkpointIteration":[0-9]*' | cut -d: -f2 | sort -n | tail -1; }
 until_safe() {
