@@ -201,19 +201,22 @@ part_lost() {
     refused 'replica-1.safetensors' "$here/inventory" spoilt
 }
 
-# The first commit whose protocol and schema are those of today, and the last one of protocol 2 and schema 2.
-oldest_alike=b9a580a
-last_unlike=208298a
+# Of before, with protocol, schema and arithmetic of today; the first with this protocol and schema, whose arithmetic is
+# another; the last of protocol 2 and schema 2.
+alike=84f8f13
+computes_otherwise=b9a580a
+speaks_otherwise=208298a
 
 until_checkpoint_by() { says "$1" "of $2.* checkpoint"; }
+problem() { status | grep -o '"problem":"[^"]*"' | head -1; }
 
 part_upgrade() {
     say "upgrade: the programs of before"
-    old=$("$here/old-program" $oldest_alike)
-    older=$("$here/old-program" $last_unlike)
-    "$old" --version; "$older" --version
+    old=$("$here/old-program" $alike)
+    older=$("$here/old-program" $computes_otherwise)
+    oldest=$("$here/old-program" $speaks_otherwise)
 
-    say "upgrade: coordinator, two workers and client of before; the coordinator is upgraded first"
+    say "upgrade: coordinator, two workers and client of before; the coordinator is upgraded first, then a worker"
     cp "$old" installed
     lab upgrade 127.0.0.1:0 "$work/installed" 127.0.0.1 "$old" "$old"
     until_safe 10; running upgrade-client
@@ -222,55 +225,82 @@ part_upgrade() {
     coordinator upgrade-coordinator2 upgrade-state "127.0.0.1:$port" "$work/installed"
     until_workers 2
     until_checkpoint_by upgrade-coordinator2.log upgrade-w1; running upgrade-client
-    status | grep -o '"build":"[^"]*"' | sort | uniq -c
-    say "upgrade: and then one worker"
     end upgrade-w1
     worker upgrade-w1b "$address"
     until_checkpoint_by upgrade-coordinator2.log upgrade-w1b; running upgrade-client
+    status | grep -o '"build":"[^"]*"' | sort | uniq -c
     ends_well upgrade-client
     compare upgrade
     end "${!is[@]}"
 
-    say "upgrade: and back again: the coordinator of before on this state, with workers of today"
+    say "upgrade: and back: the coordinator of before on a state of today, with workers and client of today"
+    "$here/rehearse" upgrade-backups "$old" | tail -1
     lab downgrade
     until_safe 10; running downgrade-client
     end downgrade-coordinator
-    "$here/rehearse" "$work/upgrade-backups" "$old" | tail -1
     coordinator downgrade-coordinator2 downgrade-state "127.0.0.1:$port" "$old"
     until_workers 2
     until_checkpoint_by downgrade-coordinator2.log downgrade-w2; running downgrade-client
     ends_well downgrade-client
     compare downgrade
-    end downgrade-coordinator2
+    end "${!is[@]}"
 
-    say "upgrade: versions that do not fit: a worker and a client of protocol 2, and the other way round"
+    say "upgrade: a worker that computes otherwise gets nothing of a run that has begun, and the run waits for its like"
+    $(train "$older" 1 1 150) --run calm-older --quiet
+    coordinator otherwise-coordinator otherwise-state 127.0.0.1:0
+    address=127.0.0.1:$port
+    worker otherwise-w1 "$address" "$older"
+    launch otherwise-client $(train "$older" 1 1 150) --run otherwise --coordinator "$address"
+    until_safe 10; running otherwise-client
+    end otherwise-w1
+    worker otherwise-w2 "$address"
+    until_workers 1
+    for _ in $(seq 50); do [ -z "$(problem)" ] || break; sleep 0.2; done
+    problem | grep . || fail "status does not say why the run waits"
+    running otherwise-client
+    worker otherwise-w3 "$address" "$older"
+    ends_well otherwise-client
+    cmp calm-older/replica-0.safetensors otherwise/replica-0.safetensors
+    end "${!is[@]}"
+
+    say "upgrade: versions that do not fit, either way"
+    local older_text='speaks protocol 2, the coordinator .* protocol 3: this program is older, update it'
     coordinator unlike-coordinator unlike-state 127.0.0.1:0
-    refused 'speaks protocol 2, the coordinator .* protocol 3: this program is older, update it' timeout 60 \
-        "$older" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
-    refused 'speaks protocol 2, the coordinator .* protocol 3: this program is older, update it' timeout 60 \
-        "$older" status --coordinator "127.0.0.1:$port"
+    refused "$older_text" timeout 60 "$oldest" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
+    refused "$older_text" timeout 60 "$oldest" status --coordinator "127.0.0.1:$port"
     says unlike-coordinator.log 'speaks protocol 2, this coordinator 3'
     end unlike-coordinator
-    say "upgrade: a state of today under the program of protocol 2"
-    refused 'has schema 3; this quintet knows 2' "$older" coordinator --state unlike-state --listen 127.0.0.1:0
-    refused 'nothing was changed' "$here/upgrade" upgrade-state upgrade-backups "$older" installed
-    "$QUINTET" status > /dev/null 2>&1 || true
-    coordinator unlike-coordinator2 unlike-old-state 127.0.0.1:0 "$older"
+    refused 'has schema 3; this quintet knows 2' "$oldest" coordinator --state unlike-state --listen 127.0.0.1:0
+    refused 'nothing was changed' "$here/upgrade" upgrade-state upgrade-backups "$oldest" installed
+    coordinator unlike-coordinator2 unlike-old-state 127.0.0.1:0 "$oldest"
     refused 'speaks protocol 3, the coordinator .* protocol 2: the program there is older, update it' timeout 60 \
         "$QUINTET" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
 
-    say "upgrade: a training under the program of protocol 2, upgraded with its workers"
+    say "upgrade: from protocol 2, in the middle of a training: workers and client are refused and end"
     address=127.0.0.1:$port
-    worker unlike-w1 "$address" "$older"; worker unlike-w2 "$address" "$older"
-    launch unlike-client $(train "$older") --run unlike --coordinator "$address"
-    until_safe 10 || true
-    running unlike-client
+    worker unlike-w1 "$address" "$oldest"
+    launch unlike-client $(train "$oldest" 1 1 150) --run unlike --coordinator "$address"
+    says unlike-coordinator2.log 'of unlike-w1.* checkpoint'
     end unlike-coordinator2
-    "$here/backup" unlike-old-state unlike-backups
     coordinator unlike-coordinator3 unlike-old-state "$address"
-    for one in unlike-w1 unlike-w2 unlike-client; do ends_badly $one; says $one.log 'this program is older'; done
-    worker unlike-w3 "$address"; worker unlike-w4 "$address"
-    status | grep -o '"checkpointIteration":[0-9]*' | tr '\n' ' '
+    local who kept
+    for who in unlike-w1 unlike-client; do
+        for _ in $(seq 150); do alive $who || break; sleep 0.2; done
+        ! alive $who || fail "$who has not ended"
+        ends_badly $who; says $who.log 'this program is older'
+    done
+    kept=$(safe)
+    [ "$kept" -gt 0 ] || fail "the checkpoint is lost"
+    worker unlike-w2 "$address"
+    says unlike-coordinator3.log "leased to unlike-w2.*, from iteration $kept"
+    says unlike-coordinator3.log 'run 1 ended'
+    # Schema 2 did not keep how a run is computed: it has begun with the one arithmetic and ends with the other.
+    $(train "$oldest" 1 1 150) --run calm-oldest --quiet
+    $(train "$QUINTET" 1 1 150) --run calm-short --quiet
+    echo "bytes of the one, of the other, and of what was upgraded in between:"
+    sha256sum < calm-oldest/replica-0.safetensors
+    sha256sum < calm-short/replica-0.safetensors
+    sqlite3 unlike-old-state/state.sqlite "SELECT digest FROM outputs WHERE role = 'replica'" | grep .
 }
 
 part_alarms() {
