@@ -95,7 +95,7 @@ part_move() {
     running move-client
 
     say "move: the old one is started by mistake"
-    refused 'cannot\|Not a directory\|exists' "$QUINTET" coordinator --state move-state --listen "127.0.0.1:$old_port"
+    refused 'cannot make the folder' "$QUINTET" coordinator --state move-state --listen "127.0.0.1:$old_port"
     say "move: the same where nobody has retired it: two coordinators of one run"
     coordinator move-coordinator3 move-forgotten "127.0.0.1:$old_port"
     until_workers 1 "127.0.0.1:$old_port"
