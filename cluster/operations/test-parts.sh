@@ -221,6 +221,7 @@ part_upgrade() {
     lab upgrade 127.0.0.1:0 "$work/installed" 127.0.0.1 "$old" "$old"
     until_safe 10; running upgrade-client
     "$here/upgrade" upgrade-state upgrade-backups "$QUINTET" installed
+    running upgrade-client
     end upgrade-coordinator
     coordinator upgrade-coordinator2 upgrade-state "127.0.0.1:$port" "$work/installed"
     until_workers 2
