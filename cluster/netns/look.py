@@ -8,6 +8,7 @@ Ends with 1 and what is missing after LOOK_SECONDS (default 120).
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,7 @@ def recovery():
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the script says what Ctrl-C means
     if sys.argv[1] == "recovery":
         recovery()
     elif sys.argv[1] == "workers":

@@ -52,14 +52,15 @@ at() { local space=$1; shift; ip netns exec "$net-$space" "$@"; }
 on() { local space=$1; shift; ip -n "$net-$space" "$@"; }
 
 # Processes in a namespace are ours: its name has this script's number.
+processes() { local space; for space in "$@"; do ip netns pids "$net-$space" 2> /dev/null || true; done; }
 end_processes() {
-    local space pids
+    local signal pids
     for signal in TERM KILL; do
-        pids=$(for space in "$@"; do ip netns pids "$net-$space" 2> /dev/null || true; done)
+        pids=$(processes "$@")
         [ -n "$pids" ] || return 0
         kill -$signal $pids 2> /dev/null || true
         for _ in $(seq 60); do
-            [ -n "$(for space in "$@"; do ip netns pids "$net-$space" 2> /dev/null || true; done)" ] || return 0
+            [ -n "$(processes "$@")" ] || return 0
             sleep 0.2
         done
     done
@@ -144,14 +145,13 @@ rate() {
 }
 no_rate() { at router tc qdisc del dev to-coord root; at coordinator tc qdisc del dev eth0 root; }
 far() {
-    at router python3 "$here/relay.py" far 100 5 5 &
+    at router python3 "$here/relay.py" far 100 5 5 & disown
     for _ in $(seq 50); do on router link show far > /dev/null 2>&1 && break; sleep 0.1; done
     on router link set far up txqueuelen 5000
     on router route add default dev far table 100
-    on router rule add not iif far to 10.77.0.0/24 table 100
-    on router rule add iif to-coord table 100
+    for leg in to-coord "${legs[@]}"; do on router rule add iif "$leg" table 100; done
 }
-no_far() { on router rule flush; on router rule add table main; end_processes router; }
+no_far() { for leg in to-coord "${legs[@]}"; do on router rule del iif "$leg" table 100; done; end_processes router; }
 narrow() { on router link set to-nat mtu "$1"; on nat link set eth0 mtu "$1"; }
 silence_routers() {
     for space in router nat; do
