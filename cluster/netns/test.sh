@@ -21,10 +21,11 @@
 #     hole        the same, but the routers' "fragmentation needed" is lost (a black hole)
 #     forget      the NAT forgets its connections and drops what it does not know
 #     move        the coordinator's address changes behind its name, and back
-# Lines, ways and narrow ones are so from beginning to end; the others are done twice, in the middle of the archive and
-# of the training, and how long it takes until all workers have been heard again, and work moves, is printed. Needs root; installs iproute2, nftables,
-# conntrack and python3 where they are missing. What the kernel lacks is said and skipped. Leaves no namespace behind,
-# by Ctrl-C neither. QUINTET names the program, ITERATIONS how long each of three replicas trains.
+# Lines, ways and narrow ones are so from beginning to end. The others are done twice, in the middle of the archive and
+# of the training; printed is how long it then takes until all workers have been heard again, and until work moves.
+# Needs root; installs iproute2, nftables, conntrack and python3 where they are missing. What the kernel lacks is said
+# and skipped. Leaves no namespace behind, by Ctrl-C neither. QUINTET names the program, ITERATIONS how long each of
+# three replicas trains, LIMIT_SECONDS how long one disturbance may last (600).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 export QUINTET=${QUINTET:-$here/../../.build/release/quintet}
@@ -80,7 +81,9 @@ trap clean EXIT
 trap 'exit 130' INT TERM HUP
 fail() {
     echo "test.sh: $*" >&2
-    for log in "$work"/"with-${scenario:-none}"/*.log; do [ -f "$log" ] && { echo "-- $log"; tail -n 6 "$log"; } >&2; done
+    for log in "$work/with-${scenario:-none}"/*.log; do
+        [ ! -f "$log" ] || { echo "-- ${log##*/}"; tail -n 6 "$log"; } >&2
+    done
     exit 1
 }
 
@@ -259,7 +262,9 @@ run() {
     ! is_there "end_$scenario" || "end_$scenario"
     end_processes "${hosts[@]}"
     cd "$work"
-    for number in 0 1 2; do cmp calm/replica-$number.safetensors "with-$scenario/storm/replica-$number.safetensors"; done
+    for number in 0 1 2; do
+        cmp {calm,"with-$scenario/storm"}/replica-$number.safetensors || fail "a replica differs"
+    done
     diff -r --exclude='.*' calm-masks "with-$scenario/masks" || fail "the archive's answers differ"
     rm -rf "with-$scenario"
 }
