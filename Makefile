@@ -1,7 +1,7 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install install-files dist test-packages test-slurm test-operations packages clean
+.PHONY: demo test build install install-files dist packages clean test-netns test-operations test-packages test-slurm
 
 # What `quintet --version` and every handshake say it was built from.
 export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
@@ -50,6 +50,10 @@ test-slurm: build
 # Backup, restore, moving, upgrades, full disks and lost states in the middle of trainings: needs root.
 test-operations: build
 	cluster/operations/test.sh
+
+# Several hosts in network namespaces, whose network is disturbed: needs root.
+test-netns: build
+	cluster/netns/test.sh
 
 packages:
 	@cluster/install-packages.sh
