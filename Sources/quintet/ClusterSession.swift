@@ -13,6 +13,8 @@ final class ClusterSession {
     private var isFinished = false
     /// The run that was submitted last.
     private var submitted: RunID?
+    /// By what the runs that were submitted are known again: a coordinator whose state was lost counts from 1 anew.
+    private var keys: [RunID: String] = [:]
     /// `--label`
     private let label: String?
     /// Machines got different bytes for some of the run that was waited for, and nobody could decide: a failure, though
@@ -149,10 +151,16 @@ final class ClusterSession {
     }
 
     /// - Throws: `CommandError` where it was there and is not any more.
-    private func standing(of run: RunID) throws -> StatusReport.Run {
+    func standing(of run: RunID) throws -> StatusReport.Run {
         do {
             try client.watch(run)
-            if let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) { return status }
+            if let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) {
+                guard status.idempotencyKey == keys[run, default: status.idempotencyKey] else {
+                    throw CommandError("\(run) is another one now: the coordinator has lost its state, or it is another "
+                        + "coordinator; give the same command again")
+                }
+                return status
+            }
         } catch ClientError.refused(let refusal) where refusal.code == .unknown {
             // Said below, in words of somebody who has submitted it.
         }
@@ -190,6 +198,7 @@ final class ClusterSession {
         submission.submitter = Machine.userAtHost.printable(most: .max).cut(toBytes: Limits.submitterBytesMax)
         let run = try client.submit(submission)
         submitted = run
+        keys[run] = submission.idempotencyKey
         if local == nil {
             progress.say("\(run) at \(client.address); it goes on when this command ends, and the same command waits "
                 + "for it again")

@@ -133,7 +133,7 @@ enum TrainCommand: RecipeCommand {
         let page = RunReport(
             description: try plan.description(
                 outcome, digests: digests, dataSetDigest: "\(inputs[0].digest)",
-                arithmetic: session.client.status(of: run).runs.first?.arithmetic),
+                arithmetic: session.standing(of: run).arithmetic),
             settings: outcome.settings, recipe: plan.recipe,
             metrics: (try plan.earlierMetrics(before: metrics) + metrics).sorted { $0.order < $1.order },
             dataSet: plan.data.dataSet)
