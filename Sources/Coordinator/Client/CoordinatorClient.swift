@@ -46,6 +46,8 @@ public final class CoordinatorClient {
     private let security: ConnectionSecurity
     private let build: String
     private var connection: ClientConnection?
+    /// The way may let nothing large through (`NetworkLoop.connect`).
+    private var hasLostConnection = false
 
     /// Whether the last connection stands, as far as is known: one that was lost is noticed when it is next used.
     public var isConnected: Bool { connection != nil }
@@ -294,7 +296,8 @@ public final class CoordinatorClient {
             let trouble: Trouble
             do {
                 let connection = try self.connection ?? ClientConnection(
-                    address: address, security: security, build: build, isStopped: waiting.isStopped)
+                    address: address, security: security, build: build, hasSmallSegments: hasLostConnection,
+                    isStopped: waiting.isStopped)
                 self.connection = connection
                 let result = try body(connection)
                 if !told.isEmpty { waiting.log("the coordinator at \(address) is back") }
@@ -304,6 +307,7 @@ public final class CoordinatorClient {
                 trouble = known
             }
             let isReconnecting = connection == nil
+            if !isReconnecting { hasLostConnection = true }
             connection = nil
             let now = MonotonicClock.nowMilliseconds()
             let since = lostSince ?? now
