@@ -23,6 +23,7 @@ final class NetworkConnection {
     private(set) var tls: TLSSession?
     /// The dialling side: where to, and the tokens to show there after this one.
     var dialled: SocketAddress?
+    var hasSmallSegments = false
     private(set) var untriedTokens: [ClusterToken] = []
     /// What the caller sent and what neither TLS nor the kernel has taken.
     var output = ByteQueue()

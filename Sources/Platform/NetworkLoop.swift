@@ -142,8 +142,12 @@ public final class NetworkLoop {
     }
 
     /// Begins to connect; the outcome comes as `connected` or `closed`. Resolving the name may take seconds.
+    /// - Parameter hasSmallSegments: for one who has lost a connection. The way may swallow larger packets without a
+    ///   word (a tunnel whose "fragmentation needed" a firewall drops): then small messages pass, large ones never.
     /// - Throws: `PlaintextError` for another machine without a token; `NetworkError` when the name cannot be resolved.
-    public func connect(host: String, port: UInt16, security: ConnectionSecurity) throws -> ConnectionID {
+    public func connect(
+        host: String, port: UInt16, security: ConnectionSecurity, hasSmallSegments: Bool = false
+    ) throws -> ConnectionID {
         let target = NetworkAddress(host: host, port: port)
         var addresses = try target.resolved(forListening: false)
         if case .plaintext = security {
@@ -155,6 +159,7 @@ public final class NetworkLoop {
             id: nextID(), isDialled: true, descriptor: -1, peer: target.description,
             phase: .connecting(others: addresses, deadline: 0),
             tls: nil)
+        connection.hasSmallSegments = hasSmallSegments
         if case .preSharedKeys(let tokens) = security { connection.showNext(of: tokens) }
         connections[connection.id] = connection
         dialNext(connection, others: addresses, lastCode: EHOSTUNREACH)
@@ -297,7 +302,7 @@ public final class NetworkLoop {
         connection.closeSocket()
         var code = lastCode
         for (index, address) in others.enumerated() {
-            if let descriptor = Socket.connecting(to: address) {
+            if let descriptor = Socket.connecting(to: address, hasSmallSegments: connection.hasSmallSegments) {
                 connection.descriptor = descriptor
                 connection.dialled = address
                 connection.phase = .connecting(

@@ -61,11 +61,16 @@ enum Socket {
         return nil
     }
 
+    /// What Linux itself falls back to (tcp_base_mss): with its headers it passes every tunnel in use.
+    static let smallSegmentBytes: Int32 = 1024
+
     /// Begins to connect. - Returns: the socket, or nil with errno.
-    static func connecting(to address: SocketAddress) -> Int32? {
+    /// - Parameter hasSmallSegments: neither side ever sends larger ones; the other one learns it with the first packet.
+    static func connecting(to address: SocketAddress, hasSmallSegments: Bool) -> Int32? {
         let descriptor = make(address)
         guard descriptor >= 0 else { return nil }
         setConnectionOptions(descriptor)
+        if hasSmallSegments { set(descriptor, Int32(IPPROTO_TCP), TCP_MAXSEG, smallSegmentBytes) }
         if address.withPointer({ connect(descriptor, $0, $1) }) == 0 || errno == EINPROGRESS || errno == EINTR {
             return descriptor
         }

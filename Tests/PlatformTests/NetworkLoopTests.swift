@@ -17,6 +17,30 @@ import Testing
         #expect(harness.drained == [server, client])
     }
 
+    /// What the dialling side asks for binds the other one, too, which knows nothing of it.
+    @Test(arguments: [true, false]) func smallSegmentsAreAgreedWithWhoeverListens(isAsked: Bool) throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_in(), size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        try withUnsafeMutableBytes(of: &address) { bytes in
+            let pointer = try #require(bytes.baseAddress).assumingMemoryBound(to: sockaddr.self)
+            #expect(bind(listener, pointer, size) == 0 && listen(listener, 1) == 0)
+            #expect(getsockname(listener, pointer, &size) == 0)
+        }
+        let loop = try NetworkLoop()
+        _ = try loop.connect(
+            host: "127.0.0.1", port: UInt16(bigEndian: address.sin_port), security: .plaintext,
+            hasSmallSegments: isAsked)
+        let accepted = accept(listener, nil, nil)
+        defer { close(accepted) }
+        var byteCount: Int32 = 0, optionSize = socklen_t(MemoryLayout<Int32>.size)
+        #expect(getsockopt(accepted, Int32(IPPROTO_TCP), TCP_MAXSEG, &byteCount, &optionSize) == 0)
+        // The loopback's own are of 64 KiB.
+        #expect(isAsked ? byteCount > 0 && byteCount <= 1024 : byteCount > 1024)
+    }
+
     @Test func bytesSentBeforeTheConnectionStandsArrive() throws {
         let harness = try NetworkHarness()
         let port = try harness.loop.listen(host: "127.0.0.1", port: 0, security: .plaintext)

@@ -33,12 +33,13 @@ final class ClientConnection {
     /// - Parameter isStopped: asked a few times a second while something is waited for; true ends the wait.
     /// - Throws: `Lost`; `ClientError.refused`, `.interrupted`.
     init(
-        address: NetworkAddress, security: ConnectionSecurity, build: String,
+        address: NetworkAddress, security: ConnectionSecurity, build: String, hasSmallSegments: Bool,
         isStopped: @escaping @Sendable () -> Bool
     ) throws {
         self.isStopped = isStopped
         loop = try NetworkLoop()
-        connection = try loop.connect(host: address.host, port: address.port, security: security)
+        connection = try loop.connect(
+            host: address.host, port: address.port, security: security, hasSmallSegments: hasSmallSegments)
         var isConnected = false
         while !isConnected {
             for event in try wait(milliseconds: Self.stopMilliseconds) {

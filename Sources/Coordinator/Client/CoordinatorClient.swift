@@ -48,6 +48,8 @@ public final class CoordinatorClient {
     private let security: ConnectionSecurity
     private let build: String
     private var connection: ClientConnection?
+    /// The way may let nothing large through (`NetworkLoop.connect`).
+    private var hasLostConnection = false
 
     /// Whether the last connection stands, as far as is known: one that was lost is noticed when it is next used.
     public var isConnected: Bool { connection != nil }
@@ -274,7 +276,8 @@ public final class CoordinatorClient {
             let trouble: Trouble
             do {
                 let connection = try self.connection ?? ClientConnection(
-                    address: address, security: security, build: build, isStopped: waiting.isStopped)
+                    address: address, security: security, build: build, hasSmallSegments: hasLostConnection,
+                    isStopped: waiting.isStopped)
                 self.connection = connection
                 let result = try body(connection)
                 if !told.isEmpty { waiting.log("the coordinator at \(address) is back") }
@@ -284,6 +287,7 @@ public final class CoordinatorClient {
                 trouble = known
             }
             let isReconnecting = connection == nil
+            if !isReconnecting { hasLostConnection = true }
             connection = nil
             if isReconnecting, trouble.isLoss, addresses.count > 1 {
                 address = addresses[(addresses.firstIndex(of: address)! + 1) % addresses.count]

@@ -42,6 +42,8 @@ public final class Standby: @unchecked Sendable {
     private var notice: ServiceNotice
     private var lock: FolderLock?
     private var toldTrouble = ""
+    /// The way may let nothing large through (`NetworkLoop.connect`).
+    private var hasLostConnection = false
 
     private var databasePath: String { configuration.stateDirectory + "/state.sqlite" }
 
@@ -130,7 +132,9 @@ public final class Standby: @unchecked Sendable {
     private func follow() throws {
         let connection = try ClientConnection(
             address: configuration.address, security: configuration.security, build: configuration.build,
+            hasSmallSegments: hasLostConnection,
             isStopped: { [isStopRequested] in isStopRequested.withLock { $0 } })
+        hasLostConnection = true
         guard case .following(let snapshot, var number) = try connection.request(
             .follow, milliseconds: Self.snapshotMilliseconds)
         else { throw ClientError.violation("it did not answer follow with following") }

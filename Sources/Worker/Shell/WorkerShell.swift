@@ -14,6 +14,8 @@ final class WorkerShell {
     private var addressIndex = 0
     /// Since the last connection that stood.
     private var isDialledInVain = false
+    /// The way may let nothing large through (`NetworkLoop.connect`).
+    private var hasLostConnection = false
     /// Events that actions brought about, to be applied in order.
     private var events: [WorkerEvent] = []
     private(set) var exit: WorkerExit?
@@ -95,7 +97,7 @@ final class WorkerShell {
             guard connection == link?.connection else { return }
             // A handshake that failed for the token, on either side, says so and what to do.
             let isRejected = link?.isConnected == false && reason.contains("token")
-            link = nil
+            dropLink()
             apply(isRejected ? .rejected(reason) : .disconnected(reason))
         case .drained, .accepted, .rejected: break
         }
@@ -125,7 +127,8 @@ final class WorkerShell {
         isDialledInVain = true
         do {
             link = CoordinatorLink(try loop.connect(
-                host: address.host, port: address.port, security: configuration.security))
+                host: address.host, port: address.port, security: configuration.security,
+                hasSmallSegments: hasLostConnection))
         } catch let error as PlaintextError {
             // People must act: no waiting makes it right.
             plaintext = error
@@ -138,6 +141,11 @@ final class WorkerShell {
     /// Nothing of this connection is heard any more.
     private func hangUp() {
         if let link { loop.close(link.connection) }
+        dropLink()
+    }
+
+    private func dropLink() {
+        if link?.isConnected == true { hasLostConnection = true }
         link = nil
     }
 
