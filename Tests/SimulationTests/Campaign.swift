@@ -7,6 +7,8 @@ struct Campaign {
     private(set) var faultCount = 0
     /// Seeds in which each kind of fault struck.
     private(set) var seedsWithFault = [Int](repeating: 0, count: FaultKind.allCases.count)
+    /// Seeds in which the standby had to take over.
+    private(set) var promotionCount = 0
     /// "seed 7: what was broken".
     private(set) var violations: [String] = []
     private(set) var coverage = Coverage()
@@ -27,6 +29,7 @@ struct Campaign {
         seedCount += 1
         eventCount += simulation.eventCount
         faultCount += simulation.faultCounts.reduce(0, +)
+        promotionCount += simulation.promotionCount
         for index in seedsWithFault.indices where simulation.faultCounts[index] > 0 { seedsWithFault[index] += 1 }
         violations += simulation.promises.violations.prefix(3).map { "seed \(seed): \($0)" }
         coverage.merge(simulation.coverage)
@@ -45,7 +48,7 @@ struct Campaign {
     /// As one JSON object, keys in order.
     func json(seconds: Double) -> String {
         let report = Report(
-            seeds: seedCount, events: eventCount, faults: faultCount, violations: violations, seconds: seconds,
+            seeds: seedCount, events: eventCount, faults: faultCount, promotions: promotionCount, violations: violations, seconds: seconds,
             slowestShareOfLivenessBound: slowestShare, fingerprint: String(fingerprint, radix: 16),
             percentOfSeedsWithFault: Dictionary(
                 uniqueKeysWithValues: faultShares.map { ($0.kind.rawValue, ($0.percent * 10).rounded() / 10) }),
@@ -61,6 +64,7 @@ struct Campaign {
         var seeds: Int
         var events: Int
         var faults: Int
+        var promotions: Int
         var violations: [String]
         var seconds: Double
         var slowestShareOfLivenessBound: Double

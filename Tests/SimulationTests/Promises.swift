@@ -92,6 +92,22 @@ struct Promises {
     mutating func submitted(_ key: String) { acknowledgedKeys.insert(key) }
     mutating func cancelled(_ run: RunID) { cancelledRuns.insert(run) }
 
+    /// Another machine goes on, which knows what was committed up to `then` and nothing later: what only the lost disk
+    /// knew has never been. What was said to anybody stays said.
+    mutating func goOn(from then: Promises) {
+        var next = then
+        next.violations = violations
+        next.rotten = rotten
+        next.acknowledgedResults = acknowledgedResults
+        next.acknowledgedCheckpoints = acknowledgedCheckpoints
+        next.acknowledgedKeys = acknowledgedKeys
+        next.cancelledRuns = cancelledRuns
+        next.checkCount = checkCount
+        next.isUnchecked = true
+        next.checkedVersion = -1
+        self = next
+    }
+
     /// It starts, or begins anew from what the store remembers: everybody has to come back.
     mutating func coordinatorForgets() {
         connected = []

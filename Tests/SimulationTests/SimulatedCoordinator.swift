@@ -18,15 +18,18 @@ final class CoordinatorMachine {
     }
 
     // The disk.
-    let disk: SimulatedDisk
+    var disk: SimulatedDisk
     let shelf = SimulatedShelf()
+    var standby: SimulatedStandby?
     var blobs: SimulatedBlobs {
         get { shelf.blobs }
         set { shelf.blobs = newValue }
     }
 
     // The process.
-    let settings: CoreSettings
+    var settings: CoreSettings
+    /// The last turn that this life has committed.
+    var committedNumber: UInt64 = 0
     var isRunning = false
     var life = 0
     var clock = SimulatedClock(offset: 0, partsPerThousand: 1_000)
@@ -54,7 +57,7 @@ final class CoordinatorMachine {
     static func connection(_ wire: Int) -> ConnectionID { ConnectionID(number: UInt64(wire) + 1) }
     static func wire(_ connection: ConnectionID) -> Int? {
         // "connection 7"
-        Int(connection.description.dropFirst(11)).flatMap { $0 == 0 ? nil : $0 - 1 }
+        Int(connection.description.dropFirst(11)).flatMap { $0 == 0 || $0 > SimulatedStandby.first ? nil : $0 - 1 }
     }
 
     init(story: Story, bug: PlantedBug?) throws {
@@ -130,6 +133,10 @@ extension Simulation {
             build: "simulated", name: "client", threadCount: 0, device: "none", held: [])
         hear(FrameEncoder.magic + frame(.hello(hello), 1), CoordinatorMachine.client)
         scheduleTurn(at: now)
+        coordinator.committedNumber = 0
+        if coordinator.standby != nil {
+            queue.add(.standbyFollows(life: coordinator.life), at: now + standbyRandom.between(50, 3_000))
+        }
     }
 
     /// What a core that starts, or starts again, is told; with what a planted bug has forgotten.
@@ -172,6 +179,7 @@ extension Simulation {
             if isPowerCut, random.happens(perMille: 500) { wires[wire].isDead = true } else { coordinatorHangsUp(wire) }
         }
         queue.add(.coordinatorStarts, at: now + random.between(200, 20_000))
+        standbyMayTakeOver()
     }
 
     // MARK: - A turn of its loop
@@ -214,7 +222,7 @@ extension Simulation {
         if coordinator.isRunning { scheduleTurn(at: now + CoordinatorMachine.tickMilliseconds) }
     }
 
-    private func decided() {
+    func decided() {
         coverage.schedulerDecided(coordinator.core!.scheduler)
         promises.checkConsistency(coordinator.core!.scheduler)
     }
@@ -310,6 +318,8 @@ extension Simulation {
             let unreferenced = try coordinator.disk.commit(turn, at: now, isSynced: isSynced)
             let isQuiet = coordinator.core!.inFlightCount == 1 && bug == nil
             if isQuiet { promises.compare(coordinator.core!.scheduler, with: coordinator.disk.committed) }
+            coordinator.committedNumber = turn.number
+            try tellStandby(turn, unreferenced)
             return unreferenced
         } catch {
             promises.violate("the store refuses \(turn.changes.map(\.description)): \(error)")
@@ -322,7 +332,7 @@ extension Simulation {
         digests.forEach { coordinator.blobs.remove($0) }
     }
 
-    private func carryOut(_ outgoing: [Outgoing]) {
+    func carryOut(_ outgoing: [Outgoing]) {
         for one in outgoing where coordinator.isRunning {
             switch one {
             case .send(let message, let requestID, let connection): send(message, requestID, connection)
@@ -352,12 +362,14 @@ extension Simulation {
                 // The blob thread may have other things to do first.
                 coordinator.blobThreadFreeAt = max(now, coordinator.blobThreadFreeAt) + random.below(500)
                 queue.add(.coordinator(life: coordinator.life, .remove(digests)), at: coordinator.blobThreadFreeAt)
+            case .snapshot(_, let connection): standbyIsAttached(connection)
             case .read: promises.violate("nobody has asked a question")
             }
         }
     }
 
     private func send(_ message: Message, _ requestID: RequestID, _ connection: ConnectionID) {
+        if SimulatedStandby.generationOf(connection) != nil { return }
         guard let wire = CoordinatorMachine.wire(connection) else { return tellClient(message, requestID) }
         guard coordinator.core!.peers[connection] != nil else { return }
         var message = message
@@ -390,7 +402,7 @@ extension Simulation {
 
     // MARK: - What it hears
 
-    private func frame(_ message: Message, _ requestID: RequestID) -> [UInt8] {
+    func frame(_ message: Message, _ requestID: RequestID) -> [UInt8] {
         do {
             return try MessageCoding.encode(message, requestID: requestID)
         } catch {
@@ -399,7 +411,7 @@ extension Simulation {
         }
     }
 
-    private func hear(_ bytes: [UInt8], _ connection: ConnectionID) {
+    func hear(_ bytes: [UInt8], _ connection: ConnectionID) {
         coordinator.core!.received(bytes, on: connection, at: UInt64(coordinator.lastLocal))
     }
 
@@ -427,6 +439,10 @@ extension Simulation {
             let outgoing = coordinator.core!.committed(number, unreferenced: unreferenced)
             let isSaid = bug == .acknowledgesBeforeCommit
             carryOut(outgoing.filter { if case .removeBlobs = $0 { true } else { !isSaid } })
+        case .standbyGoes(let generation): coordinator.core!.closed(SimulatedStandby.connection(generation), at: local)
+        case .standbyHas(let number, let generation):
+            guard coordinator.standby?.generation == generation, coordinator.standby!.isFollowing else { break }
+            hear(frame(.standbyHas(number: number), UInt32(clamping: number) + 10), SimulatedStandby.connection(generation))
         case .waits: carryOut(coordinator.core!.waits("a simulated disk is full"))
         case .commitFailed:
             coordinator.hasFailed = false

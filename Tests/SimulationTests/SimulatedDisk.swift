@@ -48,6 +48,12 @@ final class SimulatedDisk {
         return unreferenced.flatMap { $0 }
     }
 
+    /// As a standby does: another store's changes.
+    func apply(_ change: StandbyChange) throws {
+        try store.database.apply(changes: change.changeset)
+        committed = try CommittedState(store, version: committed.version + 1)
+    }
+
     func lostPower() { unsynced = [] }
 
     /// What a killed process has written is there.

@@ -31,6 +31,8 @@ enum CoordinatorInput {
     case committed(UInt64, [ContentDigest])
     case waits
     case commitFailed
+    case standbyHas(UInt64, generation: Int)
+    case standbyGoes(generation: Int)
     case submit(Int)
     case items(RunID)
     case cancel(RunID)

@@ -16,6 +16,8 @@ final class Simulation {
         case coordinatorTurn(life: Int)
         case coordinatorCommits(life: Int, turn: UInt64)
         case coordinatorStarts
+        case standbyFollows(life: Int)
+        case standbyHears(life: Int, connection: Int, index: Int, number: UInt64)
         case client
         case episode
         case heal(box: Int)
@@ -24,6 +26,9 @@ final class Simulation {
     let story: Story
     let bug: PlantedBug?
     var random: SimulationRandom
+    /// A sequence of its own: stories without a standby stay what they are.
+    var standbyRandom: SimulationRandom
+    var promotionCount = 0
     var now: Int64 = 0
     var hasFaults = true
     var queue = EventQueue<Event>()
@@ -53,7 +58,9 @@ final class Simulation {
         trace = isTraced ? [] : nil
         promises = Promises(story: story)
         clientAcknowledged = Array(repeating: nil, count: story.requests.count)
+        standbyRandom = SimulationRandom(seed: seed &+ 0x57B)
         coordinator = try CoordinatorMachine(story: story, bug: bug)
+        if story.hasStandby, bug == nil || bug!.isOfStandby { try startStandby() }
         coordinator.clock = makeClock()
         coordinator.lastLocal = coordinator.clock.local(0)
         for index in 0..<story.workerCount {
@@ -131,6 +138,9 @@ final class Simulation {
         case .coordinatorTurn(let life): coordinatorTurn(life)
         case .coordinatorCommits(let life, let turn): coordinatorCommits(life, turn)
         case .coordinatorStarts: startCoordinator()
+        case .standbyFollows(let life): standbyFollows(life)
+        case .standbyHears(let life, let connection, let index, let number):
+            standbyHears(life, connection, index, number)
         case .client: clientTurn()
         case .episode: if hasFaults { strike() }
         case .heal(let box): boxes[box].partitionedUntil = 0

@@ -52,6 +52,8 @@ struct Story {
     let slowBox: Int?
     let slowFactor: Int64
     var hasBackups = true
+    /// A second coordinator has to have everything before it is acknowledged, and may have to take over.
+    var hasStandby = false
     /// A worker that begins and makes no step for as long.
     var hangingBox: Int?
     /// A worker whose memory is broken: what it computes is wrong, every time in the same way.
@@ -108,6 +110,8 @@ struct Story {
             let share = verifying.happens(perMille: 500) ? 1 : 0.3
             for index in requests.indices { requests[index].verifyShare = share }
         }
+        var standing = SimulationRandom(seed: seed &+ 0x57A9)
+        hasStandby = standing.happens(perMille: 400)
         openItemCount = isOpen ? Int(random.between(0, Int64(archive.items.count))) : nil
         self.requests = requests
     }
@@ -223,6 +227,12 @@ enum PlantedBug: String, CaseIterable {
     case closesItemsOnRestart
     // In its disk.
     case forgetsToSync, forgetsToSyncBlobs, losesCheckpointsOnRestart, losesEpochsOnRestart
+    // In the standby's shell, or beside it.
+    case acknowledgesBeforeStandby, standbyLeavesBlobsOut, standbySaysTooMuch
     // In the workers' shells.
     case neverRenews, reportsOldResult, trustsItsCache
+
+    var isOfStandby: Bool {
+        [.acknowledgesBeforeStandby, .standbyLeavesBlobsOut, .standbySaysTooMuch].contains(self)
+    }
 }

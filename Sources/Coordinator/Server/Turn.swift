@@ -41,7 +41,7 @@ package struct Turn: Sendable {
     package init(number: UInt64, changes: [StoreChange] = []) { (self.number, self.changes) = (number, changes) }
 
     /// Blobs that count once it is committed.
-    var references: Set<ContentDigest> { Set(changes.flatMap(\.references)) }
+    package var references: Set<ContentDigest> { Set(changes.flatMap(\.references)) }
 
     /// What remains of a turn whose commit failed: every answer becomes a refusal, nothing else is said, and blobs and
     /// questions, which change nothing, are served as ever.

@@ -37,8 +37,6 @@ public final class Standby: @unchecked Sendable {
     // Unchecked: `run`'s thread has all of these.
     private let blobs: BlobDirectory
     private var store: StandbyStore?
-    /// Blobs that it refers to and that are not here.
-    private var missing: Set<ContentDigest> = []
     private var notice: ServiceNotice
     private var lock: FolderLock?
     private var toldTrouble = ""
@@ -139,8 +137,7 @@ public final class Standby: @unchecked Sendable {
             .follow, milliseconds: Self.snapshotMilliseconds)
         else { throw ClientError.violation("it did not answer follow with following") }
         try install(snapshot, over: connection)
-        missing = Set(try store!.blobs().map(\.digest)).filter { blobs.byteCount(of: $0.bytes) == nil }
-        try fetchMissing(over: connection)
+        for blob in try store!.blobs() { try fetch(blob, over: connection) }
         try say(number, to: connection)
         toldTrouble = ""
         configuration.log("follows the coordinator at \(configuration.address): everything it keeps is here")
@@ -158,7 +155,7 @@ public final class Standby: @unchecked Sendable {
             } else if MonotonicClock.nowMilliseconds() < saidAt + Self.signMilliseconds {
                 continue
             }
-            if missing.isEmpty { try say(number, to: connection) }
+            try say(number, to: connection)
             saidAt = MonotonicClock.nowMilliseconds()
         }
     }
@@ -193,28 +190,26 @@ public final class Standby: @unchecked Sendable {
 
     private func take(_ change: StandbyChange, over connection: ClientConnection) throws {
         try store!.apply(change.changeset)
-        missing.formUnion(change.references.filter { blobs.byteCount(of: $0.bytes) == nil })
-        try fetchMissing(over: connection)
+        for digest in change.references {
+            if let blob = try store!.blob(digest) { try fetch(blob, over: connection) }
+        }
         for digest in change.gone where try store!.blob(digest) == nil { try blobs.remove(digest.bytes) }
     }
 
-    /// One that is gone there is one that a later change, which is on its way, needs no more.
-    private func fetchMissing(over connection: ClientConnection) throws {
-        for digest in missing {
-            guard let blob = try store!.blob(digest) else {
-                missing.remove(digest)
-                continue
+    /// One that the coordinator itself has not, or not as it was, is not waited for: a later change, which is on its way,
+    /// needs it no more, or it is damaged there, and whoever waited would keep both from finding that out.
+    private func fetch(_ blob: BlobReference, over connection: ClientConnection) throws {
+        guard blobs.byteCount(of: blob.digest.bytes) == nil else { return }
+        try look(isConnected: true)
+        do {
+            let offset = try blobs.offer(blob.digest.bytes, byteCount: blob.byteCount)
+            try connection.fetch(blob, from: offset) { offset, bytes in
+                _ = try blobs.append(blob.digest.bytes, offset: offset, bytes: bytes)
             }
-            try look(isConnected: true)
-            do {
-                let offset = try blobs.offer(digest.bytes, byteCount: blob.byteCount)
-                try connection.fetch(blob, from: offset) { offset, bytes in
-                    _ = try blobs.append(digest.bytes, offset: offset, bytes: bytes)
-                }
-                missing.remove(digest)
-            } catch ClientError.refused(let refusal) where refusal.code == .unknown {
-                continue
-            }
+        } catch ClientError.refused(let refusal) where refusal.code == .unknown {
+            return
+        } catch let error as BlobError {
+            configuration.log.problem("the coordinator at \(configuration.address) has not what it had: \(error)")
         }
     }
 
