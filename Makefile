@@ -1,7 +1,8 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install install-files dist test-packages test-slurm packages clean
+.PHONY: demo test build install install-files dist test-packages test-slurm test-containers test-kubernetes \
+	test-batch packages clean
 
 # What `quintet --version` and every handshake say it was built from.
 export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
@@ -46,6 +47,19 @@ test-packages: dist
 # Workers that come and go under a real Slurm on this machine: needs root.
 test-slurm: build
 	cluster/slurm/test.sh
+
+# The image, run by podman as a cluster would run it: needs root and the network.
+test-containers: dist
+	cluster/container/test.sh
+
+# Kubernetes' manifests against its schemas: needs PyPI.
+test-kubernetes: build
+	cluster/kubernetes/check.sh
+
+# As test-slurm, under a real Grid Engine and a real HTCondor.
+test-batch: build
+	cluster/gridengine/test.sh
+	cluster/htcondor/test.sh
 
 packages:
 	@cluster/install-packages.sh

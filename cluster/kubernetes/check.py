@@ -1,4 +1,4 @@
-"""What check.sh asks of rendered manifests: python check.py QUINTET RENDERED.yaml [...]; one line for each complaint."""
+"""What check.sh asks of rendered manifests: check.py QUINTET RENDERED.yaml [...]; a line for each complaint."""
 
 import re
 import subprocess
@@ -59,7 +59,7 @@ def confinement(document):
 
 
 def references(document, others):
-    """Volumes that are mounted, ports that are probed, pods that are selected, owners that are scaled: all are there."""
+    """What is mounted, probed, selected or scaled is there."""
     labels = [pod_template(other)["metadata"]["labels"] for other in others if pod_template(other)]
     spec = document.get("spec", {})
     selectors = [rule["podSelector"] for way, end in (("ingress", "from"), ("egress", "to"))
@@ -67,7 +67,7 @@ def references(document, others):
                  for rule in peers[end] if "podSelector" in rule]
     selectors += [spec["podSelector"]] if "podSelector" in spec else []
     if "selector" in spec:
-        selectors.append(spec["selector"] if document["kind"] == "Service" else spec["selector"])
+        selectors.append(spec["selector"])
     for selector in selectors:
         wanted = selector.get("matchLabels", selector)
         if not any(wanted.items() <= own.items() for own in labels):
