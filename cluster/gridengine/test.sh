@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# quintet-worker.sh under a real Grid Engine (Debian's gridengine-master and gridengine-exec) on this machine: workers are
-# rescheduled, told that their time ends, and drained, while they train; the replicas must have the bytes of an
+# quintet-worker.sh under a real Grid Engine (Debian's gridengine-master and gridengine-exec) on this machine: workers
+# are rescheduled, told that their time ends, and drained, while they train; the replicas must have the bytes of an
 # undisturbed run. Grid Engine gets a network, host name and root folder of its own, in namespaces that end with it.
 # Needs root; installs the packages where they are missing and leaves nothing running.
 #     cluster/gridengine/test.sh
@@ -15,8 +15,8 @@ if [ "${1:-}" != inside ]; then
         # Its package would start it at once.
         policy=/usr/sbin/policy-rc.d made=no
         [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' > $policy; chmod +x $policy; made=yes; }
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gridengine-master gridengine-exec \
-            gridengine-client iproute2 > /dev/null || { [ $made = no ] || rm -f $policy; exit 1; }
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            gridengine-master gridengine-exec gridengine-client iproute2 > /dev/null || { [ $made = no ] || rm -f $policy; exit 1; }
         [ $made = no ] || rm -f $policy
     fi
     exec unshare --mount --net --uts --pid --fork --kill-child --mount-proc "$0" inside
@@ -42,16 +42,20 @@ fail() {
 export SGE_ROOT=$work/sge SGE_CELL=default SGE_QMASTER_PORT=6444 SGE_EXECD_PORT=6445 SGE_ND=1
 mkdir -p "$SGE_ROOT/default/common" "$work"/spool/{qmaster/job_scripts,database,execd} "$work/jobs"
 for part in bin lib util utilbin; do ln -s "/var/lib/gridengine/$part" "$SGE_ROOT/$part"; done
-sed "s|^spooling_params.*|spooling_params $work/spool/database|; s|^qmaster_spool_dir.*|qmaster_spool_dir $work/spool/qmaster|; \
-    s|^admin_user.*|admin_user root|" /var/lib/gridengine/default/common/bootstrap > "$SGE_ROOT/default/common/bootstrap"
+common=default/common
+sed -e "s|^spooling_params.*|spooling_params $work/spool/database|" -e "s|^admin_user.*|admin_user root|" \
+    -e "s|^qmaster_spool_dir.*|qmaster_spool_dir $work/spool/qmaster|" \
+    /var/lib/gridengine/$common/bootstrap > "$SGE_ROOT/$common/bootstrap"
 echo quintet-node > "$SGE_ROOT/default/common/act_qmaster"
 /usr/share/gridengine/scripts/init_cluster "$SGE_ROOT" default "$work/spool/database" root > "$work/init.log"
 sge_qmaster > "$work/master.log" 2>&1 &
 for _ in $(seq 50); do qconf -sh > /dev/null 2>&1 && break; sleep 0.2; done
 qconf -ah quintet-node > /dev/null || fail "no master: $(cat "$work/master.log")"
 qconf -as quintet-node > /dev/null
-qconf -sconf | sed "s|^execd_spool_dir.*|execd_spool_dir $work/spool/execd|; s|^min_uid.*|min_uid 0|; s|^min_gid.*|min_gid 0|" > "$work/conf"
-qconf -Mconf "$work/conf" > "$work/conf.log" 2>&1 || { cp "$work/conf" "$work/global"; qconf -Mconf "$work/global" > /dev/null; }
+# Its name says whose configuration it is.
+qconf -sconf | sed -e "s|^execd_spool_dir.*|execd_spool_dir $work/spool/execd|" -e "s|^min_uid.*|min_uid 0|" \
+    -e "s|^min_gid.*|min_gid 0|" > "$work/global"
+qconf -Mconf "$work/global" > /dev/null
 sge_execd > "$work/execd.log" 2>&1 &
 cat > "$work/queue" << QUEUE
 qname quintet.q
@@ -106,7 +110,8 @@ s_vmem INFINITY
 h_vmem INFINITY
 QUEUE
 qconf -Aq "$work/queue" > /dev/null || fail "no queue"
-qconf -ssconf | sed 's/^schedule_interval.*/schedule_interval 0:0:2/; s/^flush_submit_sec.*/flush_submit_sec 1/' > "$work/scheduler"
+qconf -ssconf | sed -e 's/^schedule_interval.*/schedule_interval 0:0:2/' \
+    -e 's/^flush_submit_sec.*/flush_submit_sec 1/' > "$work/scheduler"
 qconf -Msconf "$work/scheduler" > /dev/null
 for _ in $(seq 100); do qstat -f | grep quintet.q | grep -q -v ' au' && break; sleep 0.3; done
 say "$(qstat -help | head -1)"
@@ -127,7 +132,9 @@ export QUINTET_COORDINATOR=quintet-node:7311 QUINTET_TOKEN_FILE=$work/token
 for _ in $(seq 50); do "$QUINTET" status > /dev/null 2>&1 && break; sleep 0.2; done
 "$QUINTET" "${train[@]}" --run storm & client=$!
 cd jobs
-submit() { qsub -terse -v QUINTET,QUINTET_COORDINATOR,QUINTET_TOKEN_FILE "$@" "$top/cluster/gridengine/quintet-worker.sh"; }
+submit() {
+    qsub -terse -v QUINTET,QUINTET_COORDINATOR,QUINTET_TOKEN_FILE "$@" "$top/cluster/gridengine/quintet-worker.sh"
+}
 workers() { "$QUINTET" status --json 2> /dev/null | grep -o '"isConnected":true' | wc -l; }
 until_workers() {
     for _ in $(seq 160); do [ "$(workers || echo 0)" = "$1" ] && return; sleep 0.5; done
@@ -156,7 +163,8 @@ until_workers 3
 again=no
 for _ in $(seq 160); do
     # Its log has a second start.
-    [ "$(cat quintet-worker.o"$short".4 2> /dev/null | grep -c 'serving a coordinator')" -lt 2 ] || { again=yes; break; }
+    starts=$(grep -c 'serving a coordinator' "quintet-worker.o$short.4" 2> /dev/null || true)
+    if [ "${starts:-0}" -ge 2 ]; then again=yes; break; fi
     sleep 0.5
 done
 [ $again = yes ] || fail "the worker whose time ended did not start again"
