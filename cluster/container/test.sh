@@ -98,8 +98,9 @@ engine network create quintet > /dev/null
 "${here[@]}" --network none quintet token new cluster.token
 "${here[@]}" --network none --entrypoint /bin/cat quintet cluster.token \
     | engine secret create quintet-token - > /dev/null
-secret=(--secret quintet-token,target=/run/secrets/token,uid=7311,gid=7311,mode=0400
-    --env QUINTET_TOKEN_FILE=/run/secrets/token --env QUINTET_COORDINATOR=coordinator:7311 --network quintet)
+# On a read-only root there must be a place for the secret's file to be made in.
+secret=(--tmpfs /run/secrets --secret quintet-token,uid=7311,gid=7311,mode=0400
+    --env QUINTET_TOKEN_FILE=/run/secrets/quintet-token --env QUINTET_COORDINATOR=coordinator:7311 --network quintet)
 engine run "${confined[@]}" "${secret[@]}" --detach --name coordinator --volume state:/var/lib/quintet quintet \
     coordinator --state /var/lib/quintet --listen '*:7311' > /dev/null
 worker() {
