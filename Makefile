@@ -1,7 +1,7 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install install-files dist packages clean test-netns test-operations test-packages test-slurm
+.PHONY: demo test build install install-files dist packages clean test-batch test-containers test-kubernetes test-netns test-operations test-packages test-slurm
 
 # What `quintet --version` and every handshake say it was built from.
 export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
@@ -54,6 +54,19 @@ test-operations: build
 # Several hosts in network namespaces, whose network is disturbed: needs root.
 test-netns: build
 	cluster/netns/test.sh
+
+# The image, run by podman as a cluster would run it: needs root and the network.
+test-containers: dist
+	cluster/container/test.sh
+
+# Kubernetes' manifests against its schemas: needs PyPI.
+test-kubernetes: build
+	cluster/kubernetes/check.sh
+
+# As test-slurm, under a real Grid Engine and a real HTCondor.
+test-batch: build
+	cluster/gridengine/test.sh
+	cluster/htcondor/test.sh
 
 packages:
 	@cluster/install-packages.sh

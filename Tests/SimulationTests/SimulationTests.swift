@@ -66,7 +66,7 @@ import Testing
     private static let knownSeeds: [PlantedBug: UInt64] = [
         .forgetsSharedBlobs: 15, .blamesAllMachines: 22, .forgetsVotesOnRestart: 97, .removesAtOnce: 197,
         .givesNumbersAgain: 235, .checksNoEpochs: 406, .countsDuplicatesTwice: 528, .forgetsWhatIsLeaving: 564,
-        .countsBothOfTwo: 733,
+        .countsBothOfTwo: 733, .acknowledgesBeforeStandby: 111, .standbySaysTooMuch: 173,
     ]
 
     /// The promises see what they are there to see.

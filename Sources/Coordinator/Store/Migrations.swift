@@ -170,9 +170,9 @@ package enum Migrations {
             run INTEGER NOT NULL REFERENCES runs(id), step INTEGER NOT NULL, position INTEGER NOT NULL,
             iteration INTEGER NOT NULL, figures TEXT NOT NULL,
             PRIMARY KEY(run, step, position, iteration)) STRICT, WITHOUT ROWID;
-        INSERT INTO figures SELECT run, 0, replica, iteration, 'dice=' || ifnull(format('%!.17g', dice), 'nan')
-            || ' loss=' || ifnull(format('%!.17g', loss), 'nan')
-            || ' seconds=' || ifnull(format('%!.17g', seconds), 'nan') FROM metrics;
+        INSERT INTO figures SELECT run, 0, replica, iteration, 'dice=' || ifnull(printf('%!.17g', dice), 'nan')
+            || ' loss=' || ifnull(printf('%!.17g', loss), 'nan')
+            || ' seconds=' || ifnull(printf('%!.17g', seconds), 'nan') FROM metrics;
 
         CREATE TABLE checks(
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id), work INTEGER NOT NULL,
