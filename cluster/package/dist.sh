@@ -42,7 +42,7 @@ Architecture: $architecture
 Maintainer: Quintet <quintet@localhost>
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
 Depends: $depends
-Recommends: adduser
+Recommends: adduser, libmicrohttpd12 | libmicrohttpd12t64
 Section: science
 Priority: optional
 Description: ensembles of segmentation networks on whatever machines there are
