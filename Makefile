@@ -1,7 +1,7 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install install-files dist test-packages test-slurm packages clean
+.PHONY: demo test build install install-files dist test-packages test-slurm test-lab packages clean
 
 # What `quintet --version` and every handshake say it was built from.
 export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
@@ -46,6 +46,10 @@ test-packages: dist
 # Workers that come and go under a real Slurm on this machine: needs root.
 test-slurm: build
 	cluster/slurm/test.sh
+
+# Workers that come and go by ssh, against real sshds on this machine: needs root.
+test-lab: build
+	cluster/lab/test.sh
 
 packages:
 	@cluster/install-packages.sh
