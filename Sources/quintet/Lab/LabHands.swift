@@ -25,7 +25,7 @@ struct LabHands: Sendable {
         lab.say(host, "copying the program, \(supply.size)")
         _ = try lab.shell.run(
             LabScripts.install(version: supply.settings.version, digest: supply.digest), name: "install", on: host,
-            file: supply.program)
+            file: supply.program, silentSecondsMax: 180)
     }
 
     /// Starts its workers and sees that they stay.
