@@ -122,7 +122,7 @@ private struct Talk {
     }
 
     private mutating func write() -> Bool {
-        let count = pending.withUnsafeBytes { Glibc.write(pipes.input, $0.baseAddress, $0.count) }
+        let count = pending.withUnsafeBytes { Self.writeWithoutSignal(pipes.input, $0) }
         if count > 0 {
             pending = pending.dropFirst(count)
             return true
@@ -132,6 +132,22 @@ private struct Talk {
         (pending, file) = ([], nil)
         pipes.closeInput()
         return false
+    }
+
+    /// Who reads no further must not end this process, whatever it has decided about SIGPIPE.
+    private static func writeWithoutSignal(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+        var signals = sigset_t(), before = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, &before)
+        let count = Glibc.write(descriptor, bytes.baseAddress, bytes.count), code = errno
+        if count == -1, code == EPIPE {
+            var atOnce = timespec()
+            _ = sigtimedwait(&signals, nil, &atOnce)
+        }
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        errno = code
+        return count
     }
 
     private static func read(

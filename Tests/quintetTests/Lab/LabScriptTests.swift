@@ -37,7 +37,7 @@ import quintet
         }
 
         func probe(digest: String? = nil) throws -> LabProbe {
-            try #require(LabProbe(run(LabScripts.probe(version: "v1", digest: digest))))
+            try #require(LabProbe(try run(LabScripts.probe(version: "v1", digest: digest))))
         }
 
         func worker(_ number: Int) throws -> LabProbe.Worker? { try probe().workers.first { $0.number == number } }
@@ -45,7 +45,7 @@ import quintet
         /// hosts/NAME: where workers are kept account of.
         func folder() throws -> String {
             let hosts = home + "/.local/share/quintet/hosts"
-            return try hosts + "/" + #require(FileSystem.list(hosts).first)
+            return hosts + "/" + (try #require(try FileSystem.list(hosts).first))
         }
 
         /// - Parameter program: a script in the program's place.
@@ -102,7 +102,7 @@ import quintet
         #expect(try install(Array(good.dropLast(5)), of: good).refusal == "the program did not arrive whole")
         #expect(try install(bad, of: bad).refusal == "the program does not run there: no such library")
         let versions = machine.home + "/.local/share/quintet/versions"
-        #expect(try FileSystem.list(versions).isEmpty, "\(try FileSystem.list(versions))")
+        #expect(try FileSystem.list(versions).isEmpty)
         #expect(try install(good, of: good).hasEnd("install"))
         #expect(try FileSystem.list(versions) == ["v1"] && FileSystem.list(versions + "/v1") == ["quintet"])
         #expect(try machine.probe(digest: Self.digest(good)).isProgramThere)
@@ -135,10 +135,10 @@ import quintet
         let machine = try Machine()
         _ = try machine.launch(Self.sleeper)
         #expect(wait { (try? machine.worker(1)?.state) == .running })
-        let first = try #require(machine.worker(1))
+        let first = try #require(try machine.worker(1))
         kill(Int32(first.process), SIGKILL)
         #expect(wait { (try? machine.worker(1)?.startCount) == 2 && (try? machine.worker(1)?.state) == .running })
-        let second = try #require(machine.worker(1))
+        let second = try #require(try machine.worker(1))
         #expect(second.process != first.process)
         #expect(try machine.run(LabScripts.logs(lineCount: 9)).all("log").contains {
             $0.contains("the worker ended with 137; it is started again in 5 s")
@@ -193,7 +193,7 @@ import quintet
     @Test func whoDoesNotLeaveIsNamed() throws {
         let machine = try Machine()
         _ = try machine.launch("[ \"$1\" = --version ] && exit 0; trap '' TERM; while :; do sleep 0.1; done\n")
-        let process = try #require(machine.worker(1)).process
+        let process = try #require(try machine.worker(1)).process
         #expect(try machine.run(LabScripts.stop(seconds: 1)).ofWorkers("stays").first?.text == "\(process)")
         kill(Int32(process), SIGKILL)
         #expect(wait { (try? machine.worker(1)) == nil })
