@@ -103,7 +103,7 @@ cd "$work"
 say "an undisturbed run begins"
 "$quintet" phantom --out phantoms --count 2 --diseased 1 --spacing 6,5,5 --quiet
 "$quintet" prepare phantoms/healthy --masks phantoms/lungs --out data --preset demo --quiet
-train=(train --data data --replicas 3 --iterations "${ITERATIONS:-4000}" --slab 8 --channels 4,8,8 --checkpoint-seconds 2 --quiet)
+train=(train --data data --replicas 3 --iterations "${ITERATIONS:-2000}" --slab 8 --channels 4,8,8 --checkpoint-seconds 2 --quiet)
 # Beside the other one: they share nothing but processors.
 QUINTET_COORDINATOR= "$quintet" "${train[@]}" --run calm & calm=$!
 pids+=($calm)

@@ -95,7 +95,8 @@ package enum LabScripts {
             chmod 755 "$temporary"
             trouble=$("$temporary" --version 2>&1) \
                 || refuse "the program does not run there: $trouble"
-            mkdir -p "$folder" && mv -f "$temporary" "$folder/quintet" || refuse "the program cannot be moved to $folder"
+            mkdir -p "$folder" && mv -f "$temporary" "$folder/quintet" \
+                || refuse "the program cannot be moved to $folder"
             say end install
             """#
     }
