@@ -1,7 +1,7 @@
 # Two commands show it all: `make demo` and `make test`. Each installs what is missing.
 BINARY := .build/release/quintet
 
-.PHONY: demo test build install install-files dist packages clean test-batch test-containers test-kubernetes test-metrics test-netns test-operations test-packages test-slurm test-standby
+.PHONY: demo test build install install-files dist packages clean test-batch test-containers test-kubernetes test-lab test-metrics test-netns test-operations test-packages test-slurm test-standby
 
 # What `quintet --version` and every handshake say it was built from.
 export QUINTET_COMMIT := $(shell commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && printf %s "$$commit" && \
@@ -75,6 +75,10 @@ test-metrics: build
 # A standby that takes over in the middle of a training and of an archive.
 test-standby: build
 	cluster/standby/test.sh
+
+# Workers that come and go by ssh, against real sshds on this machine: needs root.
+test-lab: build
+	cluster/lab/test.sh
 
 packages:
 	@cluster/install-packages.sh

@@ -109,6 +109,8 @@ let package = Package(
                 "quintet", "Recipes", "Imaging", "VotingAggregator", "Numerics", "Platform", "Protocol", "Coordinator",
                 "TestSupport",
             ]),
+        // The program's own parts that need no run of it.
+        tests("quintetTests", ["quintet", "Recipes", "Platform", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

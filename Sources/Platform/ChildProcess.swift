@@ -8,6 +8,8 @@ public final class ChildProcess {
         case discarded
         /// Both standard output and error, added at the file's end.
         case file(String)
+        /// To open descriptors, pipes say.
+        case descriptors(output: Int32, error: Int32)
     }
 
     public enum Exit: Hashable, Sendable {
@@ -20,22 +22,25 @@ public final class ChildProcess {
     private var exit: Exit?
 
     /// - Parameters:
+    ///   - executable: looked for on PATH where it is a name without a slash.
     ///   - arguments: without the program's name.
     ///   - environment: added to this process's own.
+    ///   - input: an open descriptor to read from; nil for nothing to read.
+    ///   - hasOwnGroup: Ctrl-C at the terminal is not for it.
     /// - Throws: `FileError` naming the program.
     public init(
         executable: String = Machine.executablePath, arguments: [String], environment: [String: String] = [:],
-        output: Output = .inherited
+        input: Int32? = nil, output: Output = .inherited, hasOwnGroup: Bool = false
     ) throws(FileError) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        if output != .inherited {
-            let path = if case .file(let path) = output { path } else { "/dev/null" }
-            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-            posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         }
+        Self.add(output, to: &actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -45,16 +50,32 @@ public final class ChildProcess {
         posix_spawnattr_setsigmask(&attributes, &signals)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { sigaddset(&signals, number) }
         posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        let group = hasOwnGroup ? POSIX_SPAWN_SETPGROUP : 0
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | group))
 
         var processID: pid_t = 0
         let code = Self.withCStrings([executable] + arguments) { arguments in
             Self.withCStrings(Self.mergedEnvironment(environment)) { variables in
-                posix_spawn(&processID, executable, &actions, &attributes, arguments, variables)
+                posix_spawnp(&processID, executable, &actions, &attributes, arguments, variables)
             }
         }
         guard code == 0 else { throw FileError(operation: "start", path: executable, code: code) }
         self.processID = processID
+    }
+
+    private static func add(_ output: Output, to actions: inout posix_spawn_file_actions_t) {
+        var path = "/dev/null"
+        switch output {
+        case .inherited: return
+        case .descriptors(let output, let error):
+            posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+            posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO)
+            return
+        case .discarded: break
+        case .file(let file): path = file
+        }
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
     }
 
     /// Does nothing to a process that has been waited for: its number may be another's by now.

@@ -44,6 +44,7 @@ for _ in $(seq 300); do page /metrics | grep -q '^quintet_replica_figure.*loss' 
 page /metrics > metrics.txt
 promtool check metrics < metrics.txt
 grep -E '^quintet_(workers\{state="computing"|workers_of_use|checkpoints_total|replica_figure.*"loss")' metrics.txt
+while kill -0 $client 2> /dev/null; do page /metrics >> during.txt; sleep 0.5; done
 wait $client
 page /metrics > after.txt
 grep -q '^quintet_results_total 4$' after.txt || fail "three replicas and a calibration are not four results"
@@ -51,7 +52,7 @@ grep -q '^quintet_results_total 4$' after.txt || fail "three replicas and a cali
 say "the board and the alerts name metrics that there are"
 python3 "$here/board.py"
 git -C "$top" diff --quiet -- cluster/metrics/grafana.json || fail "grafana.json is not what board.py writes"
-cat metrics.txt after.txt | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sort -u > there
+cat metrics.txt during.txt after.txt | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sort -u > there
 grep -oh 'quintet_[a-z_]*' "$here/grafana.json" "$here/alerts.yml" "$top"/cluster/kubernetes/*/*.yaml | sort -u \
     | grep -v '^quintet_volumes' > named
 # Of volumes there is a rate while an archive runs; of refusals only where there were any.

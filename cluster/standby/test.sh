@@ -34,9 +34,9 @@ await() { # SECONDS TEXT FILE
     fail "$3 does not say '$2'"
 }
 # Iterations of all replicas that are safe, or volumes that are done, as the coordinator says.
-safe() { "$QUINTET" status --json --patience 30 2> /dev/null | grep -o '"checkpointIteration":[0-9]*' \
+safe() { "$QUINTET" status --json 2> /dev/null | grep -o '"checkpointIteration":[0-9]*' \
         | awk -F: '{ sum += $2 } END { print sum + 0 }'; }
-finished() { "$QUINTET" status --json --patience 30 2> /dev/null | sed 's/"kind":"train".*//' | grep -o '"done":[0-9]*' | tail -1 | cut -d: -f2; }
+finished() { "$QUINTET" status --json 2> /dev/null | sed 's/"kind":"train".*//' | grep -o '"done":[0-9]*' | tail -1 | cut -d: -f2; }
 
 say "a calm run"
 "$QUINTET" token new token > /dev/null
