@@ -33,16 +33,15 @@ await() { # SECONDS TEXT FILE
     for _ in $(seq $(($1 * 10))); do grep -q "$2" "$3" 2> /dev/null && return; sleep 0.1; done
     fail "$3 does not say '$2'"
 }
-# Iterations of all replicas that are safe, or volumes that are done, as the coordinator says.
+# Iterations of all replicas that are safe, as the coordinator says.
 safe() { "$QUINTET" status --json 2> /dev/null | grep -o '"checkpointIteration":[0-9]*' \
         | awk -F: '{ sum += $2 } END { print sum + 0 }'; }
-finished() { "$QUINTET" status --json 2> /dev/null | sed 's/"kind":"train".*//' | grep -o '"done":[0-9]*' | tail -1 | cut -d: -f2; }
 
 say "a calm run"
 "$QUINTET" token new token > /dev/null
-"$QUINTET" phantom --out phantoms --count 3 --diseased 6 --spacing 6,5,5 --quiet
+"$QUINTET" phantom --out phantoms --count 3 --diseased 24 --spacing 6,5,5 --quiet
 "$QUINTET" prepare phantoms/healthy --masks phantoms/lungs --out data --preset demo --quiet 2> /dev/null
-train=(train --data data --replicas 3 --iterations "${ITERATIONS:-600}" --slab 8 --channels 4,8,8 --checkpoint-seconds 1 --quiet)
+train=(train --data data --replicas 3 --iterations "${ITERATIONS:-400}" --slab 8 --channels 4,8,8 --checkpoint-seconds 1 --quiet)
 QUINTET_COORDINATOR= "$QUINTET" "${train[@]}" --run calm
 QUINTET_COORDINATOR= "$QUINTET" segment --run calm --in phantoms/diseased --out calm-answers --quiet 2> /dev/null
 
@@ -94,7 +93,7 @@ echo "three replicas have the calm run's bytes"
 say "an archive, and the second is killed in the middle of it; the third is promoted by hand"
 "$QUINTET" segment --run storm --in phantoms/diseased --out storm-answers --quiet >> archive.log 2>&1 & archive=$!
 pids+=($archive)
-for _ in $(seq 600); do [ "$(finished || echo 0)" -ge 4 ] 2> /dev/null && break; sleep 0.1; done
+for _ in $(seq 3000); do [ "$(grep -c 'done: mask' second.log)" -ge 4 ] && break; sleep 0.02; done
 kill -0 $archive 2> /dev/null || fail "the archive ended before it was disturbed"
 start fourth fourth 127.0.0.1:17414 --follow "$third"
 kill -KILL "$standby"

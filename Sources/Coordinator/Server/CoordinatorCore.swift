@@ -58,6 +58,8 @@ package struct CoordinatorCore {
     package internal(set) var problem: String?
     package internal(set) var counts = CommittedCounts()
     var standbys = Standbys()
+    /// The last turn that is kept wherever it has to be.
+    package internal(set) var concludedNumber: UInt64 = 0
 
     // The turn under way, and those that the store has not committed yet, oldest first.
     var turn = Turn(number: 1)

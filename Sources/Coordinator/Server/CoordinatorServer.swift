@@ -130,7 +130,8 @@ public final class CoordinatorServer: @unchecked Sendable {
             store: store, folder: configuration.stateDirectory, log: configuration.log,
             eventLog: try configuration.eventLog.map {
                 try EventLog(path: $0, stateFolder: configuration.stateDirectory, store: store, log: configuration.log)
-            }
+            },
+            waitsForSaying: configuration.needsStandby
         ) { report in
             inbox.withLock { $0.append(.store(report)) }
             waker.wake()
@@ -242,6 +243,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     private func endTurn() {
         let (atOnce, turn) = core.endTurn()
         carryOut(atOnce)
+        if configuration.needsStandby { storeThread.hasSaid(core.concludedNumber) }
         if let turn { storeThread.commit(turn) }
     }
 

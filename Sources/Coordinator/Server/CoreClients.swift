@@ -26,7 +26,8 @@ extension CoordinatorCore {
         case .statusRequest, .outputsRequest, .metricsRequest:
             let question = Outgoing.read(message, requestID: requestID, from: connection)
             // After what was decided before, so that no answer knows half of it. A full disk keeps nobody waiting.
-            if isWaitingForRoom { turn.atOnce.append(question) } else { turn.outgoing.append(question) }
+            let isEarly = isWaitingForRoom && question.mayBeAnsweredEarly(settings.needsStandby)
+            if isEarly { turn.atOnce.append(question) } else { turn.outgoing.append(question) }
         default: refuse(.notAllowed, "a client does not say this", requestID, connection)
         }
     }

@@ -39,6 +39,7 @@ extension CoordinatorCore {
     mutating func conclude(_ number: UInt64, unreferenced: [ContentDigest]) -> [Outgoing] {
         precondition(inFlight.first?.number == number, "turns are committed in order")
         let ended = inFlight.removeFirst()
+        concludedNumber = number
         if isWaitingForRoom { (isWaitingForRoom, problem) = (false, nil) }
         for change in ended.changes { counts.note(change) }
         doomed.subtract(ended.references)
@@ -63,9 +64,10 @@ extension CoordinatorCore {
         isWaitingForRoom = true
         self.problem = Texts.bounded(problem)
         var questions: [Outgoing] = []
+        let needsStandby = settings.needsStandby
         for index in inFlight.indices {
-            questions += inFlight[index].outgoing.filter(\.isQuestion)
-            inFlight[index].outgoing.removeAll(where: \.isQuestion)
+            questions += inFlight[index].outgoing.filter { $0.mayBeAnsweredEarly(needsStandby) }
+            inFlight[index].outgoing.removeAll { $0.mayBeAnsweredEarly(needsStandby) }
         }
         return questions
     }
@@ -97,5 +99,11 @@ extension CoordinatorCore {
 }
 
 extension Outgoing {
-    fileprivate var isQuestion: Bool { if case .read = self { true } else { false } }
+    /// Whether it is a question that may be answered while commits wait. Of what is committed and not with a standby that
+    /// it has to be with, nobody may read a result: only how things stand.
+    func mayBeAnsweredEarly(_ needsStandby: Bool) -> Bool {
+        guard case .read(let message, _, _) = self else { return false }
+        if case .statusRequest = message { return true }
+        return !needsStandby
+    }
 }

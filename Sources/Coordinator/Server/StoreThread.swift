@@ -27,8 +27,12 @@ package final class StoreThread: @unchecked Sendable {
     private let log: Log
     /// The thread's own.
     private let eventLog: EventLog?
-    /// The last turn that is committed; the thread's own.
+    /// The last turn that is committed.
     private var lastNumber: UInt64 = 0
+    /// Up to which turn everything has been said. Where a standby has to have it before, nothing later is committed: who
+    /// reads what is committed would else see what a standby that takes over does not have.
+    private var saidNumber: UInt64 = 0
+    private let waitsForSaying: Bool
     private let report: @Sendable (Report) -> Void
     private let condition = NSCondition()
     // Guarded by `condition`; the store is the thread's own while `isAtWork`.
@@ -54,10 +58,11 @@ package final class StoreThread: @unchecked Sendable {
 
     /// - Parameter report: called on the thread; must return at once.
     package init(
-        store: Store, folder: String, log: Log, eventLog: EventLog? = nil,
+        store: Store, folder: String, log: Log, eventLog: EventLog? = nil, waitsForSaying: Bool = false,
         report: @escaping @Sendable (Report) -> Void
     ) {
         (self.store, self.folder, self.log, self.eventLog, self.report) = (store, folder, log, eventLog, report)
+        self.waitsForSaying = waitsForSaying
         let thread = Thread { self.run() }
         thread.name = "store"
         thread.start()
@@ -80,6 +85,15 @@ package final class StoreThread: @unchecked Sendable {
         condition.signal()
     }
 
+    /// Everything of this turn, and of all before it, has been said.
+    func hasSaid(_ number: UInt64) {
+        condition.lock()
+        defer { condition.unlock() }
+        guard number > saidNumber else { return }
+        saidNumber = number
+        condition.signal()
+    }
+
     /// After a failure: what the store remembers. Turns are taken again.
     /// - Returns: nil where the thread ends anyway.
     func startAgain() throws -> Recovery? {
@@ -89,6 +103,8 @@ package final class StoreThread: @unchecked Sendable {
         guard !isEnding else { return nil }
         let recovery = try store.recovery()
         hasFailed = false
+        // What was committed and not said is refused by now, and is what everybody goes on from.
+        saidNumber = lastNumber
         return recovery
     }
 
@@ -124,11 +140,21 @@ package final class StoreThread: @unchecked Sendable {
     private func next() -> Batch? {
         condition.lock()
         defer { condition.unlock() }
-        while waiting.isEmpty, !isEnding { condition.wait() }
+        while !isEnding, waiting.jobs.isEmpty, waiting.turns.isEmpty || !mayCommit { condition.wait() }
         guard !waiting.isEmpty else { return nil }
-        defer { waiting = Batch() }
         isAtWork = true
-        return waiting
+        var batch = Batch()
+        swap(&batch.jobs, &waiting.jobs)
+        if mayCommit || isEnding { swap(&batch.turns, &waiting.turns) }
+        return batch
+    }
+
+    private var mayCommit: Bool { !waitsForSaying || lastNumber <= saidNumber }
+
+    private func hasCommitted(_ number: UInt64) {
+        condition.lock()
+        defer { condition.unlock() }
+        lastNumber = number
     }
 
     private func perform(_ batch: Batch) {
@@ -138,7 +164,7 @@ package final class StoreThread: @unchecked Sendable {
         guard !batch.turns.isEmpty else { return }
         do {
             let (ended, seconds) = try commitPatiently(batch.turns)
-            lastNumber = batch.turns.last!.number
+            hasCommitted(batch.turns.last!.number)
             report(.committed(ended, seconds: seconds, change: try change(of: batch.turns, ended)))
             eventLog?.append(from: store)
         } catch {
