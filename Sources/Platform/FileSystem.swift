@@ -243,7 +243,8 @@ public enum FileSystem {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
-    /// Makes a file with this text, if there is none yet: of several who try, on one machine or on several, one makes it.
+    /// Makes a file with this text, if there is none yet: of several who try, on one machine or on several, one makes
+    /// it.
     /// - Returns: false where it is there already.
     public static func create(_ text: String, at path: String) throws(FileError) -> Bool {
         do throws(FileError) {

@@ -85,7 +85,8 @@ public final class HTTPServer: @unchecked Sendable {
         return body.withUTF8 { bytes in
             // At least one byte: malloc of none may give nothing.
             guard let copy = malloc(max(1, bytes.count)) else {
-                return quintet_http_answer(status: 500, content_type: contentType("text/plain"), body: nil, byte_count: 0)
+                return quintet_http_answer(
+                    status: 500, content_type: contentType("text/plain"), body: nil, byte_count: 0)
             }
             if let base = bytes.baseAddress { memcpy(copy, base, bytes.count) }
             return quintet_http_answer(

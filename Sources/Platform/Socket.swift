@@ -65,7 +65,8 @@ enum Socket {
     static let smallSegmentBytes: Int32 = 1024
 
     /// Begins to connect. - Returns: the socket, or nil with errno.
-    /// - Parameter hasSmallSegments: neither side ever sends larger ones; the other one learns it with the first packet.
+    /// - Parameter hasSmallSegments: neither side ever sends larger ones; the other one learns it with the first
+    ///   packet.
     static func connecting(to address: SocketAddress, hasSmallSegments: Bool) -> Int32? {
         let descriptor = make(address)
         guard descriptor >= 0 else { return nil }

@@ -156,8 +156,8 @@ final class ClusterSession {
             try client.watch(run)
             if let status = try client.status(of: run).runs.first(where: { $0.id == run.value }) {
                 guard status.idempotencyKey == keys[run, default: status.idempotencyKey] else {
-                    throw CommandError("\(run) is another one now: the coordinator has lost its state, or it is another "
-                        + "coordinator; give the same command again")
+                    throw CommandError("\(run) is another one now: the coordinator has lost its state, or it is "
+                        + "another coordinator; give the same command again")
                 }
                 return status
             }

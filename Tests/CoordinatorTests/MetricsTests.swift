@@ -65,7 +65,8 @@ import Testing
     }
 
     private func value(_ name: String, in page: String) -> Double? {
-        page.split(separator: "\n").first { $0.hasPrefix("\(name) ") }.flatMap { Double($0.split(separator: " ").last!) }
+        let line = page.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+        return line.flatMap { Double($0.split(separator: " ").last!) }
     }
 
     /// A training of two replicas with one worker: numbers that the test has made itself. Notices counts that stand

@@ -48,8 +48,9 @@ struct Campaign {
     /// As one JSON object, keys in order.
     func json(seconds: Double) -> String {
         let report = Report(
-            seeds: seedCount, events: eventCount, faults: faultCount, promotions: promotionCount, violations: violations, seconds: seconds,
-            slowestShareOfLivenessBound: slowestShare, fingerprint: String(fingerprint, radix: 16),
+            seeds: seedCount, events: eventCount, faults: faultCount, promotions: promotionCount,
+            violations: violations, seconds: seconds, slowestShareOfLivenessBound: slowestShare,
+            fingerprint: String(fingerprint, radix: 16),
             percentOfSeedsWithFault: Dictionary(
                 uniqueKeysWithValues: faultShares.map { ($0.kind.rawValue, ($0.percent * 10).rounded() / 10) }),
             workTransitions: coverage.workSteps, workEvents: coverage.workEvents,

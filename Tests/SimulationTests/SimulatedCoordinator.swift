@@ -442,7 +442,8 @@ extension Simulation {
         case .standbyGoes(let generation): coordinator.core!.closed(SimulatedStandby.connection(generation), at: local)
         case .standbyHas(let number, let generation):
             guard coordinator.standby?.generation == generation, coordinator.standby!.isFollowing else { break }
-            hear(frame(.standbyHas(number: number), UInt32(clamping: number) + 10), SimulatedStandby.connection(generation))
+            let said = frame(.standbyHas(number: number), UInt32(clamping: number) + 10)
+            hear(said, SimulatedStandby.connection(generation))
         case .waits: carryOut(coordinator.core!.waits("a simulated disk is full"))
         case .commitFailed:
             coordinator.hasFailed = false

@@ -2,8 +2,8 @@ import Coordinator
 import Platform
 import Protocol
 
-/// A second machine that keeps what the coordinator's keeps: the real database, fed with the real record of changes; its
-/// connection, its pace and its blobs are simulated. This is the shell that `Standby` is.
+/// A second machine that keeps what the coordinator's keeps: the real database, fed with the real record of changes;
+/// its connection, its pace and its blobs are simulated. This is the shell that `Standby` is.
 final class SimulatedStandby {
     struct Kept {
         var change: StandbyChange
@@ -78,7 +78,8 @@ extension Simulation {
             changeset: try coordinator.disk.store.database.takeChanges())
         standby.kept.append(SimulatedStandby.Kept(change: change, promises: promises))
         guard standby.isFollowing else { return }
-        standby.freeAt = max(now, standby.freeAt) + standbyRandom.below(standbyRandom.happens(perMille: 50) ? 3_000 : 20)
+        let isSlow = standbyRandom.happens(perMille: 50)
+        standby.freeAt = max(now, standby.freeAt) + standbyRandom.below(isSlow ? 3_000 : 20)
         hearLater(standby)
     }
 

@@ -3,8 +3,8 @@ import Worker
 
 /// When the people whose machine it is let a worker compute.
 @Suite struct WorkerRulesTests {
-    /// By hand: minutes since midnight at which each text does and does not allow it. Notices an end that counts, a span
-    /// over midnight that allows nothing, and minutes that are dropped.
+    /// By hand: minutes since midnight at which each text does and does not allow it. Notices an end that counts, a
+    /// span over midnight that allows nothing, and minutes that are dropped.
     @Test(arguments: [
         ("20-7", [1200, 1439, 0, 419], [420, 1199, 720]),
         ("22:30-6:15", [1350, 0, 374], [375, 1349]),
@@ -21,7 +21,9 @@ import Worker
     }
 
     /// Notices a text that is half understood: a worker that computes by day would be worse than one that says no.
-    @Test(arguments: ["", "20", "20-", "-7", "20-25", "7-7", "20-7-9", "20-7,", "a-b", "20:60-7", "٢٠-7", "20 - 7", "24-7"])
+    @Test(arguments: [
+        "", "20", "20-", "-7", "20-25", "7-7", "20-7-9", "20-7,", "a-b", "20:60-7", "٢٠-7", "20 - 7", "24-7",
+    ])
     func whatIsNoHoursIsRefused(text: String) { #expect(WorkingHours(text) == nil) }
 
     /// Notices a rule that is not looked at, and one that keeps a worker from work that it may do.

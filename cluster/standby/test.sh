@@ -110,6 +110,8 @@ for answer in calm-answers/*.nii.gz; do cmp "$answer" "storm-answers/$(basename 
 echo "$(ls calm-answers/*.nii.gz | wc -l) masks have the calm run's bytes"
 
 say "a standby's folder is nobody's to go on from"
+kill "$started"
+wait "$started" 2> /dev/null || true
 if timeout 10 "$QUINTET" coordinator --state fourth --listen 127.0.0.1:0 > again.log 2>&1; then fail "it began"; fi
 tail -1 again.log
 say "passed"

@@ -1,7 +1,8 @@
 import Dispatch
 import Platform
 
-/// What somebody at the door for pages asks; the thread that decides answers it, so that an answer proves that it turns.
+/// What somebody at the door for pages asks; the thread that decides answers it, so that an answer proves that it
+/// turns.
 struct PageQuestion: Sendable {
     enum Page: String, Sendable {
         case metrics = "/metrics"

@@ -99,8 +99,8 @@ extension CoordinatorCore {
 }
 
 extension Outgoing {
-    /// Whether it is a question that may be answered while commits wait. Of what is committed and not with a standby that
-    /// it has to be with, nobody may read a result: only how things stand.
+    /// Whether it is a question that may be answered while commits wait. Of what is committed and not with a standby
+    /// that it has to be with, nobody may read a result: only how things stand.
     func mayBeAnsweredEarly(_ needsStandby: Bool) -> Bool {
         guard case .read(let message, _, _) = self else { return false }
         if case .statusRequest = message { return true }

@@ -29,8 +29,8 @@ package final class StoreThread: @unchecked Sendable {
     private let eventLog: EventLog?
     /// The last turn that is committed.
     private var lastNumber: UInt64 = 0
-    /// Up to which turn everything has been said. Where a standby has to have it before, nothing later is committed: who
-    /// reads what is committed would else see what a standby that takes over does not have.
+    /// Up to which turn everything has been said. Where a standby has to have it before, nothing later is committed:
+    /// who reads what is committed would else see what a standby that takes over does not have.
     private var saidNumber: UInt64 = 0
     private let waitsForSaying: Bool
     private let report: @Sendable (Report) -> Void

@@ -63,7 +63,9 @@ public struct LeaderFolder: Sendable {
         guard nowMilliseconds >= signedMilliseconds + signMilliseconds else { return }
         do {
             let latest = try latestTerm()
-            guard latest == term else { throw LostLead(description: "\(holder(of: latest)) has taken over, says \(path)") }
+            guard latest == term else {
+                throw LostLead(description: "\(holder(of: latest)) has taken over, says \(path)")
+            }
             try write()
             signedMilliseconds = nowMilliseconds
         } catch let lost as LostLead {

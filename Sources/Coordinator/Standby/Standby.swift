@@ -176,7 +176,8 @@ public final class Standby: @unchecked Sendable {
         guard let path = incoming.path(of: snapshot.digest.bytes) else {
             throw ClientError.damaged(name: snapshot.name)
         }
-        // What a crash has left in the write-ahead log goes into the file, so that it is whole until the other is there.
+        // What a crash has left in the write-ahead log goes into the file, so that it is whole until the other is
+        // there.
         if store == nil, FileSystem.exists(databasePath) { store = try? StandbyStore(path: databasePath) }
         store?.close()
         store = nil
@@ -196,8 +197,8 @@ public final class Standby: @unchecked Sendable {
         for digest in change.gone where try store!.blob(digest) == nil { try blobs.remove(digest.bytes) }
     }
 
-    /// One that the coordinator itself has not, or not as it was, is not waited for: a later change, which is on its way,
-    /// needs it no more, or it is damaged there, and whoever waited would keep both from finding that out.
+    /// One that the coordinator itself has not, or not as it was, is not waited for: a later change, which is on its
+    /// way, needs it no more, or it is damaged there, and whoever waited would keep both from finding that out.
     private func fetch(_ blob: BlobReference, over connection: ClientConnection) throws {
         guard blobs.byteCount(of: blob.digest.bytes) == nil else { return }
         try look(isConnected: true)

@@ -39,7 +39,9 @@ package final class EventLog: @unchecked Sendable {
             while true {
                 let events = try store.events(after: lastID, countMax: Self.countAtOnce)
                 guard let last = events.last else { break }
-                let lines = try events.map { String(decoding: try encoder.encode(StatusReport.Event($0)), as: UTF8.self) }
+                let lines = try events.map { event in
+                    String(decoding: try encoder.encode(StatusReport.Event(event)), as: UTF8.self)
+                }
                 try write(lines.joined(separator: "\n") + "\n")
                 lastID = last.id
             }

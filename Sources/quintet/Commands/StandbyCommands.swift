@@ -23,7 +23,8 @@ enum StandbyOptions {
         }
         let state = try arguments.required("--state")
         try FileSystem.makeFolder(state, isPrivate: true)
-        let key = try Hexadecimal.text(Array(SHA256.digest(of: Array("\(Machine.hostName) \(FileSystem.absolutePath(state))".utf8))[..<8]))
+        let place = "\(Machine.hostName) \(try FileSystem.absolutePath(state))"
+        let key = Hexadecimal.text(Array(SHA256.digest(of: Array(place.utf8))[..<8]))
         let host = listen.host == "*" ? Machine.hostName : listen.host
         return LeaderFolder(
             path: folder, takeOverSeconds: try arguments.number("--takeover-seconds", 1...86_400) ?? 30,
