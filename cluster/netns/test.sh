@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make test-netns`: several hosts on one machine, each a network namespace, whose network is disturbed while they train
 # and segment. Every result must have the bytes of an undisturbed run, and whatever is over must be over within minutes.
-#     cluster/netns/test.sh [DISTURBANCE]...        all of them but hole where none is named
+#     cluster/netns/test.sh [DISTURBANCE]...        all of them where none is named
 #
 #     coordinator ---- router ---- client           10.77.0.2, 10.77.1.2; behind the NAT are networks that the router
 #                       |   |                       has no way to, so that the workers there can only dial out
@@ -18,8 +18,7 @@
 #     slow-1      1 Mbit/s
 #     far         100 ms there and 100 ms back, 5% of packets lost, 5% out of order
 #     narrow      the NAT's line carries packets of 1280 bytes, the interfaces say 1500; routers say so
-#     hole        the same, but the routers' "fragmentation needed" is lost (a black hole): the program does
-#                 not get through that (docs/RELIABILITY.md)
+#     hole        the same, but the routers' "fragmentation needed" is lost (a black hole)
 #     forget      the NAT forgets its connections and drops what it does not know
 #     move        the coordinator's address changes behind its name, and back
 # Lines, ways and narrow ones are so from beginning to end. The others are done twice, in the middle of the archive and
@@ -30,13 +29,12 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 export QUINTET=${QUINTET:-$here/../../.build/release/quintet}
-all=(calm cut cut-long flap mute deaf reset slow-10 slow-1 far narrow forget move)
-known=("${all[@]}" hole)
+all=(calm cut cut-long flap mute deaf reset slow-10 slow-1 far narrow hole forget move)
 say() { echo "== $*"; }
 [ "$(id -u)" = 0 ] || { echo "test.sh: namespaces need root" >&2; exit 1; }
 [ -x "$QUINTET" ] || { echo "test.sh: there is no $QUINTET; make build" >&2; exit 1; }
 for name in "$@"; do
-    [[ " ${known[*]} " = *" $name "* ]] || { echo "test.sh: there is no disturbance $name: ${known[*]}" >&2; exit 2; }
+    [[ " ${all[*]} " = *" $name "* ]] || { echo "test.sh: there is no disturbance $name: ${all[*]}" >&2; exit 2; }
 done
 missing=()
 for pair in ip:iproute2 tc:iproute2 nft:nftables conntrack:conntrack python3:python3; do

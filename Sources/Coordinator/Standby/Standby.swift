@@ -102,11 +102,15 @@ public final class Standby: @unchecked Sendable {
         configuration.log.problem("the coordinator at \(configuration.address) is not followed: \(text); trying again")
     }
 
+    /// Asked in every wait, however long a copy takes: whoever watches over the process hears that it lives.
+    private func isStopped() -> Bool {
+        notice.isAlive(at: MonotonicClock.nowMilliseconds())
+        return isStopRequested.withLock { $0 }
+    }
+
     /// - Throws: `Promoted`, `ClientError.interrupted`.
     private func look(isConnected: Bool) throws {
-        if isStopRequested.withLock({ $0 }) { throw ClientError.interrupted }
-        if isStopRequested.withLock({ $0 }) { throw ClientError.interrupted }
-        notice.isAlive(at: MonotonicClock.nowMilliseconds())
+        if isStopped() { throw ClientError.interrupted }
         if StandbyFolder.isPromotionWished(configuration.stateDirectory) { throw Promoted() }
         guard FileSystem.exists(databasePath) else { return }
         do {
@@ -131,7 +135,7 @@ public final class Standby: @unchecked Sendable {
         let connection = try ClientConnection(
             address: configuration.address, security: configuration.security, build: configuration.build,
             hasSmallSegments: hasLostConnection,
-            isStopped: { [isStopRequested] in isStopRequested.withLock { $0 } })
+            isStopped: { [self] in isStopped() })
         hasLostConnection = true
         guard case .following(let snapshot, var number) = try connection.request(
             .follow, milliseconds: Self.snapshotMilliseconds)

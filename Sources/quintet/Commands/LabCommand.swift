@@ -61,7 +61,7 @@ enum LabCommand: Command {
         try lab.checkWorkerOptions()
         let supply = try LabSupply(arguments)
         return LabHands(lab: lab, supply: supply, view: LabView(
-            address: try ClusterOptions.address(arguments.required("--coordinator")),
+            addresses: try ClusterOptions.addresses(arguments.required("--coordinator")),
             security: try ClusterOptions.security(arguments)))
     }
 }

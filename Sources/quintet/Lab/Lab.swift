@@ -107,7 +107,8 @@ struct LabSupply: Sendable {
     var settings: LabSettings
 
     init(_ arguments: Arguments) throws {
-        let address = try ClusterOptions.address(arguments.required("--coordinator"))
+        let addresses = try ClusterOptions.addresses(arguments.required("--coordinator"))
+        let all = [addresses.first] + addresses.standbys
         let file = try arguments.required("--token-file")
         // Also where a newer one has taken its name since.
         program = "/proc/self/exe"
@@ -116,9 +117,9 @@ struct LabSupply: Sendable {
         let identity = try ClusterToken.load(file: file).identity
         token = try FileSystem.read(file, byteCountMax: 1024)
         settings = LabSettings(
-            coordinator: address.description, tokenIdentity: identity,
+            coordinator: all.map(\.description).joined(separator: ","), tokenIdentity: identity,
             version: LabSettings.version(build: Version.build, digest: digest))
-        if (try? address.isLoopback()) == true {
+        if let address = all.first(where: { (try? $0.isLoopback()) == true }) {
             Console.error("warning: every machine takes \(address) for itself; say --coordinator with a name that they "
                 + "all reach")
         }

@@ -73,13 +73,13 @@ extension Lab {
 
 /// The coordinator, as it is seen from here.
 struct LabView: Sendable {
-    var address: NetworkAddress
+    var addresses: (first: NetworkAddress, standbys: [NetworkAddress])
     var security: ConnectionSecurity
 
     /// - Throws: why it does not answer.
     func report() throws -> StatusReport {
         try CoordinatorClient(
-            address: address, security: security, build: Version.build,
+            address: addresses.first, standbys: addresses.standbys, security: security, build: Version.build,
             waiting: CoordinatorClient.Waiting(
                 patienceSeconds: 0, isPatientAtFirst: false, isStopped: { StopSignal.isRequested }, log: { _ in })
         ).status()
