@@ -33,6 +33,8 @@ sqlite3 "$@" || exit
 case "$*" in *.backup*) [ -e slowed ] || { touch slowed; sleep 8; } ;; esac
 END
     chmod +x slow-sqlite
+    # So that the copy names checkpoints which the backup before does not have.
+    until_safe $(($(safe) + 20)); running backup-client
     SQLITE=$work/slow-sqlite "$here/backup" backup-state backups | tee third.txt
     grep -q 'removed meanwhile' third.txt || fail "no blob was removed meanwhile"
     running backup-client

@@ -79,7 +79,7 @@ compare() {
     for replica in 0 1 2; do cmp "calm/replica-$replica.safetensors" "$1/replica-$replica.safetensors"; done
     say "$1 has the calm run's bytes"
 }
-iterations=${ITERATIONS:-500}
+iterations=${ITERATIONS:-2000}
 train() { echo "$1" train --data data --seed "${2:-1}" --replicas "${3:-3}" --iterations "${4:-$iterations}" --slab 8 \
     --channels 2,2 --strides 4 --batch 1 --residual-units 0 --checkpoint-seconds 1; }
 export QUINTET_TOKEN_FILE=$work/token
