@@ -232,6 +232,12 @@ import Testing
         var again = leader("c:1 z")
         try again.takeUnlessTaken(log: .none)
         #expect(throws: LeaderFolder.LostLead.self) { try third.lead(at: still + 9_000) }
+        // All are down, for however long: the first one's state is of before, and does not lead unless people say so.
+        var stale = leader("a:1 x")
+        #expect(throws: LeaderFolder.LostLead.self) { try stale.takeUnlessTaken(log: .none) }
+        stale.isPromoted = true
+        try stale.takeUnlessTaken(log: .none)
+        #expect(throws: LeaderFolder.LostLead.self) { try again.lead(at: still + 20_000) }
     }
 
     /// Notices a leader that goes on although nobody can know that it leads.

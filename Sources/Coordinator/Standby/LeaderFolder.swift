@@ -12,6 +12,8 @@ public struct LeaderFolder: Sendable {
     public let path: String
     /// How long a leader's sign has to stand still before another one takes over.
     public let takeOverSeconds: Double
+    /// A standby that people have made the coordinator.
+    public var isPromoted = false
     private let name: String
     private let sleep: @Sendable (UInt64) -> Void
     private var term: UInt64 = 0
@@ -36,25 +38,36 @@ public struct LeaderFolder: Sendable {
 
     // MARK: - Leading
 
-    /// Takes the next term, once nobody leads: at the start of a coordinator, unless it has one from its time as a
-    /// standby. Its own last term, which has certainly ended, is not waited for.
-    /// - Throws: `LostLead` where another one leads; `FileError`.
+    /// Takes the next term, unless it has one from its time as a standby: at the start of a coordinator. Only whoever
+    /// led last may go on, however long its sign has stood still: any other state lacks what was acknowledged since,
+    /// even where all machines were down and this one is back first. Its own last term, which has certainly ended, is
+    /// not waited for. A standby that people have promoted waits for the last leader's sign to stand still.
+    /// - Throws: `LostLead` where another one leads, or led last; `FileError`.
     package mutating func takeUnlessTaken(log: Log) throws {
         guard term == 0 else { return }
         try FileSystem.makeFolder(path)
         let latest = try latestTerm()
-        if latest > 0, let before = sign(of: latest), before != "over", try !isOurs(latest) {
-            log("waits \(Int(takeOverSeconds)) s to see whether \(holder(of: latest)) still leads, as \(path) says")
-            let end = MonotonicClock.nowMilliseconds() + UInt64(takeOverSeconds * 1_000)
-            while MonotonicClock.nowMilliseconds() < end {
-                sleep(100)
-                guard sign(of: latest) == before else {
-                    throw LostLead(description: "\(holder(of: latest)) leads, says \(path); a coordinator that is to "
-                        + "stand by for it is started with --follow")
-                }
+        if latest > 0, try !isOurs(latest) {
+            guard isPromoted else {
+                throw LostLead(description: "\(holder(of: latest)) led last, says \(path): go on from its state, or "
+                    + "follow it from an empty folder (--follow). If it and its standbys are gone for good, remove "
+                    + "\(path) to go on from this state, which may lack what it has acknowledged since")
             }
+            try waitUntilStill(latest, log)
         }
         try begin(latest + 1)
+    }
+
+    private func waitUntilStill(_ latest: UInt64, _ log: Log) throws {
+        guard let before = sign(of: latest), before != "over" else { return }
+        log("waits \(Int(takeOverSeconds)) s to see whether \(holder(of: latest)) still leads, as \(path) says")
+        let end = MonotonicClock.nowMilliseconds() + UInt64(takeOverSeconds * 1_000)
+        while MonotonicClock.nowMilliseconds() < end {
+            sleep(100)
+            guard sign(of: latest) == before else {
+                throw LostLead(description: "\(holder(of: latest)) leads, says \(path); stop it first")
+            }
+        }
     }
 
     /// To be called by the leader as often as it likes, before it does anything.

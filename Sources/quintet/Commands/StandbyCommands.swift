@@ -51,7 +51,10 @@ enum StandbyOptions {
         StopWatch.whenRequested { standby.requestStop() }
         switch try standby.run() {
         case .stopped: return nil
-        case .promoted: return (lead.withLock { $0 }, ())
+        case .promoted:
+            var taken = lead.withLock { $0 }
+            taken?.isPromoted = true
+            return (taken, ())
         }
     }
 }
