@@ -279,6 +279,18 @@ public enum FileSystem {
         if let failure { throw failure }
     }
 
+    /// Whole or not at all.
+    public static func copy(_ path: String, to target: String) throws(FileError) {
+        try AtomicFile.write(try read(path, byteCountMax: 8 << 30), to: target)
+    }
+
+    /// Leaves a folder that holds anything.
+    public static func removeIfEmpty(_ folder: String) throws(FileError) {
+        guard rmdir(folder) == 0 || errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT else {
+            throw FileError(operation: "remove", path: folder, code: errno)
+        }
+    }
+
     /// "a/b" of "a/b/c", "." of "c".
     public static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }

@@ -8,8 +8,12 @@ public struct FolderWalk: Sendable {
         /// Path below the folder that was asked for.
         public var relative: String
         public var path: String
+        /// As the walk has seen it; nil for a file that was named.
+        public var stamp: FileStamp?
 
-        public init(relative: String, path: String) { (self.relative, self.path) = (relative, path) }
+        public init(relative: String, path: String, stamp: FileStamp? = nil) {
+            (self.relative, self.path, self.stamp) = (relative, path, stamp)
+        }
     }
 
     public struct Skipped: Hashable, Sendable {
@@ -105,7 +109,7 @@ public struct FolderWalk: Sendable {
             return skip(relative, isLink ? "is a link to nothing; mend or remove it" : "cannot be examined")
         }
         switch (target.st_mode & S_IFMT, isLink) {
-        case (S_IFREG, _): files.append(File(relative: relative, path: path))
+        case (S_IFREG, _): files.append(File(relative: relative, path: path, stamp: FileStamp(target)))
         case (S_IFDIR, true): links.append((relative, path))
         case (S_IFDIR, false): if isNew(relative, path) { enter(relative, path, leavesOut, isStopped) }
         // Pipes, sockets and devices hold no image.

@@ -147,4 +147,9 @@ public enum Limits {
     public static let manifestBytesMax = 64 << 20
     /// Blobs of one item: a CT and a mask.
     public static let itemInputsMax = 8
+    /// A file's path below the root of a shared file system.
+    public static let sharedPathBytesMax = 768
+    /// Items in one `collected`, and digests in one `wanted`.
+    public static let collectedMax = 4096
+    public static let wantedMax = 1024
 }

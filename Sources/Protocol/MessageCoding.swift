@@ -65,6 +65,16 @@ extension Message {
             writer.write(run.value)
             writer.write(first)
             try manifest.write(to: &writer)
+        case .collected(let run, let items):
+            writer.write(run.value)
+            try writer.write(list: items, "collected.items", max: Limits.collectedMax) {
+                (writer, item) throws(ProtocolError) in writer.write(item)
+            }
+        case .wantedRequest(let run): writer.write(run.value)
+        case .wanted(let digests):
+            try writer.write(list: digests, "wanted.digests", max: Limits.wantedMax) {
+                (writer, digest) throws(ProtocolError) in writer.write(digest)
+            }
         case .prioritise(let run, let priority):
             writer.write(run.value)
             writer.write(priority)
@@ -175,6 +185,18 @@ extension Message {
                 RunID(try reader.number("appendItems.run")), first: try reader.number("appendItems.first"),
                 manifest: try BlobReference(from: &reader))
         case .closeItems: self = .closeItems(RunID(try reader.number("closeItems.run")))
+        case .collected:
+            self = .collected(
+                RunID(try reader.number("collected.run")),
+                items: try reader.list("collected.items", max: Limits.collectedMax, elementBytesMin: 4) {
+                    (reader) throws(ProtocolError) in try reader.number("collected.items")
+                })
+        case .wantedRequest: self = .wantedRequest(RunID(try reader.number("wantedRequest.run")))
+        case .wanted:
+            self = .wanted(
+                try reader.list("wanted.digests", max: Limits.wantedMax, elementBytesMin: 32) {
+                    (reader) throws(ProtocolError) in try reader.digest("wanted.digests")
+                })
         case .readmit: self = .readmit(machine: try reader.label("readmit.machine", max: Limits.peerNameBytesMax))
         case .watch: self = .watch(RunID(try reader.number("watch.run")))
         case .changed: self = .changed(RunID(try reader.number("changed.run")))

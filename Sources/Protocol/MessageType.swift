@@ -41,6 +41,9 @@ public enum MessageType: UInt16, Sendable, CaseIterable {
     case watch = 80
     case changed = 81
     case readmit = 82
+    case collected = 83
+    case wantedRequest = 84
+    case wanted = 85
 
     case follow = 96
     case following = 97
@@ -88,6 +91,9 @@ extension Message {
         case .watch: .watch
         case .changed: .changed
         case .readmit: .readmit
+        case .collected: .collected
+        case .wantedRequest: .wantedRequest
+        case .wanted: .wanted
         case .follow: .follow
         case .following: .following
         case .standbyPart: .standbyPart

@@ -74,6 +74,8 @@ public enum RefusalCode: UInt8, Sendable {
     case shuttingDown = 8
     case internalError = 9
     case notAllowed = 10
+    /// It is not here yet; ask again in a while.
+    case onItsWay = 11
 }
 
 /// The answer to a request that is turned down; under request id 0, the reason why the connection ends.
@@ -140,16 +142,42 @@ public struct Assignment: Hashable, Sendable {
     /// Not nil: somebody has done this already, and only the digests of what comes out are asked for. A session goes on
     /// to this iteration and tells of its checkpoint there, or of its result at its end; others have 0.
     public var checkedUntil: UInt32?
+    /// Where the item's inputs lie on a shared file system, as far as they do.
+    public var places: [SharedPlace]
+    /// The folder of a shared file system, below its root, that what is made may be put into; empty for none.
+    public var answerFolder: String
 
     public init(
         lease: Lease, description: WorkDescription, resume: Checkpoint?, checkpointSeconds: UInt32,
-        checkedUntil: UInt32? = nil
+        checkedUntil: UInt32? = nil, places: [SharedPlace] = [], answerFolder: String = ""
     ) {
         self.lease = lease
         self.description = description
         self.resume = resume
         self.checkpointSeconds = checkpointSeconds
         self.checkedUntil = checkedUntil
+        self.places = places
+        self.answerFolder = answerFolder
+    }
+}
+
+/// A blob's file on a file system that client and workers share (`--shared ROOT`).
+public struct SharedPlace: Hashable, Sendable {
+    public var digest: ContentDigest
+    /// Below the root, whatever it is called on each machine; "/" between folders, no "..".
+    public var path: String
+
+    public init(digest: ContentDigest, path: String) {
+        self.digest = digest
+        self.path = path
+    }
+
+    /// Whether a path stays below its root.
+    public static func isBelowRoot(_ path: String) -> Bool {
+        !path.isEmpty && !path.utf8.contains(0)
+            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+                !$0.isEmpty && $0 != "." && $0 != ".."
+            }
     }
 }
 
@@ -179,12 +207,21 @@ public struct WorkResult: Hashable, Sendable {
     public var reportJSON: String
     /// Metrics since the last checkpoint (sessions only).
     public var metrics: [IterationFigures]
+    /// How long it was computed.
+    public var seconds: Double
+    /// The outputs were not uploaded: they lie in the assignment's `answerFolder`, called by their digests.
+    public var isShared: Bool
 
-    public init(lease: Lease, outputs: [BlobReference], reportJSON: String, metrics: [IterationFigures]) {
+    public init(
+        lease: Lease, outputs: [BlobReference], reportJSON: String, metrics: [IterationFigures], seconds: Double = 0,
+        isShared: Bool = false
+    ) {
         self.lease = lease
         self.outputs = outputs
         self.reportJSON = reportJSON
         self.metrics = metrics
+        self.seconds = seconds
+        self.isShared = isShared
     }
 }
 
@@ -204,10 +241,22 @@ public struct ItemSubmission: Hashable, Sendable {
     public var name: String
     /// What the recipe reads of it.
     public var inputs: [BlobReference]
+    /// Where each input lies on a shared file system (`SharedPlace.path`); empty for none. Such inputs need not be
+    /// uploaded: the coordinator asks for those that a worker does not see (`wanted`).
+    public var paths: [String]
+    /// What a worker needs for it; 0: no more than the run says.
+    public var memoryByteCount: UInt64
 
-    public init(name: String, inputs: [BlobReference]) {
+    public init(name: String, inputs: [BlobReference], paths: [String] = [], memoryByteCount: UInt64 = 0) {
         self.name = name
         self.inputs = inputs
+        self.paths = paths
+        self.memoryByteCount = memoryByteCount
+    }
+
+    /// Where its inputs lie on a shared file system.
+    public var places: [SharedPlace] {
+        zip(inputs, paths).map { SharedPlace(digest: $0.digest, path: $1) }
     }
 }
 
@@ -236,12 +285,14 @@ public struct Submission: Hashable, Sendable {
     public var memoryByteCount: UInt64
     /// The share of the work that is done once more on another machine and compared, 0 to 1.
     public var verifyShare: Double
+    /// The folder of a shared file system, below its root, that answers may be put into; empty for none.
+    public var answerFolder: String
 
     public init(
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: UInt16,
         checkpointSeconds: UInt32, inputs: [BlobReference], itemManifest: BlobReference?, idempotencyKey: String,
         label: String = "", submitter: String = "",
-        memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0
+        memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0, answerFolder: String = ""
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -257,6 +308,7 @@ public struct Submission: Hashable, Sendable {
         self.submitter = submitter
         self.memoryByteCount = memoryByteCount
         self.verifyShare = verifyShare
+        self.answerFolder = answerFolder
     }
 }
 
@@ -331,6 +383,13 @@ public enum Message: Hashable, Sendable {
     case drain(worker: String)
     /// A machine that was set aside gets work again.
     case readmit(machine: String)
+    /// Answered with `accepted`: the answers of these items of an open run, by their positions, are safe with the
+    /// client. Neither their inputs nor their answers are kept any longer. Of items that have none yet it says nothing.
+    case collected(RunID, items: [UInt32])
+    /// Which inputs of a run are to be uploaded, because a worker does not see them on the shared file system.
+    /// Answered with `wanted`.
+    case wantedRequest(RunID)
+    case wanted([ContentDigest])
     /// Answered with `accepted`: `changed` is said once when the run has changed from now on, and not again before the
     /// next `watch`, so that nothing piles up for a slow client. Who reads after it has said this misses nothing.
     case watch(RunID)
@@ -365,9 +424,18 @@ public struct RunOutput: Hashable, Sendable {
     public var outputs: [BlobReference]
     /// JSON figures when done; why, when refused.
     public var report: String
+    /// The item's position; nil for what is no item's.
+    public var item: UInt32?
+    /// Who has made it; empty where nobody has.
+    public var worker: String
+    /// How long it was computed, all steps of an item together.
+    public var seconds: Double
+    /// As `WorkResult.isShared`.
+    public var isShared: Bool
 
     public init(
-        sequence: UInt64, step: String, name: String, state: RunOutputState, outputs: [BlobReference], report: String
+        sequence: UInt64, step: String, name: String, state: RunOutputState, outputs: [BlobReference], report: String,
+        item: UInt32? = nil, worker: String = "", seconds: Double = 0, isShared: Bool = false
     ) {
         self.sequence = sequence
         self.step = step
@@ -375,5 +443,9 @@ public struct RunOutput: Hashable, Sendable {
         self.state = state
         self.outputs = outputs
         self.report = report
+        self.item = item
+        self.worker = worker
+        self.seconds = seconds
+        self.isShared = isShared
     }
 }

@@ -174,6 +174,12 @@ extension Assignment {
         try writer.write(optional: resume) { (writer, resume) throws(ProtocolError) in try resume.write(to: &writer) }
         writer.write(checkpointSeconds)
         try writer.write(optional: checkedUntil) { (writer, until) throws(ProtocolError) in writer.write(until) }
+        try writer.write(list: places, "assignment.places", max: Limits.itemInputsMax) {
+            (writer, place) throws(ProtocolError) in
+            writer.write(place.digest)
+            try SharedPlace.write(place.path, "place.path", to: &writer)
+        }
+        try SharedPlace.write(answerFolder, "assignment.answerFolder", mayBeEmpty: true, to: &writer)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -185,7 +191,37 @@ extension Assignment {
             checkpointSeconds: try reader.number("assignment.checkpointSeconds"),
             checkedUntil: try reader.optional("assignment.checkedUntil") {
                 (reader) throws(ProtocolError) in try reader.number("assignment.checkedUntil")
-            })
+            },
+            places: try reader.list("assignment.places", max: Limits.itemInputsMax, elementBytesMin: 35) {
+                (reader) throws(ProtocolError) in
+                SharedPlace(
+                    digest: try reader.digest("place.digest"), path: try SharedPlace.path("place.path", from: &reader))
+            },
+            answerFolder: try SharedPlace.path("assignment.answerFolder", mayBeEmpty: true, from: &reader))
+    }
+}
+
+extension SharedPlace {
+    /// Only what stays below its root is written or read.
+    static func write(
+        _ path: String, _ field: String, mayBeEmpty: Bool = false, to writer: inout ByteWriter
+    ) throws(ProtocolError) {
+        try writer.write(label: try checked(path, field, mayBeEmpty), field, max: Limits.sharedPathBytesMax)
+    }
+
+    static func path(
+        _ field: String, mayBeEmpty: Bool = false, from reader: inout ByteReader
+    ) throws(ProtocolError) -> String {
+        try checked(try reader.label(field, max: Limits.sharedPathBytesMax), field, mayBeEmpty)
+    }
+
+    private static func checked(
+        _ path: String, _ field: String, _ mayBeEmpty: Bool
+    ) throws(ProtocolError) -> String {
+        guard isBelowRoot(path) || (mayBeEmpty && path.isEmpty) else {
+            throw .invalidValue(field: field, value: path)
+        }
+        return path
     }
 }
 
@@ -220,6 +256,8 @@ extension WorkResult {
         try BlobReference.write(outputs, "result.outputs", max: Limits.outputsMax, to: &writer)
         try writer.write(text: reportJSON, "result.reportJSON", max: Limits.reportBytesMax)
         try IterationFigures.write(metrics, to: &writer)
+        writer.write(try Seconds.checked(seconds, "result.seconds"))
+        writer.write(isShared)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -227,7 +265,17 @@ extension WorkResult {
             lease: try Lease(from: &reader),
             outputs: try BlobReference.list("result.outputs", max: Limits.outputsMax, from: &reader),
             reportJSON: try reader.text("result.reportJSON", max: Limits.reportBytesMax),
-            metrics: try IterationFigures.list(from: &reader))
+            metrics: try IterationFigures.list(from: &reader),
+            seconds: try Seconds.checked(try reader.double("result.seconds"), "result.seconds"),
+            isShared: try reader.flag("result.isShared"))
+    }
+}
+
+/// How long something took: finite, and not less than nothing.
+private enum Seconds {
+    static func checked(_ value: Double, _ field: String) throws(ProtocolError) -> Double {
+        guard value.isFinite, value >= 0 else { throw .invalidValue(field: field, value: "\(value)") }
+        return value
     }
 }
 
@@ -249,6 +297,7 @@ extension Submission {
         try writer.write(label: submitter, "submission.submitter", max: Limits.submitterBytesMax)
         writer.write(memoryByteCount)
         writer.write(try Self.share(verifyShare))
+        try SharedPlace.write(answerFolder, "submission.answerFolder", mayBeEmpty: true, to: &writer)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -270,7 +319,8 @@ extension Submission {
             label: try reader.label("submission.label", max: Limits.runLabelBytesMax),
             submitter: try reader.label("submission.submitter", max: Limits.submitterBytesMax),
             memoryByteCount: try reader.number("submission.memoryByteCount"), isOpen: isOpen,
-            verifyShare: try Self.share(try reader.double("submission.verifyShare")))
+            verifyShare: try Self.share(try reader.double("submission.verifyShare")),
+            answerFolder: try SharedPlace.path("submission.answerFolder", mayBeEmpty: true, from: &reader))
     }
 
     private static func share(_ value: Double) throws(ProtocolError) -> Double {
@@ -290,7 +340,7 @@ extension Submission {
 }
 
 extension RunOutput {
-    static let bytesMin = 16
+    static let bytesMin = 27
 
     func write(to writer: inout ByteWriter) throws(ProtocolError) {
         writer.write(sequence)
@@ -299,6 +349,10 @@ extension RunOutput {
         writer.write(state.rawValue)
         try BlobReference.write(outputs, "output.outputs", max: Limits.outputsMax, to: &writer)
         try writer.write(text: report, "output.report", max: Limits.reportBytesMax)
+        try writer.write(optional: item) { (writer, item) throws(ProtocolError) in writer.write(item) }
+        try writer.write(label: worker, "output.worker", max: Limits.peerNameBytesMax)
+        writer.write(try Seconds.checked(seconds, "output.seconds"))
+        writer.write(isShared)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -308,6 +362,12 @@ extension RunOutput {
             name: try reader.label("output.name", max: Limits.nameBytesMax),
             state: try reader.code("output.state"),
             outputs: try BlobReference.list("output.outputs", max: Limits.outputsMax, from: &reader),
-            report: try reader.text("output.report", max: Limits.reportBytesMax))
+            report: try reader.text("output.report", max: Limits.reportBytesMax),
+            item: try reader.optional("output.item") {
+                (reader) throws(ProtocolError) in try reader.number("output.item")
+            },
+            worker: try reader.label("output.worker", max: Limits.peerNameBytesMax),
+            seconds: try Seconds.checked(try reader.double("output.seconds"), "output.seconds"),
+            isShared: try reader.flag("output.isShared"))
     }
 }

@@ -7,10 +7,12 @@
 /// Version 2 added to `Hello` a worker's memory, to `Submission` its label, its sender and the memory of a step, and
 /// the messages `leave` and `forget` to `drain`. A peer of version 1 is refused by name: without knowing a worker's
 /// memory a coordinator would send it what kills it. Version 3 has plans: a submission says its steps, and work,
-/// outputs and figures name theirs by its label; outputs are numbered, and a client may `watch` a run.
+/// outputs and figures name theirs by its label; outputs are numbered, and a client may `watch` a run. Version 4 has
+/// archives that stream: items say their need of memory and where a shared file system has them, and leave the
+/// coordinator when their answers are `collected`.
 public enum VersionNegotiation {
-    public static let versionMin: UInt16 = 3
-    public static let versionMax: UInt16 = 3
+    public static let versionMin: UInt16 = 4
+    public static let versionMax: UInt16 = 4
 
     public enum Outcome: Hashable, Sendable {
         case agreed(UInt16)

@@ -23,6 +23,8 @@ package struct Archive {
         /// The path below the folder, with its ending: for people.
         var relative: String
         package var path: String
+        /// As it was seen when the archive was looked through.
+        var stamp: FileStamp?
 
         /// The name where it must be short: on the wire.
         var label: String { WireName.fitting(name, byteCountMax: Limits.nameBytesMax) }
@@ -59,13 +61,16 @@ package struct Archive {
     private static let partByteCountMax = 200
     private static let pathByteCountMax = 1000
 
+    /// - Parameter mayBeEmpty: more will come.
     /// - Throws: `UsageError` when a path does not exist or nothing readable is there.
-    package init(_ paths: [String], purpose: Purpose = .cts, in registry: RecipeRegistry = .standard) throws {
+    package init(
+        _ paths: [String], purpose: Purpose = .cts, in registry: RecipeRegistry = .standard, mayBeEmpty: Bool = false
+    ) throws {
         (self.purpose, self.registry) = (purpose, registry)
         for path in paths { try add(path) }
         if purpose == .cts { refuseEqualNames() }
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        guard !items.isEmpty else {
+        guard !items.isEmpty || mayBeEmpty else {
             let reasons = (refused.prefix(5).map(\.message) + notes.prefix(5)).map { "\n  " + $0 }.joined()
             throw UsageError("there is no \(purpose == .cts ? "CT" : "mask") that can be taken in "
                 + "\(paths.joined(separator: ", ")); "
@@ -87,6 +92,9 @@ package struct Archive {
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         guard !items.isEmpty else { throw UsageError("the table names no CT that could be used") }
     }
+
+    /// Without the others.
+    mutating func keep(_ isKept: (Item) -> Bool) { items.removeAll { !isKept($0) } }
 
     /// Whether this folder is walked, so that what is written there would be found the next time.
     func walks(through folder: String) -> Bool { walks.contains { $0.holds(folder) } }
@@ -141,7 +149,8 @@ package struct Archive {
         let folder = FileSystem.folder(of: file.relative)
         let stem = ImageFile.stem(file.relative)
         let item = Item(
-            name: folder == "." ? stem : folder + "/" + stem, relative: file.relative, path: file.path)
+            name: folder == "." ? stem : folder + "/" + stem, relative: file.relative, path: file.path,
+            stamp: file.stamp ?? FileStamp(file.path))
         if let problem = Self.problem(of: item) { return refuse(item.name, item.path, problem) }
         if let twin = pathByName[item.name], let one = FileIdentity(twin), one == FileIdentity(item.path) {
             return notes.append("\(item.path) is named twice; it is taken once")

@@ -70,6 +70,17 @@ final class ClusterSession {
         try local?.register(path, role: role, name: name) ?? client.upload(path: path, role: role, name: name)
     }
 
+    /// A file whose content is known; it may be the bytes of several files as one.
+    func publish(_ blob: BlobReference, path: String, joined: [UInt8]?) throws {
+        if let joined {
+            _ = try client.upload(bytes: joined, role: blob.role, name: blob.name)
+        } else if let local {
+            try local.register(path, as: blob)
+        } else {
+            try client.upload(path: path, as: blob)
+        }
+    }
+
     func publish(bytes: [UInt8], role: String, name: String) throws -> BlobReference {
         try client.upload(bytes: bytes, role: role, name: name)
     }
@@ -205,6 +216,17 @@ final class ClusterSession {
         }
         return run
     }
+
+    /// A run that an earlier command has submitted.
+    func adopt(_ run: RunID, key: String) {
+        submitted = run
+        keys[run] = key
+    }
+
+    /// What ended the coordinator in this process, if anything has.
+    func check() throws { try local?.check() }
+
+    var isVerifying: Bool { verifyShare > 0 }
 
     // MARK: - Workers
 

@@ -3,7 +3,7 @@ import Recipes
 
 /// CTs and their masks, as `prepare` and `segment` are told of them.
 struct Inputs {
-    let archive: Archive
+    var archive: Archive
     let masks: MaskPairing?
     private let pairs: PairTable?
 
@@ -14,8 +14,10 @@ struct Inputs {
         ]
     }
 
-    /// - Parameter paths: the CTs that the command names; may be empty where there is a table.
-    init(_ paths: [String], _ arguments: Arguments) throws {
+    /// - Parameters:
+    ///   - paths: the CTs that the command names; may be empty where there is a table.
+    ///   - mayBeEmpty: more will come.
+    init(_ paths: [String], _ arguments: Arguments, mayBeEmpty: Bool = false) throws {
         let pairs = try arguments.text("--pairs").map { try PairTable($0) }
         let maskPath = arguments.text("--masks")
         guard pairs == nil || maskPath == nil else {
@@ -25,12 +27,33 @@ struct Inputs {
         guard !isNeeded || pairs != nil || maskPath != nil else {
             throw UsageError("--masks is needed, or --pairs: \(arguments.recipe.name) cannot make a mask")
         }
-        let archive = try paths.isEmpty ? pairs?.archive() : Archive(paths)
+        let archive = try paths.isEmpty ? pairs?.archive() : Archive(paths, mayBeEmpty: mayBeEmpty)
         guard let archive else { throw UsageError("which CTs? name files or folders, or a table by --pairs") }
         self.archive = archive
         self.pairs = pairs
         masks = try maskPath.map { try MaskPairing($0, archive: archive, canBeMade: !isNeeded) }
             ?? pairs.map { MaskPairing($0, archive: archive, canBeMade: !isNeeded) }
+    }
+
+    /// CTs that a text names, a line each.
+    init(list: String, _ arguments: Arguments) throws {
+        guard let bytes = try? FileSystem.read(list, byteCountMax: 1 << 30) else {
+            throw UsageError("--list \(list) can't be read")
+        }
+        guard arguments.text("--pairs") == nil else {
+            throw UsageError("--list and --pairs both say which CTs; give one of them")
+        }
+        let folder = FileSystem.folder(of: list)
+        let paths = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init).filter {
+            !$0.isEmpty && !$0.hasPrefix("#")
+        }.map { $0.hasPrefix("/") || folder == "." ? $0 : folder + "/" + $0 }
+        let isNeeded = arguments.recipe.preparationGuide.masks.isNeeded
+        let archive = try Archive(paths, below: folder)
+        guard !isNeeded || arguments.has("--masks") else {
+            throw UsageError("--masks is needed, or --pairs: \(arguments.recipe.name) cannot make a mask")
+        }
+        (self.archive, pairs) = (archive, nil)
+        masks = try arguments.text("--masks").map { try MaskPairing($0, archive: archive, canBeMade: !isNeeded) }
     }
 
     /// - Parameter masks: nil: they are made here.

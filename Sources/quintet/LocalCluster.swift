@@ -53,11 +53,17 @@ final class LocalCluster {
 
     /// A file that the coordinator serves from where it lies.
     func register(_ path: String, role: String, name: String) throws -> BlobReference {
-        let digest = ContentDigest(bytes: try SHA256.digest(ofFile: path))
-        let byteCount = try FileSystem.byteCount(of: path)
+        let blob = BlobReference(
+            role: role, name: name, digest: ContentDigest(bytes: try SHA256.digest(ofFile: path)),
+            byteCount: try FileSystem.byteCount(of: path))
+        try register(path, as: blob)
+        return blob
+    }
+
+    /// A file whose digest is known.
+    func register(_ path: String, as blob: BlobReference) throws {
         try server.registerExternalBlob(
-            path: FileSystem.absolutePath(path), digest: digest, byteCount: byteCount)
-        return BlobReference(role: role, name: name, digest: digest, byteCount: byteCount)
+            path: FileSystem.absolutePath(path), digest: blob.digest, byteCount: blob.byteCount)
     }
 
     /// - Parameter recipes: what it can compute, by name.

@@ -1,3 +1,4 @@
+import Imaging
 import Platform
 
 /// A folder that a command writes into. It remembers what was written there, by which command and with which settings,
@@ -19,6 +20,8 @@ final class OutputFolder {
     /// The latest.
     private var latest: [String: String] = [:]
     private var isLedgerWhole = false
+    /// Files that are known to be as quintet wrote them, so that nobody has to read them.
+    var isUntouched: (_ name: String) -> Bool = { _ in false }
 
     /// Of a list of 100,000 answers, several times rewritten.
     private static let ledgerBytesMax = 256 << 20
@@ -63,6 +66,8 @@ final class OutputFolder {
         if let earlierKind, earlierKind != kind {
             throw CommandError("\(path) is what quintet \(earlierKind) wrote; name another folder for quintet \(kind)")
         }
+        // Of a hundred thousand names most are not there.
+        let names = try existing(of: names)
         try OutputGuard.refuse(outputs: names.map(path(of:)), inputs: inputs)
         guard !mayOverwrite else { return }
         if let earlierSettings, earlierSettings != settings {
@@ -76,6 +81,22 @@ final class OutputFolder {
             + "move \(them) away, choose another folder, or say --overwrite")
     }
 
+    private func existing(of names: [String]) throws -> [String] {
+        guard names.count > 100, FileSystem.isFolder(path) else { return FileSystem.exists(path) ? names : [] }
+        // What a walk does not list (hidden files, links to nothing) is looked at by name.
+        let walk = try FolderWalk(path)
+        let there = Set(walk.files.map(\.relative)), odd = !walk.skipped.isEmpty
+        return names.filter { name in
+            there.contains(name) || name.hasPrefix(".") || (odd && FileSystem.isLink(path(of: name)))
+        }
+    }
+
+    /// Whether a file of ours had these bytes.
+    func hasWritten(_ name: String, digest: String) -> Bool { digests[name]?.contains(digest) ?? false }
+
+    /// Of these files the ones that are there and not as quintet wrote them; none where that does not matter.
+    func foreign(of names: [String]) throws -> [String] { mayOverwrite ? [] : try names.filter { try isForeign($0) } }
+
     /// What lies there, hidden files aside, and is not as quintet wrote it.
     func strangers() throws -> [String] {
         guard FileSystem.isFolder(path) else { return FileSystem.exists(path) ? [path] : [] }
@@ -86,8 +107,19 @@ final class OutputFolder {
     private func isForeign(_ name: String) throws -> Bool {
         let file = path(of: name)
         guard FileSystem.exists(file) || FileSystem.isLink(file) else { return false }
+        guard !isUntouched(name) else { return false }
         guard let known = digests[name], !FileSystem.isFolder(file), FileSystem.exists(file) else { return true }
-        return !known.contains(Hexadecimal.text(try SHA256.digest(ofFile: file)))
+        guard !known.contains(Hexadecimal.text(try SHA256.digest(ofFile: file))) else { return false }
+        return !isDamaged(name)
+    }
+
+    /// Ours, and cut by a disk or a crash: empty, or compressed as we do it and not to its end. What a person has put
+    /// there is neither.
+    private func isDamaged(_ name: String) -> Bool {
+        guard ImageFile.isReadable(name), let start = try? FileSystem.read(path(of: name), offset: 0, count: 2),
+            start.isEmpty || start == [0x1f, 0x8b]
+        else { return false }
+        return (try? ImageFile.read(path: path(of: name))) == nil
     }
 
     static func list(_ paths: [String]) -> String {

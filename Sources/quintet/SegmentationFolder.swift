@@ -8,9 +8,10 @@ import Recipes
 ///
 ///     DIR/FOLDER/NAME.nii.gz                the vote's answer, and masks that the volume has once
 ///     DIR/replica-0/FOLDER/NAME.nii.gz ...  each replica's own, with --members
-///     DIR/results.csv                       figures for every volume
+///     DIR/archive.csv                       a row for every CT: figures, or why it has none
+///     DIR/report.html                       the same to look at
 struct SegmentationFolder {
-    static let resultsName = "results.csv"
+    static let resultsName = "archive.csv"
     /// Which ensemble has answered, with which settings.
     static let settingsName = ".quintet-segmentation.json"
 
@@ -42,6 +43,7 @@ struct SegmentationFolder {
     func isReserved(_ name: String) -> Bool {
         guard let folder = name.split(separator: "/").first, name.contains("/") else { return false }
         if guide.masks.contains(where: { !$0.folder.isEmpty && $0.folder == folder }) { return true }
+        if folder == ArchivePage.pictureFolder { return true }
         return folder.hasPrefix("replica-") && folder.dropFirst(8).allSatisfy(\.isNumber)
     }
 

@@ -409,7 +409,7 @@ import VotingAggregator
         guard case .refusal(let refusal) = worker.greeting else { throw ClientError.violation("it was welcomed") }
         #expect(refusal.code == .version && refusal.message.contains("77") && refusal.message.contains("fake"))
         try worker.waitForEnd()
-        let words = "connection closed: its program (fake) speaks protocol 77, this coordinator 3"
+        let words = "connection closed: its program (fake) speaks protocol 77, this coordinator 4"
         #expect(wait { log.withLock { $0.contains { $0.contains("127.0.0.1:") && $0.contains(words) } } })
     }
 

@@ -41,7 +41,7 @@ import Testing
                 core.accepted(connection, address: "10.0.0.1:1", at: 0)
                 core.received(FrameEncoder.magic, on: connection, at: 0)
                 try say(.hello(Hello(
-                    role: role, versionMin: 3, versionMax: 3, build: "test", name: "w", threadCount: 1, device: "cpu",
+                    role: role, versionMin: 4, versionMax: 4, build: "test", name: "w", threadCount: 1, device: "cpu",
                     held: [])), connection)
             }
             try submit("k")

@@ -185,13 +185,13 @@ class Volume:
 
 
 def judge_answers(road, run, networks_of_run, verdicts):
-    """Masks, results.csv, and evaluate's table."""
+    """Masks, archive.csv, and evaluate's table."""
     configuration = run["configuration"]
     threshold, slab_depth = configuration["healthyThreshold"], configuration["preset"]["slabDepth"]
-    with open(road / "masks" / "results.csv", newline="") as file:
+    with open(road / "masks" / "archive.csv", newline="") as file:
         results = {row["name"]: row for row in csv.DictReader(file)}
     names = sorted(name_of(path) for path in (road / "phantoms" / "diseased").iterdir())
-    verdicts.same("results.csv: names", names, sorted(results))
+    verdicts.same("archive.csv: names", names, sorted(results))
     rows = {}
     for name in names:
         volume = Volume(road, name, configuration)
@@ -219,7 +219,7 @@ def judge_answers(road, run, networks_of_run, verdicts):
             if row == "vote":
                 figures = ensemble.figures(grown, core, volume.lung, volume.affine)
                 for column in ("lesion_ml", "lesion_percent", "lung_ml", "lesion_without_growing_ml"):
-                    verdicts.same(f"{name}, results.csv: {column}", figures[column], float(results[name][column]),
+                    verdicts.same(f"{name}, archive.csv: {column}", figures[column], float(results[name][column]),
                                   0.0006 + 1e-3 * figures[column] * min(1, undecided))
     judge_evaluate(road, rows, verdicts)
 

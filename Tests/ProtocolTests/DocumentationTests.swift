@@ -10,7 +10,8 @@ import Testing
     private let path = String(#filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 })
         + "/docs/PROTOCOL.md"
 
-    private static let volumes = [ItemSubmission(name: "P002", inputs: [Samples.volume])]
+    private static let volumes = [ItemSubmission(
+        name: "P002", inputs: [Samples.volume], paths: ["ct/P002.nii.gz"], memoryByteCount: 3 << 30)]
 
     /// What the code writes, by the name in the page's headings.
     private func examples() throws -> [(name: String, bytes: [UInt8])] {

@@ -65,15 +65,18 @@ import Testing
             run: RunID(1), recipe: text(Limits.recipeBytesMax), step: "train", kind: .session, replica: 1, seed: 1,
             parameters: text(Limits.parametersBytesMax), inputs: inputs)
         let checkpoint = Checkpoint(iteration: .max, blob: blob)
+        let place = SharedPlace(digest: Samples.digest, path: text(Limits.sharedPathBytesMax))
         return [
             .heartbeat(.init(repeating: progress, count: Limits.leasesMax)),
             .checkpointSaved(Samples.lease, checkpoint, metrics),
             .finished(
                 WorkResult(
-                    lease: Samples.lease, outputs: outputs, reportJSON: text(Limits.reportBytesMax), metrics: metrics)),
+                    lease: Samples.lease, outputs: outputs, reportJSON: text(Limits.reportBytesMax), metrics: metrics,
+                    seconds: .greatestFiniteMagnitude)),
             .surrender(Samples.lease, .failed, text(Limits.messageBytesMax)),
             .assignment(
-                Assignment(lease: Samples.lease, description: description, resume: checkpoint, checkpointSeconds: 1)),
+                Assignment(lease: Samples.lease, description: description, resume: checkpoint, checkpointSeconds: 1,
+                    places: Array(repeating: place, count: Limits.itemInputsMax), answerFolder: place.path)),
             .blobChunk(Samples.digest, offset: 0, byteCount: Limits.blobBytesMax, bytes: chunk),
             .blobPut(Samples.digest, offset: 0, bytes: chunk),
             .submit(
@@ -83,7 +86,9 @@ import Testing
                     seed: 1, replicaCount: UInt16(Limits.replicasMax), checkpointSeconds: 1,
                     inputs: inputs, itemManifest: blob, idempotencyKey: text(Limits.idempotencyKeyBytesMax),
                     label: text(Limits.runLabelBytesMax), submitter: text(Limits.submitterBytesMax),
-                    memoryByteCount: .max)),
+                    memoryByteCount: .max, answerFolder: place.path)),
+            .collected(RunID(1), items: Array(repeating: .max, count: Limits.collectedMax)),
+            .wanted(Array(repeating: Samples.digest, count: Limits.wantedMax)),
             .status(json: text(Limits.statusBytesMax)),
             .metrics(metrics, moreFollow: true),
         ]
@@ -107,7 +112,7 @@ import Testing
 
     @Test func aHelloFitsIntoTheFrameBeforeTheWelcome() throws {
         let hello = Hello(
-            role: .worker, versionMin: 3, versionMax: 3, build: String(repeating: "b", count: Limits.buildBytesMax),
+            role: .worker, versionMin: 4, versionMax: 4, build: String(repeating: "b", count: Limits.buildBytesMax),
             name: String(repeating: "n", count: Limits.peerNameBytesMax), threadCount: .max,
             device: String(repeating: "d", count: Limits.deviceBytesMax),
             held: .init(repeating: Samples.lease, count: Limits.leasesMax))
@@ -143,7 +148,7 @@ import Testing
     @Test func controlCharactersReachNoTerminal() throws {
         for bad in ["a\u{1B}[2J", "a\nb", "\u{0}", "\u{7F}", "\u{9B}31m"] {
             let hello = Hello(
-                role: .worker, versionMin: 3, versionMax: 3, build: "b", name: bad, threadCount: 1, device: "cpu",
+                role: .worker, versionMin: 4, versionMax: 4, build: "b", name: bad, threadCount: 1, device: "cpu",
                 held: [])
             #expect(throws: ProtocolError.invalidText(field: "hello.name")) {
                 try MessageCoding.encode(.hello(hello), requestID: 1)

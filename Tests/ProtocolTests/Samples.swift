@@ -26,18 +26,19 @@ enum Samples {
         (
             .hello(
                 Hello(
-                    role: .worker, versionMin: 3, versionMax: 3, build: "quintet 0.1.0", name: "lab3:4711-9f2c1b04",
+                    role: .worker, versionMin: 4, versionMax: 4, build: "quintet 0.1.0", name: "lab3:4711-9f2c1b04",
                     threadCount: 8, device: "cpu", held: [lease], memoryByteCount: 64 << 30)), 1
         ),
         (
             .welcome(
-                Welcome(version: 3, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
+                Welcome(version: 4, build: "quintet 0.1.0", heartbeatMilliseconds: 2000, leaseMilliseconds: 15000)), 1
         ),
         (.refusal(Refusal(code: .version, message: "no common protocol version")), 1),
         (.idle, 0),
         (.heartbeat([LeaseProgress(lease: lease, fraction: 0.5, iteration: 500, note: "loss 0.250")]), 2),
         (.checkpointSaved(lease, Checkpoint(iteration: 500, blob: replica), [metric]), 3),
-        (.finished(WorkResult(lease: lease, outputs: [replica], reportJSON: "{\"loss\":0.25}", metrics: [metric])), 4),
+        (.finished(WorkResult(lease: lease, outputs: [replica], reportJSON: "{\"loss\":0.25}", metrics: [metric],
+                seconds: 12.5)), 4),
         (.surrender(lease, .inputRefused, "P002 has no lung"), 5),
         (
             .assignment(
@@ -46,7 +47,8 @@ enum Samples {
                     description: WorkDescription(
                         run: RunID(1), recipe: "lung-normnet", step: "train", kind: .session, replica: 2, seed: 42,
                         parameters: "{\"preset\":\"demo\"}", inputs: [volume]),
-                    resume: Checkpoint(iteration: 500, blob: replica), checkpointSeconds: 60)), 0
+                    resume: Checkpoint(iteration: 500, blob: replica), checkpointSeconds: 60,
+                    places: [SharedPlace(digest: digest, path: "ct/P002.nii.gz")], answerFolder: "masks/new")), 0
         ),
         (.heartbeatAnswer, 2),
         (.accepted, 3),
@@ -63,7 +65,8 @@ enum Samples {
                     plan: .segmenting, recipe: "lung-normnet", parameters: "{}", seed: 42, replicaCount: 5,
                     checkpointSeconds: 60, inputs: [replica],
                     itemManifest: BlobReference(role: "manifest", name: "archive", digest: digest, byteCount: 120),
-                    idempotencyKey: "a1b2c3", label: "march", submitter: "ada@lab3", memoryByteCount: 3 << 30)), 9
+                    idempotencyKey: "a1b2c3", label: "march", submitter: "ada@lab3", memoryByteCount: 3 << 30,
+                    answerFolder: "masks/new")), 9
         ),
         (.submitted(RunID(2)), 9),
         (.statusRequest(RunID(2), history: true), 10),
@@ -74,7 +77,8 @@ enum Samples {
             .outputs(
                 [
                     RunOutput(
-                        sequence: 8, step: "finish", name: "P002", state: .done, outputs: [volume], report: "{}"),
+                        sequence: 8, step: "finish", name: "P002", state: .done, outputs: [volume], report: "{}",
+                        item: 1, worker: "lab3:4711-9f2c1b04", seconds: 12.5, isShared: true),
                     RunOutput(
                         sequence: 10, step: "predict", name: "P003", state: .refused, outputs: [],
                         report: "no lung in P003"),
@@ -96,6 +100,9 @@ enum Samples {
         (.watch(RunID(2)), 21),
         (.changed(RunID(2)), 0),
         (.readmit(machine: "lab3"), 22),
+        (.collected(RunID(2), items: [0, 7]), 25),
+        (.wantedRequest(RunID(2)), 26),
+        (.wanted([digest]), 26),
         (.follow, 23),
         (
             .following(

@@ -34,10 +34,10 @@ import Testing
             code: .version,
             message: "no common protocol version: 0.1.0 speaks 1, 0.1.0 speaks 2; update 0.1.0, the older one")
         #expect(VersionNegotiation.explanation(of: old)
-            == "this program speaks protocol 3, the coordinator protocol 1: the program there is older, update it")
+            == "this program speaks protocol 4, the coordinator protocol 1: the program there is older, update it")
         let other = Refusal(code: .version, message: "no")
         #expect(VersionNegotiation.explanation(of: other)
-            == "this program speaks protocol 3, which the coordinator does not: no")
+            == "this program speaks protocol 4, which the coordinator does not: no")
     }
 
     @Test func anEmptyRangeIsMalformed() {
@@ -47,7 +47,7 @@ import Testing
 
     /// Another version's `Hello` has other fields; what it says about versions must still be readable, so that the
     /// refusal can name it.
-    @Test(arguments: [(1, 2), (4, 5)] as [(UInt8, UInt8)])
+    @Test(arguments: [(1, 3), (5, 6)] as [(UInt8, UInt8)])
     func theHelloOfAnotherVersionIsReadAsFarAsTheVersions(_ versions: (UInt8, UInt8)) throws {
         let payload: [UInt8] = [versions.0, 0, versions.1, 0, 3] + Array("2.0".utf8) + [99, 98, 97]
         let decoded = try MessageCoding.decode(Frame(type: MessageType.hello.rawValue, requestID: 1, payload: payload))

@@ -84,7 +84,7 @@ import quintet
         let road = try road("ct/a.nii.gz", "ct/masks/a.nii.gz", "ct/masks/.quintet-files", "ct/old/a.nii.gz")
         defer { road.remove() }
         try Data("name,lesion_ml,lesion_percent\n".utf8)
-            .write(to: URL(fileURLWithPath: road.path("ct/old/results.csv")))
+            .write(to: URL(fileURLWithPath: road.path("ct/old/archive.csv")))
         let archive = try Archive([road.path("ct")])
         #expect(archive.items.map(\.name) == ["a"] && archive.refused.isEmpty && archive.notes.count == 2)
         #expect(throws: UsageError.self) { try Archive([road.path("ct/masks")]) }

@@ -113,7 +113,7 @@ final class Heartbeats: @unchecked Sendable {
         }
         loop.send(FrameEncoder.magic, on: connection)
         let hello = Hello(
-            role: .worker, versionMin: 3, versionMax: 3, build: "test", name: name, threadCount: 1, device: "cpu",
+            role: .worker, versionMin: 4, versionMax: 4, build: "test", name: name, threadCount: 1, device: "cpu",
             held: [])
         try exchange(.hello(hello), 1)
         begun.signal()

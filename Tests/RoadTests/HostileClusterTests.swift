@@ -12,7 +12,7 @@ import Testing
     private var hello: [UInt8] {
         get throws {
             let hello = Hello(
-                role: .worker, versionMin: 3, versionMax: 3, build: "test", name: "stranger", threadCount: 1,
+                role: .worker, versionMin: 4, versionMax: 4, build: "test", name: "stranger", threadCount: 1,
                 device: "cpu", held: [])
             return FrameEncoder.magic + (try MessageCoding.encode(.hello(hello), requestID: 1))
         }
@@ -254,7 +254,7 @@ import Testing
         // What a foreign version's encoder would not refuse to say.
         var bytes = try MessageCoding.encode(
             .hello(Hello(
-                role: .client, versionMin: 3, versionMax: 3, build: hello.build, name: "", threadCount: 1,
+                role: .client, versionMin: 4, versionMax: 4, build: hello.build, name: "", threadCount: 1,
                 device: "cpu", held: [])), requestID: 1)
         for (index, value) in [versionMin, versionMax].enumerated() {
             bytes[16 + 2 * index] = UInt8(value & 0xFF)

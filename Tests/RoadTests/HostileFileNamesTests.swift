@@ -53,7 +53,7 @@ import Testing
         expectNamed(segmented)
         #expect(road.bytes("masks/diseased-00.nii.gz") != nil)
         #expect(road.bytes("masks/\(String(repeating: "ö", count: 90)).nii.gz") != nil)
-        let table = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         #expect(table.split(separator: "\n").count == 5 && !table.contains("\u{1B}"), "\(table)")
     }
 }

@@ -69,7 +69,7 @@ import Testing
                     "\(name), \(file)")
             }
         }
-        try checkTable(String(decoding: #require(road.bytes("masks/results.csv")), as: UTF8.self))
+        try checkTable(String(decoding: #require(road.bytes("masks/archive.csv")), as: UTF8.self))
 
         let words = ["evaluate", "--pred", "masks", "--truth", "truth", "--run", "run", "--ct", "cts"]
         let json = try road.start(words + ["--json"]).wait(), table = try road.start(words).wait()
@@ -79,7 +79,7 @@ import Testing
         checkPrinted(table.output, rows: rows)
     }
 
-    /// results.csv: millilitres and percent, three digits.
+    /// archive.csv: millilitres and percent, three digits.
     private func checkTable(_ text: String) throws {
         let lines = text.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
         let header = lines[0].map(String.init)

@@ -196,14 +196,14 @@ import Testing
                 }
             }
         }
-        let lines = try #require(String(bytes: road.bytes("masks/results.csv") ?? Data(), encoding: .utf8))
+        let lines = try #require(String(bytes: road.bytes("masks/archive.csv") ?? Data(), encoding: .utf8))
             .split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
         #expect(lines.count == 3)
         for line in lines.dropFirst() {
             let name = line[0].replacingOccurrences(of: "\"", with: "")
             for column in ["lesion_ml", "lesion_percent", "lung_ml", "lesion_without_growing_ml"] {
                 let cell = line[try #require(lines[0].firstIndex { $0 == column })]
-                try judged.expect("\(name), results.csv: \(column)", Double(cell), within: 0.00051)
+                try judged.expect("\(name), archive.csv: \(column)", Double(cell), within: 0.00051)
             }
         }
     }

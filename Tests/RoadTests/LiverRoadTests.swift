@@ -27,7 +27,7 @@ import Testing
         _ = try run(["segment", "--run", "run", "--in", "ph/diseased", "--masks", "ph/livers", "--out", "masks",
                           "--members", "--quiet"])
         #expect(road.bytes("masks/diseased-00.nii.gz") != nil)
-        let table = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         #expect(table.contains("tumour_ml"))
         let scores = try run(
             ["evaluate", "--pred", "masks", "--truth", "ph/tumours", "--run", "run", "--ct", "ph/diseased", "--json"])

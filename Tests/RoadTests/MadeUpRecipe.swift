@@ -50,7 +50,8 @@ struct MadeUpPlugIn: RecipePlugIn {
             masks: [AnswerMask(role: "bones", folder: "", isOfAnswer: true)],
             figures: [AnswerFigure(name: "boneVoxels", column: "bone_voxels")], maskColumn: "body_mask",
             maskName: "bodyMask", givenMaskRole: "body", step: "finish", truthNoun: "bone masks",
-            referenceNames: ["body"], referenceDetails: "")
+            referenceNames: ["body"], referenceDetails: "", rankedBy: "boneVoxels",
+            window: -200...800)
     }
 
     func problem(inFigures figures: [String: Double]) -> String? {

@@ -65,7 +65,7 @@ import quintet
         try road.touch("masks/diseased-00.nii.gz")
         let first = try segment(road, "ph/diseased", "masks")
         #expect(first.code == 1 && first.errors.contains("diseased-00.nii.gz: there already"), "\(first.errors)")
-        #expect(road.bytes("masks/diseased-00.nii.gz")?.isEmpty == true && road.bytes("masks/results.csv") == nil)
+        #expect(road.bytes("masks/diseased-00.nii.gz")?.isEmpty == true && road.bytes("masks/archive.csv") == nil)
         #expect(try segment(road, "ph/diseased", "masks", "--overwrite").code == 0)
         // Again: what is there is quintet's own by now.
         #expect(try segment(road, "ph/diseased", "masks").code == 0)
@@ -88,9 +88,9 @@ import quintet
         defer { road.remove() }
         #expect(try train(road).code == 0)
         #expect(try segment(road, "ph/diseased/diseased-00.nii.gz", "masks").code == 0)
-        let first = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let first = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         #expect(try segment(road, "ph/diseased/diseased-01.nii.gz", "masks").code == 0)
-        let both = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let both = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         #expect(both.hasPrefix(first) && both.split(separator: "\n").count == 3, "\(both)")
         let other = try segment(road, "ph/diseased", "masks", "--threshold", "0.25")
         #expect(other.code == 1 && other.errors.contains("healthyThreshold 0.5 -> 0.25"), "\(other.errors)")
@@ -111,9 +111,10 @@ import quintet
         let second = try segment(road, "p2", "masks")
         #expect(second.code == 1 && second.errors.contains("another CT of this name"), "\(second.errors)")
         #expect(road.bytes("masks/ct.nii.gz") == first)
-        let table = String(decoding: road.bytes("masks/results.csv") ?? Data(), as: UTF8.self)
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         let rows = CSV.rows(table).filter { $0.first == "ct" }
-        #expect(rows.count == 1 && rows[0][5] == "p1/ct.nii.gz" && !rows[0][1].isEmpty, "\(table)")
+        let source = try #require(CSV.rows(table).first?.firstIndex(of: "source"))
+        #expect(rows.count == 1 && rows[0][source] == "p1/ct.nii.gz" && !rows[0][1].isEmpty, "\(table)")
         // The same bytes elsewhere, and other bytes at the same place, are the same CT.
         try FileManager.default.moveItem(atPath: road.path("p1"), toPath: road.path("moved"))
         #expect(try segment(road, "moved", "masks").code == 0)

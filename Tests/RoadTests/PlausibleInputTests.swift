@@ -73,7 +73,7 @@ import Testing
         }
         #expect(try segment("plain", "masks-plain").code == 0)
         let refused = try segment("shifted", "masks-refused")
-        let table = String(decoding: road.bytes("masks-refused/results.csv") ?? Data(), as: UTF8.self)
+        let table = String(decoding: road.bytes("masks-refused/archive.csv") ?? Data(), as: UTF8.self)
         #expect(refused.code == 1 && table.contains("--add-hu -1000"), "\(table)")
         #expect(try segment("shifted", "masks-added", "--add-hu", "-1000", "--labels", "3").code == 0)
         #expect(try voxels(road, "masks-plain/a.nii.gz").contains { $0 > 0 })
@@ -91,7 +91,7 @@ import Testing
             try Data(NIfTIFile.encode(slice)).write(to: URL(fileURLWithPath: road.path("\(folder)/thin.nii")))
         }
         #expect(try segment("thin", "masks-thin").code == 1)
-        let thin = String(decoding: road.bytes("masks-thin/results.csv") ?? Data(), as: UTF8.self)
+        let thin = String(decoding: road.bytes("masks-thin/archive.csv") ?? Data(), as: UTF8.self)
         #expect(thin.contains("thin.nii has 1 slice of 4 mm") && thin.contains("12 mm"), "\(thin)")
     }
 

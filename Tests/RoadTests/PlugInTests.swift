@@ -110,8 +110,9 @@ import quintet
         let bones = zip(ct, body).map { UInt8($0 > level && $1 == 1 ? 1 : 0) }
         #expect(bones.contains(1) && bones.contains(0))
         #expect(try ImageFile.read(path: road.path("answers/diseased-00.nii.gz")).mask().voxels == bones)
-        let table = String(decoding: road.bytes("answers/results.csv") ?? Data(), as: UTF8.self)
-        #expect(table.hasPrefix("name,bone_voxels,source,refused,warnings,body_mask,add_hu\n"))
+        let table = String(decoding: road.bytes("answers/archive.csv") ?? Data(), as: UTF8.self)
+        #expect(table.hasPrefix(
+            "name,bone_voxels,source,refused,warnings,body_mask,add_hu,state,bytes,sha256,seconds,worker\n"))
         #expect(table.contains("\"diseased-00\",\(bones.reduce(0) { $0 + Int($1) }).000,"), "\(table)")
         // The recipe stands beside the answers, and is that of the run.
         #expect(try json(road, "answers/.quintet-segmentation.json")["recipe"] as? String == "made-up-bones")

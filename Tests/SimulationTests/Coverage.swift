@@ -117,6 +117,7 @@ extension WorkerEvent {
             }
         case .blobHeld: "blobHeld"
         case .blobDamaged: "blobDamaged"
+        case .sharedMissing: "sharedMissing"
         case .storageFull: "storageFull"
         case .storageFailed: "storageFailed"
         case .cacheProbed: "cacheProbed"

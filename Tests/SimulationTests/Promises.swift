@@ -30,6 +30,8 @@ struct Promises {
     private var cancelledRuns: Set<RunID> = []
     private var endedRuns: Set<RunID> = []
     private var pausedRuns: Set<RunID> = []
+    /// Items whose answers the client has, by the works of their last steps, with the answers' digests.
+    private var fetched: [WorkID: [ContentDigest]] = [:]
     private var connected: Set<WorkerName> = []
     /// Asked to leave since the coordinator started.
     private var leaving: Set<WorkerName> = []
@@ -102,6 +104,7 @@ struct Promises {
         next.acknowledgedCheckpoints = acknowledgedCheckpoints
         next.acknowledgedKeys = acknowledgedKeys
         next.cancelledRuns = cancelledRuns
+        next.fetched = fetched
         next.checkCount = checkCount
         next.isUnchecked = true
         next.checkedVersion = -1
@@ -159,6 +162,7 @@ struct Promises {
             if !cancelledRuns.contains(run) { violate("\(run) was cancelled by nobody") }
             // Some of its works may have come in this very turn.
             for work in live.keys where owner(of: work) == run { live[work] = [] }
+        case .itemsCollected(let run, let items): collected(items, of: run, before)
         case .votesDamaged(_, let sources, _): sources.forEach { madeAgain($0, before) }
         case .outputsDamaged(let work, _, _): madeAgain(work, before)
         case .checkLeased(let lease, let worker, _): grantees[lease] = worker
@@ -173,6 +177,30 @@ struct Promises {
                 checkpoints[one.work] = one.checkpoint.map { [$0] } ?? []
             }
         default: break
+        }
+    }
+
+    /// The client downloads the answers of these items, as they are at this moment.
+    mutating func fetched(_ items: [Int], of run: RecoveredRun, _ coordinator: CoordinatorMachine) {
+        for work in run.works where work.label == "finish" && items.contains(work.index) {
+            guard work.state == .done, !run.collected.contains(work.index) else {
+                fetched[work.id] = fetched[work.id] ?? []
+                continue
+            }
+            let expected = expectedOutputs(of: work.id, coordinator.disk.committed)
+            for digest in expected where coordinator.blobs.byteCount(of: digest) == nil && !rotten.contains(digest) {
+                violate("\(work.id) is done, and its answer cannot be fetched")
+            }
+            fetched[work.id] = expected
+        }
+    }
+
+    /// Only what its client has may go.
+    private mutating func collected(_ items: [Int], of run: RunID, _ before: CommittedState) {
+        for work in before.allWorks where work.run == run && items.contains(work.index) {
+            guard ["predict", "vote", "finish"].contains(work.label) else { continue }
+            if work.label == "finish", fetched[work.id] == nil { violate("\(work.id) goes, and nobody has its answer") }
+            acknowledgedResults[work.id] = nil
         }
     }
 
@@ -508,11 +536,13 @@ struct Promises {
                 let names = listed.map { "\($0.step) \($0.name)" }
                 if Set(names).count != names.count { violate("\(run.id) lists an output twice: \(names)") }
                 for output in listed where output.state == .done {
+                    let isGone = output.item.map { run.collected.contains(Int($0)) } ?? false
+                    if isGone, !output.outputs.isEmpty { violate("\(output.name) of \(run.id) is collected and kept") }
                     for blob in output.outputs where coordinator.blobs.byteCount(of: blob.digest) != blob.byteCount {
                         violate("an output of \(output.name) of \(run.id) is not here")
                     }
                 }
-                for work in run.works where work.state == .done {
+                for work in run.works where work.state == .done && !isCollected(work, of: run) {
                     try checkKept(work, of: run, listed, store, committed)
                 }
             }
@@ -521,6 +551,10 @@ struct Promises {
         } catch {
             violate("the store cannot be read: \(error)")
         }
+    }
+
+    private func isCollected(_ work: WorkRecord, of run: RecoveredRun) -> Bool {
+        work.label != "train" && work.label != "calibrate" && run.collected.contains(work.index)
     }
 
     private mutating func checkKept(

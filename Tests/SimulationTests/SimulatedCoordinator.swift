@@ -451,6 +451,7 @@ extension Simulation {
             begun()
         case .submit(let index): submit(index)
         case .items(let run): goOnWithItems(of: run)
+        case .collect(let run): collect(of: run)
         case .cancel(let run):
             promises.cancelled(run)
             ask(.cancel(run))
@@ -517,6 +518,18 @@ extension Simulation {
         if let manifest = manifest(of: items) {
             ask(.appendItems(id, first: UInt32(first), manifest: manifest))
         }
+    }
+
+    /// Fetches what there is of some items, and then says that it has it.
+    private func collect(of id: RunID) {
+        guard let run = coordinator.disk.committed.runs.first(where: { $0.id == id }) else { return }
+        let ended = run.request.items.indices.filter { item in
+            run.works.filter { $0.label != "train" && $0.index == item }.allSatisfy(promises.isWellEnded)
+        }
+        let chosen = ended.filter { _ in collectRandom.happens(perMille: 500) }
+        guard !chosen.isEmpty else { return }
+        promises.fetched(chosen, of: run, coordinator)
+        ask(.collected(id, items: chosen.map { UInt32($0) }))
     }
 
     private func take(_ message: Message, _ requestID: RequestID, _ wire: Int) {

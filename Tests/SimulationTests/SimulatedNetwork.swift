@@ -35,6 +35,7 @@ enum CoordinatorInput {
     case standbyGoes(generation: Int)
     case submit(Int)
     case items(RunID)
+    case collect(RunID)
     case cancel(RunID)
     case forget(RunID)
     case pause(RunID)

@@ -159,6 +159,7 @@ extension Simulation {
         case .send(let message, let requestID):
             if case .heartbeat = message, bug == .neverRenews { return }
             if let wire = boxes[box].wire { sendUp(message, requestID, wire) }
+        case .readShared(let digest, _, _): events.append(.sharedMissing(digest, "not simulated"))
         case .openBlob(let digest, let byteCount):
             events.append(held(digest) { () throws(SimulatedBlobs.Problem) in
                 try boxes[box].cache.offer(digest, byteCount: byteCount)
@@ -344,6 +345,13 @@ extension Simulation {
         queue.add(.client, at: now + (hasFaults ? 10_000 : 1_000))
         for run in coordinator.disk.committed.runs where run.request.isOpen && run.state == .running {
             queue.add(.coordinator(life: nil, .items(run.id)), at: now + random.below(200))
+        }
+        // A machine that is found out later has what it made asked for once more, which a simulated client does not.
+        if story.lyingBox == nil {
+            for run in coordinator.disk.committed.runs
+            where !run.request.isTraining && collectRandom.happens(perMille: 300) {
+                queue.add(.coordinator(life: nil, .collect(run.id)), at: now + collectRandom.below(200))
+            }
         }
         for index in story.requests.indices {
             let run = coordinator.disk.committed.runs.first { $0.id == clientAcknowledged[index] }

@@ -28,6 +28,8 @@ final class Simulation {
     var random: SimulationRandom
     /// A sequence of its own: stories without a standby stay what they are.
     var standbyRandom: SimulationRandom
+    /// What a client collects, apart from everything else, so that a seed's story stays what it was.
+    var collectRandom: SimulationRandom
     var promotionCount = 0
     var now: Int64 = 0
     var hasFaults = true
@@ -59,6 +61,7 @@ final class Simulation {
         promises = Promises(story: story)
         clientAcknowledged = Array(repeating: nil, count: story.requests.count)
         standbyRandom = SimulationRandom(seed: seed &+ 0x57B)
+        collectRandom = SimulationRandom(seed: seed &+ 0xC011)
         coordinator = try CoordinatorMachine(story: story, bug: bug)
         if story.hasStandby, bug == nil || bug!.isOfStandby { try startStandby() }
         coordinator.clock = makeClock()

@@ -113,7 +113,7 @@ import Testing
 enum LegalSteps {
     static let ofWorks = [
         "waiting -> ready", "waiting -> voting", "waiting -> leased", "voting -> done", "voting -> waiting",
-        "ready -> leased", "ready -> waiting", "leased -> waiting", "leased -> ready", "leased -> done",
+        "ready -> leased", "ready -> waiting", "leased -> ready", "leased -> done",
         "done -> voting",
         "leased -> refused", "waiting -> refused", "waiting -> cancelled", "ready -> cancelled",
         "leased -> cancelled", "cancelled -> ready", "cancelled -> leased", "cancelled -> waiting",
@@ -126,6 +126,7 @@ enum LegalSteps {
     static let rareOfWorks = [
         "done -> ready", "done -> refused", "ready -> done", "ready -> refused", "voting -> cancelled",
         "voting -> refused", "cancelled -> voting", "refused -> ready", "refused -> voting", "done -> waiting",
+        "leased -> waiting",
     ]
 
     static let eventsOfWorks = [

@@ -16,7 +16,7 @@ import Worker
 
         init(leaseMilliseconds: UInt32, progressMilliseconds: UInt64 = WorkerLimits.progressMilliseconds) {
             state = WorkerState(WorkerSettings(
-                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 3, versionMax: 3,
+                name: "lab:1", build: "test", threadCount: 1, device: "cpu", versionMin: 4, versionMax: 4,
                 recipes: ["chain"], arithmetic: ContentDigest(bytes: [UInt8](repeating: 7, count: 32)),
                 cacheBytesMax: 1 << 30, progressMilliseconds: progressMilliseconds))
             apply(.started)
@@ -44,7 +44,7 @@ import Worker
             }.last!
             apply(.received(
                 .welcome(Welcome(
-                    version: 3, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
+                    version: 4, build: "test", heartbeatMilliseconds: leaseMilliseconds / 6,
                     leaseMilliseconds: leaseMilliseconds)), requestID: hello))
         }
 

@@ -91,7 +91,7 @@ final class ComputeBench: @unchecked Sendable {
 
 @Suite struct ComputeThreadTests {
     private func weights(_ end: ComputeEnd?) -> [UInt8]? {
-        if case .done(let result)? = end { result.outputs.first?.bytes } else { nil }
+        if case .done(let result, _)? = end { result.outputs.first?.bytes } else { nil }
     }
 
     @Test func trainingThatWasInterruptedEndsWithTheSameBytes() throws {
@@ -126,7 +126,7 @@ final class ComputeBench: @unchecked Sendable {
         let bench = ComputeBench()
         try bench.start("train", "iterations=4 waitingMilliseconds=250")
         let report = bench.wait { report -> String? in
-            if case .ended(_, .done(let result)) = report { result.reportJSON } else { nil }
+            if case .ended(_, .done(let result, _)) = report { result.reportJSON } else { nil }
         }
         #expect(try #require(report).contains("\"waitingSeconds\":1.0"))
     }
@@ -160,7 +160,7 @@ final class ComputeBench: @unchecked Sendable {
         }
         try bench.start("calibrate", "")
         let report = bench.wait { report -> String? in
-            if case .ended(_, .done(let result)) = report { result.reportJSON } else { nil }
+            if case .ended(_, .done(let result, _)) = report { result.reportJSON } else { nil }
         }
         #expect(report == "{\"threshold\":11}")
     }
@@ -189,7 +189,7 @@ final class ComputeBench: @unchecked Sendable {
     @Test func predictGivesOneOutputPerReplica() throws {
         let bench = ComputeBench()
         try bench.start("predict", "outputs=3")
-        guard case .done(let result)? = bench.waitForEnd() else {
+        guard case .done(let result, _)? = bench.waitForEnd() else {
             Issue.record("no result")
             return
         }

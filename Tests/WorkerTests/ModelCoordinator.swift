@@ -52,7 +52,7 @@ struct ModelCoordinator {
         case .hello(let hello):
             helloCount += 1
             let welcome = Welcome(
-                version: 3, build: "model", heartbeatMilliseconds: 500,
+                version: 4, build: "model", heartbeatMilliseconds: 500,
                 leaseMilliseconds: UInt32(Self.leaseMilliseconds))
             return [.welcome(welcome)] + hello.held.filter { !isCurrent($0, name) }.map { .revoke($0) }
         case .idle:

@@ -48,6 +48,7 @@ func word(_ action: WorkerAction) -> String {
     case .dial: "dial"
     case .hangUp: "hang up"
     case .send(let message, let requestID): "send \(requestID) \(word(message))"
+    case .readShared(let name, _, let path): "shared \(word(name)):\(path)"
     case .openBlob(let name, let count): "open \(word(name)):\(count)"
     case .storePiece(let name, let offset, let bytes): "store \(word(name)) \(offset)+\(bytes.count)"
     case .probeCache(let count): "probe \(count)"

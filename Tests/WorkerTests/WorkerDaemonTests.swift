@@ -193,7 +193,7 @@ import Worker
             return
         }
         #expect("\(error)" == "the coordinator at 127.0.0.1:\(coordinator.port) does not take this worker: "
-            + "this program speaks protocol 3, which the coordinator does not: update quintet-test, the older one")
+            + "this program speaks protocol 4, which the coordinator does not: update quintet-test, the older one")
         try? FileManager.default.removeItem(atPath: bench.cache)
     }
 

@@ -84,8 +84,14 @@ public final class CoordinatorClient {
         let reference = BlobReference(
             role: role, name: name, digest: ContentDigest(bytes: try SHA256.digest(ofFile: path)),
             byteCount: try FileSystem.byteCount(of: path))
-        try upload(reference) { try FileSystem.read(path, offset: $0, count: $1) }
+        try upload(path: path, as: reference)
         return reference
+    }
+
+    /// Uploads a file whose digest is known; it is read once, and not at all where the coordinator has it.
+    /// - Throws: `FileError`; `ClientError.damaged`, or `.refused` as damaged or malformed, where it has changed.
+    public func upload(path: String, as reference: BlobReference) throws {
+        try upload(reference) { try FileSystem.read(path, offset: $0, count: $1) }
     }
 
     /// Uploads bytes in memory.

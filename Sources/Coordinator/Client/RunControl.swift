@@ -11,6 +11,23 @@ extension CoordinatorClient {
         try expectAcceptance(of: .appendItems(run, first: UInt32(first), manifest: manifest))
     }
 
+    /// The answers of these items are safe here: nothing of them is kept there any longer. Those without one stay.
+    /// - Parameter items: their positions.
+    /// - Throws: `ClientError`; `.refused` for a run that nobody knows.
+    public func collect(_ items: [Int], of run: RunID) throws {
+        for first in stride(from: 0, to: items.count, by: Limits.collectedMax) {
+            let part = items[first..<min(items.count, first + Limits.collectedMax)].map { UInt32($0) }
+            try expectAcceptance(of: .collected(run, items: part))
+        }
+    }
+
+    /// Inputs that are to be uploaded, for workers that do not see them on the shared file system.
+    /// - Throws: `ClientError`.
+    public func wanted(of run: RunID) throws -> [ContentDigest] {
+        guard case .wanted(let digests) = try request(.wantedRequest(run)) else { throw unexpected }
+        return digests
+    }
+
     /// No more items come: the run ends with those that it has.
     /// - Throws: `ClientError`; `.refused` for a run that nobody knows.
     public func closeItems(of run: RunID) throws { try expectAcceptance(of: .closeItems(run)) }

@@ -132,11 +132,22 @@ extension Scheduler {
     }
 
     /// Whether a worker has the memory that a step needs, as far as both are known.
-    func fits(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool { fits(runs[work.run]!, worker) }
+    func fits(_ work: WorkRecord, _ worker: WorkerRecord) -> Bool {
+        Self.isEnough(worker.facts.memoryByteCount, for: memoryNeeded(by: work))
+    }
 
     func fits(_ run: RunRecord, _ worker: WorkerRecord) -> Bool {
-        let needed = run.request.memoryByteCount, has = worker.facts.memoryByteCount
-        return needed == 0 || has == 0 || has >= needed
+        Self.isEnough(worker.facts.memoryByteCount, for: run.request.memoryByteCount)
+    }
+
+    /// What a step needs, or its item where that is more; 0: not known.
+    func memoryNeeded(by work: WorkRecord) -> UInt64 {
+        let run = runs[work.run]!, isOfItem = run.plan.steps[work.step].fan == .item
+        return max(run.request.memoryByteCount, isOfItem ? run.request.items[work.index].memoryByteCount : 0)
+    }
+
+    private static func isEnough(_ has: UInt64, for needed: UInt64) -> Bool {
+        needed == 0 || has == 0 || has >= needed
     }
 
     /// The most that a connected worker has, where that is too little for a run; nil where one fits or nobody is there.

@@ -30,6 +30,8 @@ package struct RunRecord: Sendable {
         var layout: WorkLayout
         /// Items that came together have works with consecutive numbers: the first item and its first work, in order.
         var itemBlocks: [ItemBlock]
+        /// A bit for each item: its answer is safe with the client.
+        var collected = BitRow()
         let readers: [[Int]]
         let lookers: [[Int]]
     }
@@ -132,6 +134,24 @@ package struct RunRecord: Sendable {
         }
         facts.value.request.items += items
         facts.value.layout = request.layout
+    }
+
+    /// Whether an item's answer is safe with the client, so that nothing of it is kept but its name.
+    package func isCollected(_ item: Int) -> Bool { facts.value.collected[item] }
+
+    mutating func collect(_ item: Int) {
+        facts.value.collected[item] = true
+        facts.value.request.items[item].inputs = []
+        facts.value.request.items[item].paths = []
+    }
+
+    /// As the request says; of what has been collected only the names are left to compare.
+    func asksForTheSame(as other: RunRequest) -> Bool {
+        var other = other
+        for item in other.items.indices where isCollected(item) && item < request.items.count {
+            if other.items[item].name == request.items[item].name { other.items[item] = request.items[item] }
+        }
+        return request.asksForTheSame(as: other)
     }
 
     /// Whether more items may come.

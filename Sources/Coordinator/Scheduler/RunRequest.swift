@@ -21,11 +21,14 @@ package struct RunRequest: Hashable, Sendable {
     package var isOpen: Bool
     /// The share of the work that is done once more on another machine and compared, 0 to 1.
     package var verifyShare: Double
+    /// Where answers may be put on a shared file system, below its root; empty for nowhere.
+    package var answerFolder: String
 
     package init(
         plan: Plan, recipe: String, parameters: String, seed: UInt64, replicaCount: Int, checkpointSeconds: UInt32,
         inputs: [BlobReference], items: [ItemSubmission], idempotencyKey: String, label: String = "",
-        submitter: String = "", memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0
+        submitter: String = "", memoryByteCount: UInt64 = 0, isOpen: Bool = false, verifyShare: Double = 0,
+        answerFolder: String = ""
     ) {
         self.plan = plan
         self.recipe = recipe
@@ -41,6 +44,7 @@ package struct RunRequest: Hashable, Sendable {
         self.memoryByteCount = memoryByteCount
         self.isOpen = isOpen
         self.verifyShare = verifyShare
+        self.answerFolder = answerFolder
     }
 
     /// Whether another one asks for the same result again. What changes no byte of it is left out; items that have
@@ -51,6 +55,7 @@ package struct RunRequest: Hashable, Sendable {
         if other.isOpen, items.starts(with: other.items) { copy.items = items }
         copy.checkpointSeconds = checkpointSeconds
         copy.verifyShare = verifyShare
+        copy.answerFolder = answerFolder
         copy.label = label
         copy.submitter = submitter
         copy.memoryByteCount = memoryByteCount

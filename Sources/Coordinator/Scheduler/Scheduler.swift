@@ -101,6 +101,7 @@ package struct Scheduler: Sendable {
         case .appendItems(let run, let first, let items):
             appendItems(run, first: first, items, at: nowMilliseconds)
         case .closeItems(let run): closeItems(run, at: nowMilliseconds)
+        case .collect(let run, let items): collect(items, of: run)
         case .cancel(let run): cancel(run)
         case .forget(let run): forget(run)
         case .pause(let run): pause(run)

@@ -140,7 +140,8 @@ extension Scheduler {
         }
         let assignment = Assignment(
             lease: lease, description: describe(work), resume: work.checkpoint,
-            checkpointSeconds: runs[work.run]!.request.checkpointSeconds)
+            checkpointSeconds: runs[work.run]!.request.checkpointSeconds, places: places(of: work),
+            answerFolder: answerFolder(of: work))
         actions.append(.send(.assignment(assignment), to: name))
     }
 
@@ -156,6 +157,19 @@ extension Scheduler {
             run: work.run, recipe: run.request.recipe, step: step.label, kind: step.kind,
             replica: step.fan == .replica ? UInt16(work.index) : 0, seed: run.request.seed,
             parameters: run.request.parameters, inputs: step.inputs.flatMap { blobs(of: work, by: $0) })
+    }
+
+    /// Where its item's inputs lie on a shared file system.
+    func places(of work: WorkRecord) -> [SharedPlace] {
+        let run = runs[work.run]!, step = run.plan.steps[work.step]
+        guard step.fan == .item, step.inputs.contains(where: { $0.source == .item }) else { return [] }
+        return run.request.items[work.index].places
+    }
+
+    /// Only an item's answer has its place on a shared file system: what other steps read is read here.
+    func answerFolder(of work: WorkRecord) -> String {
+        let run = runs[work.run]!
+        return run.isLastOfItem(work.step) ? run.request.answerFolder : ""
     }
 
     /// What a work reads by one of its inputs.

@@ -23,6 +23,7 @@ extension StoreChange: CustomStringConvertible {
                 + "\(first.value + UInt64(request.layout.workCount) - 1)"
         case .itemsAdded(let run, let first, let work, let items):
             return "\(run) has \(items.count) more items from \(first) on, works from \(work.value) on"
+        case .itemsCollected(let run, let items): return "\(run): \(items.count) answers are collected"
         case .itemsClosed(let run): return "\(run): no more items come"
         case .runReopened(let run, let works):
             let list = works.map { "\($0.work.value) \($0.state.name)" }

@@ -39,7 +39,9 @@ extension Scheduler {
 
     private mutating func makeAgain(whatWasDoneOn machine: MachineName, in run: RunID, at nowMilliseconds: Int64) {
         var again: Set<WorkID> = []
-        for id in runs[run]!.works where isDoubtful(id, machine) { collect(id, into: &again) }
+        for id in runs[run]!.works where isDoubtful(id, machine) && !isCollected(id, of: run) {
+            collect(id, into: &again)
+        }
         guard !again.isEmpty else { return }
         for id in again.sorted() { begin(anew: id) }
         for check in checks.all(of: run) where again.contains(check.work) {

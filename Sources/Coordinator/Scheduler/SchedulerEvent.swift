@@ -13,6 +13,8 @@ package enum SchedulerEvent: Sendable {
     /// More items of a run, from a position on.
     case appendItems(RunID, first: Int, [ItemSubmission])
     case closeItems(RunID)
+    /// The answers of these items are safe with the client.
+    case collect(RunID, items: [Int])
     case cancel(RunID)
     /// Nothing of a run that has ended is kept.
     case forget(RunID)
@@ -60,8 +62,9 @@ package enum SchedulerEvent: Sendable {
             .checkpointSaved(let name, _, _, _), .finished(let name, _), .surrendered(let name, _, _, _),
             .workerDisconnected(let name):
             return name
-        case .revive, .archive, .submit, .appendItems, .closeItems, .cancel, .forget, .pause, .resume: return nil
-        case .readmit, .prioritise, .drain, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick: return nil
+        case .revive, .archive, .submit, .appendItems, .closeItems, .collect, .cancel, .forget, .pause: return nil
+        case .resume, .readmit, .prioritise, .drain, .voted, .voteFailed, .inputDamaged, .verified, .wasAway, .tick:
+            return nil
         }
     }
 }
@@ -131,6 +134,8 @@ package enum LeaseEnd: Hashable, Sendable {
 package enum StoreChange: Hashable, Sendable {
     case runAdded(RunID, RunRequest, firstWork: WorkID)
     case itemsAdded(RunID, first: Int, firstWork: WorkID, [ItemSubmission])
+    /// Inputs and answers of these items are not kept any longer.
+    case itemsCollected(RunID, [Int])
     case itemsClosed(RunID)
     /// These works are tried again.
     case runReopened(RunID, [ReopenedWork])

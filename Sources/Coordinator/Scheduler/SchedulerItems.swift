@@ -11,7 +11,7 @@ extension Scheduler {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }
         let known = run.request.items
-        if first + items.count <= known.count, Array(known[first..<first + items.count]) == items {
+        if first + items.count <= known.count, isSaidAgain(items, of: run, from: first) {
             return actions.append(.answer(.accepted))
         }
         guard run.isOpen, run.state == .running else { return answerClosed(id) }
@@ -24,6 +24,48 @@ extension Scheduler {
         guard !items.isEmpty else { return actions.append(.answer(.accepted)) }
         add(items, to: id, at: nowMilliseconds)
         actions.append(.answer(.accepted))
+    }
+
+    /// Of what has been collected only the names are left.
+    private func isSaidAgain(_ items: [ItemSubmission], of run: RunRecord, from first: Int) -> Bool {
+        items.enumerated().allSatisfy { offset, item in
+            let known = run.request.items[first + offset]
+            return run.isCollected(first + offset) ? known.name == item.name : known == item
+        }
+    }
+
+    /// The answers of these items are safe with the client. What is not ended, or still being compared with what
+    /// another machine makes of it, stays; the client may say it again.
+    mutating func collect(_ positions: [Int], of id: RunID) {
+        guard archived[id] == nil else { return actions.append(.answer(.accepted)) }
+        guard let run = runs[id] else {
+            return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
+        }
+        guard positions.allSatisfy({ $0 < run.request.items.count }) else {
+            return answerRefusal(.malformed, "\(id) has \(run.request.items.count) items; there is none behind them")
+        }
+        let collected = Set(positions).sorted().filter { !run.isCollected($0) && hasEnded($0, of: run) }
+        for item in collected {
+            runs[id]!.collect(item)
+            for step in itemSteps(of: run) {
+                let work = run.work(step, item)
+                if works.isTouched(work) { works[work]!.outputs = [] }
+                settleForGood(work)
+            }
+        }
+        if !collected.isEmpty { actions.append(.persist(.itemsCollected(id, collected))) }
+        actions.append(.answer(.accepted))
+    }
+
+    private func itemSteps(of run: RunRecord) -> [Int] {
+        run.plan.steps.indices.filter { run.plan.steps[$0].fan == .item }
+    }
+
+    private func hasEnded(_ item: Int, of run: RunRecord) -> Bool {
+        itemSteps(of: run).allSatisfy { step in
+            let work = run.work(step, item)
+            return works.state(of: work)?.isFinal == true && checks.count(of: work) == 0
+        } && itemSteps(of: run).allSatisfy { step in run.readers[step].allSatisfy { run.plan.steps[$0].fan == .item } }
     }
 
     private mutating func answerClosed(_ id: RunID) {

@@ -12,6 +12,8 @@ package struct RecoveredRun: Sendable {
     package var arithmetic: ContentDigest?
     /// All its works. A lease that was running has `expiresMilliseconds` 0.
     package var table = WorkTable()
+    /// Items whose answers are safe with their client.
+    package var collected: [Int] = []
     package var checks: [Check] = []
 
     /// As the scheduler knows it, without counts and lists.
@@ -21,6 +23,7 @@ package struct RecoveredRun: Sendable {
         run.isPaused = isPaused
         run.priority = priority
         run.arithmetic = arithmetic
+        for item in collected { run.collect(item) }
         return run
     }
 

@@ -8,7 +8,7 @@ extension Scheduler {
             return answerRefusal(.malformed, problem)
         }
         guard let known = runsByKey[request.idempotencyKey] else { return add(request, at: nowMilliseconds) }
-        guard runs[known]!.request.asksForTheSame(as: request) else {
+        guard runs[known]!.asksForTheSame(as: request) else {
             return answerRefusal(
                 .notAllowed,
                 "the key '\(request.idempotencyKey)' belongs to \(known), which asks for something else; "
@@ -41,7 +41,7 @@ extension Scheduler {
 
     /// Tries again what was refused or cancelled.
     private mutating func reopen(_ id: RunID, at nowMilliseconds: Int64) {
-        let again = runs[id]!.works.filter { works.state(of: $0) != .done }
+        let again = runs[id]!.works.filter { works.state(of: $0) != .done && !isCollected($0, of: id) }
         guard !again.isEmpty || runs[id]!.isOpen else { return }
         runs[id]!.state = .running
         runs[id]!.endedMilliseconds = nil
@@ -69,6 +69,12 @@ extension Scheduler {
         actions.append(.persist(.runReopened(id, reopened)))
         for work in toVote { requestVote(work) }
         for work in again where works[work]!.isPlain { works.settle(work) }
+    }
+
+    /// Whether nothing is kept any longer of the item that a work is of.
+    func isCollected(_ work: WorkID, of run: RunID) -> Bool {
+        let record = works[work]!
+        return runs[run]!.plan.steps[record.step].fan == .item && runs[run]!.isCollected(record.index)
     }
 
     /// What a work's inputs allow.

@@ -68,6 +68,8 @@ package struct CoordinatorCore {
     var isWaitingForRoom = false
     /// Blobs that nothing refers to any more and whose files have to stay for a while.
     var doomed: Set<ContentDigest> = []
+    /// What workers have asked for and a shared file system has, for the clients of the runs.
+    var wanted: [RunID: Set<ContentDigest>] = [:]
     /// Those whose files are being removed.
     var leaving: Set<ContentDigest> = []
 

@@ -27,12 +27,35 @@ extension CoordinatorCore {
             peers[connection]!.openRequestCount -= 1
             return refuse(refusal, requestID, connection)
         }
+        if case .blobGet(let digest, _, _) = message, byteCount(of: digest) == nil,
+            let run = peers[connection]!.leases.run(sharing: digest, by: scheduler)
+        {
+            peers[connection]!.openRequestCount -= 1
+            return want(digest, of: run, requestID, connection)
+        }
         var isReadable = false
         if case .blobOffer(let digest, _) = message {
             isReadable = peers[connection]!.leases.reads(digest, by: scheduler)
         }
         turn.atOnce.append(
             .blob(message, requestID: requestID, from: connection, sender: isReadable ? nil : name))
+    }
+
+    /// A worker does not see this on the shared file system: the run's client is to upload it.
+    private mutating func want(
+        _ digest: ContentDigest, of run: RunID, _ requestID: UInt32, _ connection: ConnectionID
+    ) {
+        let isNew = wanted[run, default: []].insert(digest).inserted
+        refuse(.onItsWay, "the run's client is asked for it", requestID, connection)
+        if isNew { turn.atOnce += news(of: [run]) }
+    }
+
+    /// What its client is to upload. Workers ask again for what does not come.
+    mutating func answerWanted(of run: RunID, _ requestID: UInt32, _ connection: ConnectionID) {
+        let missing = (wanted.removeValue(forKey: run) ?? []).filter { byteCount(of: $0) == nil }
+            .sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        turn.atOnce.append(
+            .send(.wanted(Array(missing.prefix(Limits.wantedMax))), requestID: requestID, to: connection))
     }
 
     /// A blob request of this peer has been answered. One that uploads something else than it says, again and again,

@@ -13,6 +13,9 @@ extension CoordinatorCore {
         case .appendItems(let run, let first, let manifest):
             append(manifest, to: run, from: Int(first), requestID, connection, at: now)
         case .closeItems(let run): apply(.closeItems(run), connection, requestID, at: now)
+        case .collected(let run, let items):
+            apply(.collect(run, items: items.map { Int($0) }), connection, requestID, at: now)
+        case .wantedRequest(let run): answerWanted(of: run, requestID, connection)
         case .cancel(let run): apply(.cancel(run), connection, requestID, at: now)
         case .forget(let run): apply(.forget(run), connection, requestID, at: now)
         case .pause(let run): apply(.pause(run), connection, requestID, at: now)
@@ -58,7 +61,7 @@ extension CoordinatorCore {
             checkpointSeconds: submission.checkpointSeconds, inputs: submission.inputs, items: items,
             idempotencyKey: submission.idempotencyKey,
             label: submission.label, submitter: submission.submitter, memoryByteCount: submission.memoryByteCount,
-            isOpen: submission.isOpen, verifyShare: submission.verifyShare)
+            isOpen: submission.isOpen, verifyShare: submission.verifyShare, answerFolder: submission.answerFolder)
         guard revive(request.idempotencyKey, requestID, connection, at: now) else { return }
         apply(.submit(request), connection, requestID, at: now)
     }
@@ -97,7 +100,9 @@ extension CoordinatorCore {
                 throw CoordinatorError("it has \(manifest.byteCount) bytes, at most \(Limits.manifestBytesMax)")
             }
             let items = try ItemManifest.decode(try shelf.read(manifest.digest, byteCount: Int(manifest.byteCount)))
-            return hasBlobs(items.flatMap(\.inputs), requestID, connection) ? items : nil
+            // What a shared file system has is asked for when somebody needs it.
+            let uploaded = items.flatMap { $0.paths.isEmpty ? $0.inputs : [] }
+            return hasBlobs(uploaded, requestID, connection) ? items : nil
         } catch {
             refuse(.malformed, "the list of items cannot be read: \(error)", requestID, connection)
             return nil

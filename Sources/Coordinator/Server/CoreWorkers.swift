@@ -14,14 +14,24 @@ extension CoordinatorCore {
             guard mayState([checkpoint.blob], metrics, lease, name, requestID, connection, at: now) else { return }
             apply(.checkpointSaved(name, lease, checkpoint, metrics), connection, requestID, at: now)
         case .finished(let result):
-            guard mayState(result.outputs, result.metrics, result.lease, name, requestID, connection, at: now) else {
-                return
+            let uploaded = result.isShared ? [] : result.outputs
+            guard mayState(uploaded, result.metrics, result.lease, name, requestID, connection, at: now)
+            else { return }
+            guard !result.isShared || mayShare(result.lease) else {
+                let text = "\(result.lease) has no folder on a shared file system for what it makes; upload it"
+                return refuse(.notAllowed, text, requestID, connection)
             }
             apply(.finished(name, result), connection, requestID, at: now)
         case .surrender(let lease, let reason, let text):
             apply(.surrendered(name, lease, reason, Texts.bounded(text)), connection, requestID, at: now)
         default: refuse(.notAllowed, "a worker does not say this", requestID, connection)
         }
+    }
+
+    /// Whether what is made under a lease may lie on a shared file system; what does not count may lie anywhere.
+    private func mayShare(_ lease: Lease) -> Bool {
+        guard scheduler.checks.check(under: lease) == nil, let work = scheduler.works[lease.work] else { return true }
+        return !scheduler.answerFolder(of: work).isEmpty
     }
 
     /// Whether what a worker says it has made may be asked of the scheduler; refuses it where not. What counts for

@@ -13,6 +13,17 @@ package struct LeaseAccess {
         readable.keys.contains { scheduler.digestsRead(under: $0).contains(digest) }
     }
 
+    /// The run of one of its leases whose item has this input on a shared file system; to be asked after `refusal`.
+    func run(sharing digest: ContentDigest, by scheduler: Scheduler) -> RunID? {
+        for lease in readable.keys {
+            let id = scheduler.checks.check(under: lease)?.work ?? lease.work
+            guard let work = scheduler.works[id], scheduler.places(of: work).contains(where: { $0.digest == digest })
+            else { continue }
+            return work.run
+        }
+        return nil
+    }
+
     package mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
 
     /// Why this worker does not get what it asks for; nil when it may have it.

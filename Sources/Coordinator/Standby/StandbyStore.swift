@@ -24,7 +24,7 @@ package final class StandbyStore {
     /// All blobs that it refers to.
     package func blobs() throws -> [BlobReference] {
         var found: [BlobReference] = []
-        try database.query("SELECT digest, byte_count FROM blobs") { row in
+        try database.query("SELECT digest, byte_count FROM blobs WHERE ifnull(external_path, '-') <> ''") { row in
             guard let digest = ContentDigest(hexadecimal: row.text(0)) else { return }
             found.append(BlobReference(role: "blob", name: row.text(0), digest: digest, byteCount: row.bits(1)))
         }
@@ -42,7 +42,7 @@ package final class StandbyStore {
 
     /// Files that lay elsewhere on the other machine lie among the blobs here.
     func forgetExternalPaths() throws {
-        try database.run("UPDATE blobs SET external_path = NULL WHERE external_path IS NOT NULL")
+        try database.run("UPDATE blobs SET external_path = NULL WHERE external_path <> ''")
     }
 
     package func close() { database.close() }

@@ -86,7 +86,10 @@ package final class Database {
 
     /// Runs one statement that answers nothing. Returns how many rows it changed.
     @discardableResult
-    package func run(_ sql: String, _ values: SQLValue...) throws -> Int {
+    package func run(_ sql: String, _ values: SQLValue...) throws -> Int { try run(sql, values: values) }
+
+    @discardableResult
+    package func run(_ sql: String, values: [SQLValue]) throws -> Int {
         let statement = try prepare(sql, values)
         defer { sqlite3_reset(statement) }
         let code = sqlite3_step(statement)

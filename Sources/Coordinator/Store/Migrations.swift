@@ -4,7 +4,7 @@ package enum Migrations {
     /// Says "this is ours" in the file's header: "QNTT".
     static let applicationID = 0x514E_5454
 
-    package static let steps: [String] = [first, second, third]
+    package static let steps: [String] = [first, second, third, fourth]
 
     /// Brings a database up to date.
     /// - Throws: `StoreError` of kind newerSchema for a file of a later quintet, corrupt for one that is not ours.
@@ -44,6 +44,17 @@ package enum Migrations {
         try database.query("PRAGMA \(name)") { value = $0.int(0) }
         return value
     }
+
+    /// Archives stream: items leave when their answers are collected, say their need of memory and where a shared file
+    /// system has their files; works say how long they were computed, and whether what they made lies there.
+    private static let fourth = """
+        ALTER TABLE items ADD COLUMN memory_bytes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE items ADD COLUMN collected INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE item_inputs ADD COLUMN path TEXT NOT NULL DEFAULT '';
+        ALTER TABLE runs ADD COLUMN answer_folder TEXT NOT NULL DEFAULT '';
+        ALTER TABLE works ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+        ALTER TABLE works ADD COLUMN is_shared INTEGER NOT NULL DEFAULT 0;
+        """
 
     /// A run carries out a plan: its steps are rows, works name theirs by number, the vote is a work of its own, and
     /// volumes are items. Figures are name=value. Outputs have places that are never given twice. Entries of the audit

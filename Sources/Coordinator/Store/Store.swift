@@ -86,7 +86,7 @@ package final class Store {
     /// The files outside the blob folder, by digest.
     package func externalBlobs() throws -> [(digest: ContentDigest, byteCount: UInt64, path: String)] {
         var found: [(digest: ContentDigest, byteCount: UInt64, path: String)] = []
-        try database.query("SELECT digest, byte_count, external_path FROM blobs WHERE external_path IS NOT NULL") {
+        try database.query("SELECT digest, byte_count, external_path FROM blobs WHERE external_path <> ''") {
             guard let digest = ContentDigest(hexadecimal: $0.text(0)) else { return }
             found.append((digest, $0.bits(1), $0.text(2)))
         }
@@ -101,6 +101,7 @@ package final class Store {
             try insertRun(run, request, firstWork, wallMilliseconds)
         case .itemsAdded(let run, let first, let firstWork, let items):
             try appendItems(items, to: run, first: first, firstWork: firstWork, wallMilliseconds)
+        case .itemsCollected(let run, let items): try collect(items, of: run, &released)
         case .itemsClosed(let run): try database.run("UPDATE runs SET is_open = 0 WHERE id = ?", id(run))
         case .runReopened(let run, let works): try reopen(run, works, wallMilliseconds)
         case .runEnded(let run, _):
@@ -167,7 +168,7 @@ package final class Store {
         for digest in candidates {
             let count = try database.run(
                 """
-                DELETE FROM blobs WHERE digest = ?1 AND external_path IS NULL
+                DELETE FROM blobs WHERE digest = ?1
                 AND NOT EXISTS(SELECT 1 FROM outputs WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM checkpoints WHERE digest = ?1)
                 AND NOT EXISTS(SELECT 1 FROM run_inputs WHERE digest = ?1)
@@ -189,6 +190,13 @@ package final class Store {
         try database.run(
             "INSERT OR IGNORE INTO blobs(digest, byte_count, added_ms) VALUES(?, ?, ?)", .text("\(blob.digest)"),
             .bits(blob.byteCount), .integer(wallMilliseconds))
+    }
+
+    /// A blob that a shared file system has. It may be uploaded later.
+    func insertSharedBlob(_ blob: BlobReference, _ wallMilliseconds: Int64) throws {
+        try database.run(
+            "INSERT OR IGNORE INTO blobs(digest, byte_count, external_path, added_ms) VALUES(?, ?, '', ?)",
+            .text("\(blob.digest)"), .bits(blob.byteCount), .integer(wallMilliseconds))
     }
 
     func setState(_ work: WorkID, _ state: String, _ wallMilliseconds: Int64) throws {

@@ -15,6 +15,7 @@ extension RecoveredRun {
         let numbers = 1...Self.numberMax
         return asked.problem == nil && numbers.contains(id.value) && numbers.contains(firstWork.value)
             && itemBlocks.allSatisfy { numbers.contains($0.work.value) }
+            && collected.allSatisfy(request.items.indices.contains)
     }
 
     /// Whether each of its works is in a state that those around it allow.

@@ -103,6 +103,7 @@ extension StoreChange {
         switch self {
         case .runAdded: return "submit"
         case .itemsAdded: return "append"
+        case .itemsCollected: return "collect"
         case .itemsClosed: return "close"
         case .runReopened: return "reopen"
         case .runEnded: return "finish"
@@ -146,6 +147,7 @@ extension StoreChange {
     var subject: (run: RunID?, work: WorkID?, epoch: UInt64?, worker: WorkerName?) {
         switch self {
         case .runAdded(let run, _, _), .itemsAdded(let run, _, _, _), .itemsClosed(let run),
+            .itemsCollected(let run, _),
             .runReopened(let run, _), .runEnded(let run, _), .runCancelled(let run),
             .runForgotten(let run), .runPaused(let run), .runResumed(let run), .runPrioritised(let run, _),
             .arithmeticChosen(let run, _), .worksMadeAgain(let run, _, _):

@@ -158,18 +158,23 @@ extension Store {
         let lease = result.lease
         try requireCurrent(lease, worker, "a result", outcome: "done", wallMilliseconds)
         try database.run(
-            "UPDATE works SET state = 'done', report = ?, done_by = ?, changed_ms = ? WHERE id = ?",
-            .text(result.reportJSON), .text(worker), .integer(wallMilliseconds), id(lease.work))
-        try insertOutputs(result.outputs, of: lease.work, wallMilliseconds)
+            """
+            UPDATE works SET state = 'done', report = ?, done_by = ?, seconds = ?, is_shared = ?, changed_ms = ?
+            WHERE id = ?
+            """, .text(result.reportJSON), .text(worker), .real(result.seconds), .integer(result.isShared ? 1 : 0),
+            .integer(wallMilliseconds), id(lease.work))
+        try insertOutputs(result.outputs, of: lease.work, isShared: result.isShared, wallMilliseconds)
         try insertMetrics(lease.work, result.metrics)
         try noteMaker(of: lease.work, worker)
         try giveSequence(lease.work)
         try dropCheckpoints(of: lease.work, keeping: 0, &released)
     }
 
-    func insertOutputs(_ outputs: [BlobReference], of work: WorkID, _ wallMilliseconds: Int64) throws {
+    func insertOutputs(
+        _ outputs: [BlobReference], of work: WorkID, isShared: Bool = false, _ wallMilliseconds: Int64
+    ) throws {
         for (position, output) in outputs.enumerated() {
-            try insertBlob(output, wallMilliseconds)
+            try isShared ? insertSharedBlob(output, wallMilliseconds) : insertBlob(output, wallMilliseconds)
             try database.run(
                 "INSERT INTO outputs(work, position, role, name, digest) VALUES(?, ?, ?, ?, ?)", id(work),
                 .integer(Int64(position)), .text(output.role), .text(output.name), .text("\(output.digest)"))

@@ -18,7 +18,10 @@ extension Store {
         var found: [(work: WorkID, output: RunOutput)] = []
         try database.query(
             """
-            SELECT w.id, st.fan, w.position, state, report, i.name, st.label, sequence FROM works w
+            SELECT w.id, st.fan, w.position, state, report, i.name, st.label, sequence, w.done_by, w.is_shared,
+                CASE st.fan WHEN 'item' THEN (SELECT ifnull(sum(seconds), 0) FROM works s WHERE s.run = w.run
+                    AND s.position = w.position AND s.id BETWEEN i.first_work AND w.id) ELSE w.seconds END
+            FROM works w
             JOIN steps st ON st.run = w.run AND st.position = w.step
             LEFT JOIN items i ON i.run = w.run AND i.position = w.position
             WHERE w.run = ? AND sequence > ? AND state IN ('done', 'refused') ORDER BY sequence LIMIT ?
@@ -28,7 +31,8 @@ extension Store {
                 sequence: row.bits(7), step: row.text(6),
                 name: Self.pieceName(row, fan: 1, label: 6, position: 2, item: 5),
                 state: row.text(3) == "done" ? .done : .refused, outputs: [],
-                report: row.text(4))
+                report: row.text(4), item: row.text(1) == "item" ? UInt32(clamping: row.integer(2)) : nil,
+                worker: row.optionalText(8) ?? "", seconds: row.real(10), isShared: row.integer(9) != 0)
             found.append((WorkID(row.bits(0)), output))
         }
         let more = found.count > countMax

@@ -25,6 +25,9 @@ extension Store: RunArchive {
     package func recover(_ run: RunID) throws -> RecoveredRun? {
         guard var found = try recoverHead(of: run) else { return nil }
         (found.request.items, found.itemBlocks) = try recoverItems(of: run, found.request.plan)
+        try database.query("SELECT position FROM items WHERE run = ? AND collected ORDER BY position", id(run)) {
+            found.collected.append($0.int(0))
+        }
         guard found.isPossible else { throw corrupt("\(run) does not hold together") }
         found.checks = found.state == .running ? try recoverChecks(of: run) : []
         found.table = try recoverWorks(of: found)
@@ -41,7 +44,8 @@ extension Store: RunArchive {
         try database.query(
             """
             SELECT key, plan, recipe, parameters, seed, replica_count, checkpoint_seconds, first_work, state,
-                label, submitter, memory_bytes, paused, priority, arithmetic, is_open, verify_share
+                label, submitter, memory_bytes, paused, priority, arithmetic, is_open, verify_share,
+                answer_folder
             FROM runs WHERE id = ?
             """, id(run)
         ) { row in
@@ -51,7 +55,7 @@ extension Store: RunArchive {
                 seed: row.bits(4), replicaCount: row.int(5), checkpointSeconds: row.uint32(6),
                 inputs: inputs[run.value] ?? [], items: [], idempotencyKey: row.text(0), label: row.text(9),
                 submitter: row.text(10), memoryByteCount: row.bits(11), isOpen: row.integer(15) != 0,
-                verifyShare: row.real(16))
+                verifyShare: row.real(16), answerFolder: row.text(17))
             found = RecoveredRun(
                 id: run, request: request, firstWork: WorkID(row.bits(7)), state: state,
                 isPaused: row.integer(12) != 0, priority: Int32(clamping: row.integer(13)),
@@ -62,13 +66,15 @@ extension Store: RunArchive {
 
     private func recoverItems(of run: RunID, _ plan: Plan) throws -> ([ItemSubmission], [ItemBlock]) {
         var items: [ItemSubmission] = [], firstWorks: [WorkID] = []
-        try database.query("SELECT name, first_work FROM items WHERE run = ? ORDER BY position", id(run)) {
-            items.append(ItemSubmission(name: $0.text(0), inputs: []))
+        try database.query(
+            "SELECT name, first_work, memory_bytes FROM items WHERE run = ? ORDER BY position", id(run)
+        ) {
+            items.append(ItemSubmission(name: $0.text(0), inputs: [], memoryByteCount: $0.bits(2)))
             firstWorks.append(WorkID($0.bits(1)))
         }
         try database.query(
             """
-            SELECT item, role, name, r.digest, byte_count FROM item_inputs r JOIN blobs b ON b.digest = r.digest
+            SELECT item, role, name, r.digest, byte_count, path FROM item_inputs r JOIN blobs b ON b.digest = r.digest
             WHERE run = ? ORDER BY item, r.position
             """, id(run)
         ) { row in
@@ -79,6 +85,7 @@ extension Store: RunArchive {
             if name == items[item].name { name = items[item].name }
             items[item].inputs.append(
                 BlobReference(role: row.text(1), name: name, digest: try digest(row.text(3)), byteCount: row.bits(4)))
+            if !row.text(5).isEmpty { items[item].paths.append(row.text(5)) }
         }
         return (items, Self.blocks(firstWorks, stride: plan.steps.count { $0.fan == .item }))
     }

@@ -7,14 +7,15 @@ extension Store {
         try database.run(
             """
             INSERT INTO runs(id, key, plan, recipe, parameters, seed, replica_count,
-                checkpoint_seconds, first_work, label, submitter, memory_bytes, is_open, verify_share, state,
-                created_ms)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                checkpoint_seconds, first_work, label, submitter, memory_bytes, is_open, verify_share,
+                answer_folder, state, created_ms)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
             """, id(run), .text(request.idempotencyKey), .text(request.plan.name), .text(request.recipe),
             .text(request.parameters), .bits(request.seed), .integer(Int64(request.replicaCount)),
             .integer(Int64(request.checkpointSeconds)), id(firstWork),
             .text(request.label), .text(request.submitter), .bits(request.memoryByteCount),
-            .integer(request.isOpen ? 1 : 0), .real(request.verifyShare), .integer(wallMilliseconds))
+            .integer(request.isOpen ? 1 : 0), .real(request.verifyShare), .text(request.answerFolder),
+            .integer(wallMilliseconds))
         try database.run(
             "UPDATE numbers SET last_run = max(last_run, ?), last_work = max(last_work, ?)", id(run),
             id(WorkID(firstWork.value + UInt64(request.layout.workCount) - 1)))
@@ -82,14 +83,35 @@ extension Store {
         _ run: RunID, _ item: Int, _ submission: ItemSubmission, _ firstWork: WorkID, _ wallMilliseconds: Int64
     ) throws {
         try database.run(
-            "INSERT INTO items(run, position, name, first_work) VALUES(?, ?, ?, ?)", id(run), .integer(Int64(item)),
-            .text(submission.name), id(firstWork))
+            "INSERT INTO items(run, position, name, first_work, memory_bytes) VALUES(?, ?, ?, ?, ?)", id(run),
+            .integer(Int64(item)), .text(submission.name), id(firstWork), .bits(submission.memoryByteCount))
         for (position, input) in submission.inputs.enumerated() {
-            try insertBlob(input, wallMilliseconds)
+            let isShared = !submission.paths.isEmpty
+            try isShared ? insertSharedBlob(input, wallMilliseconds) : insertBlob(input, wallMilliseconds)
             try database.run(
-                "INSERT INTO item_inputs(run, item, position, role, name, digest) VALUES(?, ?, ?, ?, ?, ?)",
+                "INSERT INTO item_inputs(run, item, position, role, name, digest, path) VALUES(?, ?, ?, ?, ?, ?, ?)",
                 id(run), .integer(Int64(item)), .integer(Int64(position)), .text(input.role), .text(input.name),
-                .text("\(input.digest)"))
+                .text("\(input.digest)"), .text(submission.paths.isEmpty ? "" : submission.paths[position]))
+        }
+    }
+
+    /// Inputs and answers go; names and counts stay, for people.
+    func collect(_ items: [Int], of run: RunID, _ released: inout [String]) throws {
+        for item in items {
+            let (run, item) = (id(run), SQLValue.integer(Int64(item)))
+            let works = "(SELECT w.id FROM items i JOIN works w ON w.id >= i.first_work AND w.run = i.run "
+                + "AND w.position = i.position JOIN steps s ON s.run = w.run AND s.position = w.step "
+                + "AND s.fan = 'item' WHERE i.run = ?1 AND i.position = ?2 AND w.id < i.first_work + "
+                + "(SELECT count(*) FROM steps WHERE run = ?1 AND fan = 'item'))"
+            for digests in [
+                "SELECT digest FROM item_inputs WHERE run = ?1 AND item = ?2",
+                "SELECT digest FROM outputs WHERE work IN \(works)",
+            ] {
+                try database.query(digests, run, item) { released.append($0.text(0)) }
+            }
+            try database.run("DELETE FROM outputs WHERE work IN \(works)", run, item)
+            try database.run("DELETE FROM item_inputs WHERE run = ?1 AND item = ?2", run, item)
+            try database.run("UPDATE items SET collected = 1 WHERE run = ?1 AND position = ?2", run, item)
         }
     }
 

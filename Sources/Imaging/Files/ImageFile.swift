@@ -47,6 +47,15 @@ public enum ImageFile {
             ? try MetaImageFile.joined(input, path: path) : try NIfTIFile.joined(input, path: path)
     }
 
+    /// A volume's size by its header alone; of the voxels nothing is read.
+    /// - Throws: `ImageFileError` for a header that cannot be one.
+    public static func shape(path: String, name: String? = nil) throws(ImageFileError) -> VolumeShape {
+        let input = try ByteInput(path: path, name: name ?? LocalFile.fileName(of: path))
+        try refuseForeign(input)
+        return MetaImageHeader.isLikely(try input.peek(64))
+            ? try MetaImageFile.shape(input) : try NIfTIFile.shape(input, path: path)
+    }
+
     /// Does the name look like a file to read? The extension alone decides: for choosing files in a folder. A .img or
     /// .raw belongs to its header and is not read by itself.
     public static func isReadable(_ name: String) -> Bool {

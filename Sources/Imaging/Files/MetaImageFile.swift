@@ -11,6 +11,11 @@ public enum MetaImageFile {
         try read(ByteInput(bytes: bytes, name: name), path: nil)
     }
 
+    /// See `ImageFile.shape`.
+    static func shape(_ input: ByteInput) throws(ImageFileError) -> VolumeShape {
+        try MetaImageHeader(checking: input.peek(ImageLimits.metaHeaderByteCountMax), name: input.name).shape
+    }
+
     static func read(_ input: ByteInput, path: String?) throws(ImageFileError) -> LoadedImage {
         let header = try MetaImageHeader(checking: input.peek(ImageLimits.metaHeaderByteCountMax), name: input.name)
         let data = try openData(header, input, path: path)

@@ -34,6 +34,14 @@ public enum NIfTIFile {
             volume: Volume(shape: header.shape, geometry: place.geometry, voxels: voxels), source: source)
     }
 
+    /// See `ImageFile.shape`.
+    static func shape(_ input: ByteInput, path: String?) throws(ImageFileError) -> VolumeShape {
+        let header = try NIfTIHeader(
+            checking: try openStream(input).read(NIfTIHeader.byteCount), name: input.name, path: path)
+        _ = try NIfTIPlace(header, name: input.name)
+        return header.shape
+    }
+
     /// See `ImageFile.joined`.
     static func joined(_ input: ByteInput, path: String) throws(ImageFileError) -> [UInt8]? {
         let raw = try openStream(input).read(NIfTIHeader.byteCount)

@@ -24,7 +24,8 @@ enum LiverAnswers {
         details: """
               DIR/NAME.nii.gz          tumours by majority vote
               DIR/livers/NAME.nii.gz   the liver mask that was given
-              DIR/results.csv          tumour volume, its share of the liver, refused inputs
+              DIR/archive.csv          tumour volume, its share of the liver, refused inputs, as they come
+              DIR/report.html          the same to look at, with pictures
             Every CT needs the mask of its liver: --masks.
             """,
         masks: [
@@ -42,7 +43,7 @@ enum LiverAnswers {
             "none" calls the whole liver
             tumour, which needs no network; "oracle" is the truth on the networks' grid and back: what a network that
             is exactly right can reach at best.
-            """)
+            """, rankedBy: "tumourPercent", window: -100...200)
 
     static func problem(in figures: [String: Double]) -> String? {
         guard !figures.values.allSatisfy((0...1e16).contains) else { return nil }

@@ -55,7 +55,7 @@ extension LiverRunConfiguration: RunSettings {
         return result
     }
 
-    public var answerPlan: RecipePlan { .voting(hasMemberAnswers: memberAnswers) }
+    public var answerPlan: RecipePlan { .voting(hasBallots: memberAnswers) }
 
     public var answerIdentity: any RunSettings {
         var result = self

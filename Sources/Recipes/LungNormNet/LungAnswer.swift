@@ -11,6 +11,17 @@ public struct LungAnswer: Sendable {
         /// Involved share of the lung.
         public var lesionPercent: Double
         public var lesionWithoutGrowingML: Double
+        /// Connected parts of the answer, voxels that share a corner being connected.
+        public var lesionCount: Int
+        /// Of the patient's sides, see `LungSides`.
+        public var leftLesionML: Double
+        public var rightLesionML: Double
+        public var leftLungML: Double
+        public var rightLungML: Double
+        /// Of the lesion before growing, what so many replicas saw; see `LungAgreement`. Of the vote only.
+        public var seenByAllPercent: Double?
+        public var seenByAllButOnePercent: Double?
+        public var seenByAllButTwoPercent: Double?
         /// What qualifies them, a sentence each; nil when there is nothing to say.
         public var warnings: [String]?
     }
@@ -18,7 +29,8 @@ public struct LungAnswer: Sendable {
     /// On the file's own grid.
     public let grown: Mask
     public let withoutGrowing: Mask
-    public let figures: Figures
+    public private(set) var figures: Figures
+    private let core: BitMask
     private let source: ImageSource
 
     public init(healthy: BitMask, volume: PreparedVolume, preset: Preset, pool: ThreadPool) throws {
@@ -40,13 +52,37 @@ public struct LungAnswer: Sendable {
         answer.core.write(to: &onGrid.voxels, pool: pool)
         withoutGrowing = back(onGrid)
         source = volume.source
-        func count(_ mask: Mask) -> Double { Double(mask.voxels.reduce(0) { $0 + Int($1) }) }
-        let voxelML = volume.source.geometry.voxelML
-        let lung = count(volume.sourceLung), lesion = count(grown)
-        figures = Figures(
+        core = answer.core
+        figures = Self.figures(grown, withoutGrowing, volume, pool)
+    }
+
+    private static func figures(
+        _ grown: Mask, _ withoutGrowing: Mask, _ volume: PreparedVolume, _ pool: ThreadPool
+    ) -> Figures {
+        let sides = LungSides(lung: volume.sourceLung), voxelML = volume.source.geometry.voxelML
+        let lungs = sides.counts(volume.sourceLung), lesions = sides.counts(grown), core = sides.counts(withoutGrowing)
+        let lung = Double(lungs.left + lungs.right), lesion = Double(lesions.left + lesions.right)
+        let parts = grown.voxels.withUnsafeBufferPointer {
+            RunComponents(mask: $0, shape: grown.shape, neighbourhood: .full, pool: pool).count
+        }
+        return Figures(
             lesionML: lesion * voxelML, lungML: lung * voxelML, lesionPercent: lung > 0 ? 100 * lesion / lung : 0,
-            lesionWithoutGrowingML: count(withoutGrowing) * voxelML,
+            lesionWithoutGrowingML: Double(core.left + core.right) * voxelML, lesionCount: parts,
+            leftLesionML: Double(lesions.left) * voxelML, rightLesionML: Double(lesions.right) * voxelML,
+            leftLungML: Double(lungs.left) * voxelML, rightLungML: Double(lungs.right) * voxelML,
             warnings: volume.warnings.isEmpty ? nil : volume.warnings)
+    }
+
+    /// Says how much of the lesion how many of these saw.
+    /// - Throws: `RecipeError.inputRefused` for ballots on another grid.
+    mutating func compare(withBallots ballots: [BitMask], name: String) throws {
+        guard ballots.allSatisfy({ $0.shape == core.shape }) else {
+            throw RecipeError.inputRefused("\(name): ballots of other sizes than the vote; they belong together")
+        }
+        let agreement = LungAgreement(healthy: ballots, core: core)
+        figures.seenByAllPercent = agreement.percent[0]
+        figures.seenByAllButOnePercent = agreement.percent[1]
+        figures.seenByAllButTwoPercent = agreement.percent[2]
     }
 
     func outputs(name: String) -> [RecipeOutput] {

@@ -1,3 +1,5 @@
+import Imaging
+
 /// What this recipe's answers are: files, figures, and what of both can be true.
 enum LungAnswers {
     static let guide = AnswerGuide(
@@ -7,7 +9,8 @@ enum LungAnswers {
               DIR/NAME.nii.gz                   lesions by majority vote, grown
               DIR/without-growing/NAME.nii.gz   before growing
               DIR/lungs/NAME.nii.gz             the lung mask that was given or made
-              DIR/results.csv                   lesion volume, involved share of the lung, refused inputs
+              DIR/archive.csv                   lesion volume, involved share of the lung, refused inputs, as they come
+              DIR/report.html                   the same to look at, with pictures
             A lung mask made here leaves out lung that is as dense as tissue over more than about 2 cm, so that the
             involved share is too small then: give one with --masks.
             """,
@@ -23,6 +26,14 @@ enum LungAnswers {
             AnswerFigure(name: "lesionPercent", column: "lesion_percent"),
             AnswerFigure(name: "lungML", column: "lung_ml"),
             AnswerFigure(name: "lesionWithoutGrowingML", column: "lesion_without_growing_ml"),
+            AnswerFigure(name: "lesionCount", column: "lesion_count", digits: 0),
+            AnswerFigure(name: "leftLesionML", column: "left_lesion_ml"),
+            AnswerFigure(name: "rightLesionML", column: "right_lesion_ml"),
+            AnswerFigure(name: "leftLungML", column: "left_lung_ml"),
+            AnswerFigure(name: "rightLungML", column: "right_lung_ml"),
+            AnswerFigure(name: "seenByAllPercent", column: "seen_by_all_percent", isOptional: true),
+            AnswerFigure(name: "seenByAllButOnePercent", column: "seen_by_all_but_one_percent", isOptional: true),
+            AnswerFigure(name: "seenByAllButTwoPercent", column: "seen_by_all_but_two_percent", isOptional: true),
         ],
         maskColumn: "lung_mask", maskName: "lungMask", givenMaskRole: "lung", step: "finish",
         truthNoun: "true lesion masks", referenceNames: ["none", "oracle"],
@@ -30,7 +41,7 @@ enum LungAnswers {
             "none" is what post-processing
             alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
             a network that is exactly right: what the post-processing can reach at best.
-            """)
+            """, rankedBy: "lesionPercent", agreement: "seenByAllPercent", window: SliceRenderer.lungWindow)
 
     /// More than the largest volume holds, or less than nothing.
     static func problem(in figures: [String: Double]) -> String? {

@@ -10,7 +10,7 @@ import VotingAggregator
 ///
 /// Roles of inputs. train, calibrate: "dataset" (dataset.json), "image" and "lung" (its files); train may have "state",
 /// what a shorter run's replicas ended with; calibrate also "replica". predict, finish: "ct", optionally "lung";
-/// predict also "replica"; finish also "voted" and "votes".
+/// predict also "replica"; finish also "voted" and "votes", every replica's ballot.
 public struct LungNormNet: Recipe {
     public static let name = "lung-normnet"
     private let prepared: PreparedCache
@@ -110,15 +110,20 @@ public struct LungNormNet: Recipe {
         guard let voted = inputs.first(where: { $0.role == "voted" }) else {
             throw RecipeError.inputRefused("the volume has no vote to finish")
         }
+        let votes = inputs.filter { $0.role == "votes" }
         var ballots = [("vote", voted)]
-        if configuration.memberAnswers { ballots += inputs.filter { $0.role == "votes" }.map { ($0.name, $0) } }
+        if configuration.memberAnswers { ballots += votes.map { ($0.name, $0) } }
         var outputs: [RecipeOutput] = []
         var figures: [String: LungAnswer.Figures] = [:]
         for (number, (name, input)) in ballots.enumerated() {
             if resources.isCancelled() { throw RecipeError.interrupted }
             let healthy = try BitMask(bytes: try InputFile.bytes(input))
-            let answer = try LungAnswer(
+            var answer = try LungAnswer(
                 healthy: healthy, volume: volume, preset: configuration.preset, pool: resources.pool)
+            if name == "vote", !votes.isEmpty {
+                try answer.compare(
+                    withBallots: votes.map { try BitMask(bytes: InputFile.bytes($0)) }, name: volume.source.name)
+            }
             outputs += answer.outputs(name: name)
             figures[name] = answer.figures
             resources.reportProgress(Double(number + 1) / Double(ballots.count))

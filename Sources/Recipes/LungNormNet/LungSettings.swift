@@ -86,7 +86,7 @@ extension LungRunConfiguration: RunSettings {
         return result
     }
 
-    public var answerPlan: RecipePlan { .voting(hasMemberAnswers: memberAnswers) }
+    public var answerPlan: RecipePlan { .voting(hasBallots: true) }
 
     public var answerIdentity: any RunSettings {
         var result = self

@@ -29,10 +29,20 @@ public struct AnswerMask: Sendable {
 public struct AnswerFigure: Sendable {
     /// In a worker's report and in segment's JSON: "lesionML".
     public var name: String
-    /// In results.csv: "lesion_ml".
+    /// In archive.csv: "lesion_ml".
     public var column: String
 
-    public init(name: String, column: String) { (self.name, self.column) = (name, column) }
+    /// Absent where there is nothing to say: a share of no lesion.
+    public var isOptional: Bool
+    /// Behind the point, in tables.
+    public var digits: Int
+
+    public init(name: String, column: String, isOptional: Bool = false, digits: Int = 3) {
+        (self.name, self.column, self.isOptional, self.digits) = (name, column, isOptional, digits)
+    }
+
+    /// In pages: "lesion ml".
+    public var title: String { column.split(separator: "_").joined(separator: " ") }
 }
 
 /// What `quintet segment` says and asks with a recipe, and what its answers are.
@@ -44,9 +54,9 @@ public struct AnswerGuide: Sendable {
     public var details: String
     /// The first one is the answer.
     public var masks: [AnswerMask]
-    /// In the order of their columns in results.csv. The step's report has them for "vote".
+    /// In the order of their columns in archive.csv. The step's report has them for "vote".
     public var figures: [AnswerFigure]
-    /// What results.csv and segment's JSON call the mask that came with a CT: "lung_mask", "lungMask".
+    /// What archive.csv and segment's JSON call the mask that came with a CT: "lung_mask", "lungMask".
     public var maskColumn: String
     public var maskName: String
     /// The mask that came with a CT, as the steps that answer know it; the CT itself is "ct".
@@ -59,16 +69,28 @@ public struct AnswerGuide: Sendable {
     public var referenceNames: [String]
     /// Lines of evaluate's help about them.
     public var referenceDetails: String
+    /// What a worker takes to answer for a CT of this size, beside what it has without one.
+    public var memoryByteCount: @Sendable (VolumeShape) -> UInt64
+    /// By this figure answers are listed: the most first.
+    public var rankedBy: String
+    /// The figure that says in percent how far the replicas agree; nil where there is none.
+    public var agreement: String?
+    /// Of pictures: in HU, from black to white.
+    public var window: ClosedRange<Float>
 
     public init(
         summary: String, options: [Option], details: String, masks: [AnswerMask], figures: [AnswerFigure],
         maskColumn: String, maskName: String, givenMaskRole: String, step: String, truthNoun: String,
-        referenceNames: [String], referenceDetails: String
+        referenceNames: [String], referenceDetails: String, rankedBy: String, agreement: String? = nil,
+        window: ClosedRange<Float>,
+        memoryByteCount: @escaping @Sendable (VolumeShape) -> UInt64 = { _ in 0 }
     ) {
         (self.summary, self.options, self.details, self.masks) = (summary, options, details, masks)
         (self.figures, self.maskColumn, self.maskName, self.step) = (figures, maskColumn, maskName, step)
         self.givenMaskRole = givenMaskRole
         self.truthNoun = truthNoun
+        self.memoryByteCount = memoryByteCount
+        (self.rankedBy, self.agreement, self.window) = (rankedBy, agreement, window)
         (self.referenceNames, self.referenceDetails) = (referenceNames, referenceDetails)
     }
 }

@@ -27,7 +27,7 @@ package enum ComputeReport: Sendable {
 
 /// As `ComputeOutcome`, with bytes in place of payloads.
 package enum ComputeEnd: Sendable {
-    case done(RecipeResult)
+    case done(RecipeResult, seconds: Double)
     case cancelled
     case stopped(iteration: Int, bytes: [UInt8])
     case stoppedWithNothing

@@ -15,6 +15,12 @@ struct WorkExecution {
     private var description: WorkDescription { order.assignment.description }
 
     func run() -> ComputeEnd {
+        let start = environment.nowNanoseconds(), end = perform()
+        guard case .done(let result, _) = end else { return end }
+        return .done(result, seconds: Double(environment.nowNanoseconds() - start) * 1e-9)
+    }
+
+    private func perform() -> ComputeEnd {
         do {
             let damaged = damagedInputs()
             guard damaged.isEmpty else { return .inputsDamaged(damaged) }
@@ -153,7 +159,7 @@ struct WorkExecution {
                 return .failed("the output \(output.role) \(output.name) has too long a name")
             }
         }
-        return .done(result)
+        return .done(result, seconds: 0)
     }
 }
 

@@ -50,9 +50,9 @@ extension WorkerEvent {
 extension ComputeOutcome {
     fileprivate init(_ end: ComputeEnd) {
         switch end {
-        case .done(let result):
+        case .done(let result, let seconds):
             let outputs = result.outputs.map { Payload(role: $0.role, name: $0.name, bytes: $0.bytes) }
-            self = .done(outputs: outputs, reportJSON: result.reportJSON)
+            self = .done(outputs: outputs, reportJSON: result.reportJSON, seconds: seconds)
         case .cancelled: self = .cancelled
         case .stopped(let iteration, let bytes): self = .stopped(TakenCheckpoint(iteration: iteration, bytes: bytes))
         case .stoppedWithNothing: self = .stopped(nil)

@@ -26,6 +26,8 @@ public struct WorkerConfiguration: Sendable {
     public var build: String
     /// Work whose computation shows no progress for so long is given back, so that another worker gets it.
     public var progressSeconds: Double
+    /// Where this machine has the file system that clients share with workers; nil where it has none.
+    public var sharedRoot: String?
     /// Whether SIGTERM and its like (`StopSignal`, installed by the program) drain this worker.
     public var drainsOnStopSignal: Bool
     /// Whoever watches over the process hears that its loop turns.

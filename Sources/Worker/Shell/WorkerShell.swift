@@ -9,6 +9,9 @@ final class WorkerShell {
     private let cache: WorkerCache
     private let mailbox: ComputeMailbox
     private let thread: ComputeThread
+    private let shared: SharedFiles?
+    /// What the compute thread has.
+    private var assignment: Assignment?
     private var state: WorkerState
     private var link: CoordinatorLink?
     private var addressIndex = 0
@@ -37,6 +40,7 @@ final class WorkerShell {
         let mailbox = ComputeMailbox(waker: loop.waker)
         self.cache = cache
         self.mailbox = mailbox
+        shared = configuration.sharedRoot.map { SharedFiles(root: $0, cache: cache, waker: loop.waker) }
         let environment = ComputeEnvironment(
             cacheDirectory: cache.preparedPath, isIntact: { cache.isIntact($0, isReadAgain: $1) },
             nowNanoseconds: MonotonicClock.nowNanoseconds, log: { [log = configuration.log] in log($0) })
@@ -50,6 +54,7 @@ final class WorkerShell {
             cacheBytesMax: configuration.cacheBytesMax,
             progressMilliseconds: UInt64(configuration.progressSeconds * 1_000))
         settings.memoryByteCount = configuration.memoryByteCount
+        settings.seesShared = configuration.sharedRoot != nil
         state = WorkerState(settings)
         apply(.started)
     }
@@ -61,7 +66,8 @@ final class WorkerShell {
         let now = MonotonicClock.nowMilliseconds()
         let wake = state.wakeMilliseconds.map { $0 > now ? $0 - now : 0 } ?? Self.waitMillisecondsMax
         for event in try loop.wait(timeoutMilliseconds: Int(min(wake, Self.waitMillisecondsMax))) { happened(event) }
-        for report in mailbox.takeAll() { apply(WorkerEvent(report)) }
+        for event in shared?.takeAll() ?? [] { apply(event) }
+        for report in mailbox.takeAll() { take(WorkerEvent(report)) }
         apply(.tick)
     }
 
@@ -70,6 +76,14 @@ final class WorkerShell {
         _ = try loop.wait(timeoutMilliseconds: 0)
         guard !thread.end(withinSeconds: 2) else { return }
         configuration.log.problem("the recipe does not stop; it ends with the process")
+    }
+
+    /// An answer goes to the shared file system first, where there is one.
+    private func take(_ event: WorkerEvent) {
+        guard case .computeEnded(let lease, .done) = event, let assignment, assignment.lease == lease, let shared,
+            shared.takes(assignment)
+        else { return apply(event) }
+        shared.write(event, of: assignment)
     }
 
     private func apply(_ event: WorkerEvent) {
@@ -170,6 +184,8 @@ final class WorkerShell {
         case .send(let message, let requestID): send(message, requestID)
         case .openBlob(let digest, let byteCount):
             events.append(cache.open(digest, byteCount: byteCount, keeping: state.neededDigests))
+        case .readShared(let digest, let byteCount, let path):
+            shared?.read(digest, byteCount: byteCount, path: path)
         case .storePiece(let digest, let offset, let bytes):
             events.append(cache.store(digest, offset: offset, bytes: bytes))
         case .probeCache(let byteCount): events.append(.cacheProbed(cache.obstacle(toTaking: byteCount)))
@@ -195,6 +211,7 @@ final class WorkerShell {
         let inputs = assignment.description.inputs.map { blob in
             RecipeInput(role: blob.role, name: blob.name, path: cache.path(of: blob.digest) ?? "")
         }
+        self.assignment = assignment
         let resumePath = assignment.resume.map { cache.path(of: $0.blob.digest) ?? "" }
         thread.start(ComputeOrder(assignment: assignment, inputs: inputs, resumePath: resumePath))
     }

@@ -48,9 +48,16 @@ struct InputFetch: Sendable {
     private(set) var storageFailedSince: UInt64?
 
     private let pieceBytes: UInt64
+    /// Where blobs lie on the shared file system, of those that were not looked for there yet.
+    private var places: [ContentDigest: String] = [:]
+    private var isReadingShared = false
 
-    init(_ assignment: Assignment, pieceBytes: Int) {
+    /// - Parameter seesShared: this worker has the shared file system.
+    init(_ assignment: Assignment, pieceBytes: Int, seesShared: Bool = false) {
         self.pieceBytes = UInt64(pieceBytes)
+        if seesShared {
+            places = Dictionary(assignment.places.map { ($0.digest, $0.path) }, uniquingKeysWith: { first, _ in first })
+        }
         var seen: Set<ContentDigest> = []
         needs = assignment.blobs.compactMap { blob in
             seen.insert(blob.digest).inserted
@@ -78,6 +85,11 @@ struct InputFetch: Sendable {
             guard !isOpening else { return [] }
             isOpening = true
             return [.openBlob(need.digest, byteCount: need.byteCount)]
+        }
+        guard !isReadingShared else { return [] }
+        if let path = places.removeValue(forKey: need.digest) {
+            isReadingShared = true
+            return [.readShared(need.digest, byteCount: need.byteCount, path: path)]
         }
         guard isServing else { return [] }
         if !inFlight.isEmpty, now >= quietSince + WorkerLimits.answerMilliseconds { askAgain(from: heldBytes) }
@@ -126,6 +138,9 @@ struct InputFetch: Sendable {
         case .refusal(let refusal):
             askAgain(from: heldBytes ?? 0)
             switch refusal.code {
+            case .onItsWay:
+                pause(because: "\(need.name) is on its way: \(refusal.message)", at: now)
+                return (nil, .goesOn)
             case .internalError, .diskFull, .shuttingDown:
                 pause(because: "the coordinator cannot send \(need.name): \(refusal.message)", at: now)
                 return (nil, .goesOn)
@@ -143,6 +158,7 @@ struct InputFetch: Sendable {
         // More than the whole blob is another's, of the same name and another size.
         guard let need = needs.first, need.digest == digest, byteCount <= need.byteCount else { return }
         isOpening = false
+        if byteCount == need.byteCount { isReadingShared = false }
         obstacle = nil
         if byteCount > mostHeldBytes || byteCount == need.byteCount { storageFailedSince = nil }
         mostHeldBytes = max(mostHeldBytes, byteCount)
@@ -157,6 +173,12 @@ struct InputFetch: Sendable {
             if heldBytes == nil || requestedBytes < byteCount { askAgain(from: byteCount) }
             heldBytes = byteCount
         }
+    }
+
+    /// The shared file system does not have it: it comes over the wire.
+    mutating func sharedMissing(_ digest: ContentDigest) {
+        guard let need = needs.first, need.digest == digest else { return }
+        isReadingShared = false
     }
 
     mutating func damaged(_ digest: ContentDigest) -> Verdict {

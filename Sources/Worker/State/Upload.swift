@@ -10,7 +10,7 @@ import Protocol
 struct Upload: Sendable {
     enum Statement: Hashable, Sendable {
         case checkpoint(Checkpoint)
-        case result([BlobReference], reportJSON: String)
+        case result([BlobReference], reportJSON: String, seconds: Double, isShared: Bool)
         case surrender(SurrenderReason, String)
     }
 
@@ -180,7 +180,7 @@ struct Upload: Sendable {
         switch refusal.code {
         case .staleLease:
             return .stale
-        case .diskFull, .internalError, .shuttingDown:
+        case .diskFull, .internalError, .shuttingDown, .onItsWay:
             connectionLost()
             obstacle = "the coordinator cannot take \(Self.name(statement)): \(refusal.message)"
             pausedUntil = now + WorkerLimits.pauseMilliseconds

@@ -62,10 +62,11 @@ struct Work: Sendable {
 
     private let pieceBytes: Int
 
-    init(_ assignment: Assignment, pieceBytes: Int) {
+    /// - Parameter seesShared: this worker has the shared file system.
+    init(_ assignment: Assignment, pieceBytes: Int, seesShared: Bool = false) {
         self.assignment = assignment
         self.pieceBytes = pieceBytes
-        fetch = InputFetch(assignment, pieceBytes: pieceBytes)
+        fetch = InputFetch(assignment, pieceBytes: pieceBytes, seesShared: seesShared)
         acceptedIteration = assignment.resume?.iteration ?? 0
         progress = LeaseProgress(lease: assignment.lease, fraction: 0, iteration: acceptedIteration, note: "")
     }
@@ -159,10 +160,12 @@ struct Work: Sendable {
 
     mutating func stop() { if phase == .computing { phase = .stopping } }
 
-    mutating func finish(outputs: [Payload], reportJSON: String) {
+    mutating func finish(outputs: [Payload], reportJSON: String, seconds: Double, isShared: Bool) {
         phase = .uploading
+        let result = Upload.Statement.result(
+            outputs.map(\.reference), reportJSON: reportJSON, seconds: seconds, isShared: isShared)
         // What a check gives is not sent.
-        begin(Upload(.result(outputs.map(\.reference), reportJSON: reportJSON), payloads: isCheck ? [] : outputs))
+        begin(Upload(result, payloads: isCheck || isShared ? [] : outputs))
     }
 
     mutating func handOver(_ taken: TakenCheckpoint) {
@@ -198,9 +201,10 @@ struct Work: Sendable {
                 switch statement {
                 case .checkpoint(let checkpoint):
                     .checkpointSaved(lease, checkpoint, Array(stated))
-                case .result(let outputs, let reportJSON):
-                    .finished(
-                        WorkResult(lease: lease, outputs: outputs, reportJSON: reportJSON, metrics: Array(stated)))
+                case .result(let outputs, let reportJSON, let seconds, let isShared):
+                    .finished(WorkResult(
+                        lease: lease, outputs: outputs, reportJSON: reportJSON, metrics: Array(stated),
+                        seconds: seconds, isShared: isShared))
                 case .surrender(let reason, let message):
                     .surrender(lease, reason, message)
                 }

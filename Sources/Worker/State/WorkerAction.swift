@@ -18,6 +18,8 @@ package enum WorkerAction: Hashable, Sendable {
 
     // The cache. Each of the first two is answered with `blobHeld`, `blobDamaged` or `storageFailed`.
     case openBlob(ContentDigest, byteCount: UInt64)
+    /// Takes a blob into the cache from the shared file system; answered with `blobHeld`, or `sharedMissing`.
+    case readShared(ContentDigest, byteCount: UInt64, path: String)
     case storePiece(ContentDigest, offset: UInt64, bytes: [UInt8])
     /// Whether the cache would take so many bytes more; answered with `cacheProbed`.
     case probeCache(byteCount: UInt64)

@@ -28,7 +28,8 @@ package struct TakenCheckpoint: Hashable, Sendable {
 
 /// How the compute thread's work on a lease ended. Every `compute` action is followed by exactly one of these.
 package enum ComputeOutcome: Hashable, Sendable {
-    case done(outputs: [Payload], reportJSON: String)
+    /// Shared: the outputs lie in the assignment's folder on the shared file system and are not sent.
+    case done(outputs: [Payload], reportJSON: String, seconds: Double = 0, isShared: Bool = false)
     /// Asked to stop for good (`cancelCompute`): nothing of it is kept.
     case cancelled
     /// Asked to stop and keep what there is (`stopCompute`); nil where nothing is worth keeping.
@@ -63,6 +64,8 @@ package enum WorkerEvent: Hashable, Sendable {
     /// Answers `openBlob` and `storePiece`: this many bytes of the blob, from its beginning, lie in the cache. Equal to
     /// its size: complete, and its digest was verified.
     case blobHeld(ContentDigest, byteCount: UInt64)
+    /// Answers `readShared` where the file is not there, or another one; why, for people.
+    case sharedMissing(ContentDigest, String)
     /// Answers the same: all bytes were there and the digest was another; the cache has thrown them away.
     case blobDamaged(ContentDigest)
     /// Answers the same: the disk is full; nothing was written.

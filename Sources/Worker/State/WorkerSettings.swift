@@ -21,6 +21,8 @@ package struct WorkerSettings: Hashable, Sendable {
     package var progressMilliseconds: UInt64
     /// Bytes of a blob in one message; a simulation cuts its small blobs into many.
     package var pieceBytes = WorkerLimits.pieceBytes
+    /// It has the file system that clients name places on.
+    package var seesShared = false
 
     package init(
         name: String, build: String, threadCount: UInt16, device: String, versionMin: UInt16, versionMax: UInt16,

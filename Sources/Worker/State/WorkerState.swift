@@ -128,6 +128,7 @@ package struct WorkerState: Sendable {
         case .progressed(let progress, let metrics):
             change(progress.lease) { [now] in $0.progressed(progress, metrics, atMilliseconds: now) }
         case .checkpointTaken(let lease, let taken): change(lease) { [now] in $0.took(taken, atMilliseconds: now) }
+        case .sharedMissing(let digest, let reason): sharedMissing(digest, reason)
         case .computeEnded(let lease, let outcome): computeEnded(lease, outcome)
         }
     }

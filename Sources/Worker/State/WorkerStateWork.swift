@@ -15,7 +15,7 @@ extension WorkerState {
         guard drain == nil else { return decline(assignment, "the worker leaves") }
         guard now >= restUntil else { return decline(assignment, "the worker rests after a failure") }
         guard canTakeMore else { return decline(assignment, "the worker has other work") }
-        let work = Work(assignment, pieceBytes: settings.pieceBytes)
+        let work = Work(assignment, pieceBytes: settings.pieceBytes, seesShared: settings.seesShared)
         works.append(work)
         let recipe = assignment.description.recipe
         let replica = work.isSession ? ", replica \(assignment.description.replica)" : ""
@@ -74,8 +74,10 @@ extension WorkerState {
         // Given back while it hung: what it comes to after all is not wanted.
         guard let work = work(lease), work.phase != .givingBack else { return }
         switch outcome {
-        case .done(let outputs, let reportJSON):
-            change(lease) { $0.finish(outputs: outputs, reportJSON: reportJSON) }
+        case .done(let outputs, let reportJSON, let seconds, let isShared):
+            change(lease) {
+                $0.finish(outputs: outputs, reportJSON: reportJSON, seconds: seconds, isShared: isShared)
+            }
         case .cancelled:
             giveBack(lease, .failed, "the work was interrupted without a reason")
         case .stopped(let taken?):
@@ -164,6 +166,11 @@ extension WorkerState {
         for index in fetching(digest) {
             apply(works[index].fetch.damaged(digest), of: works[index].lease)
         }
+    }
+
+    mutating func sharedMissing(_ digest: ContentDigest, _ reason: String) {
+        actions.append(.log(reason))
+        for index in fetching(digest) { works[index].fetch.sharedMissing(digest) }
     }
 
     // MARK: A cache that takes nothing

@@ -77,7 +77,7 @@ enum CoordinatorBench {
             keptBytesPerItem: Double(try process.keptByteCount()) / Double(itemCount))
     }
 
-    private static func quantile(_ sorted: [Double], _ share: Double) -> Double {
+    static func quantile(_ sorted: [Double], _ share: Double) -> Double {
         sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 
@@ -113,7 +113,7 @@ enum CoordinatorBench {
 }
 
 /// The coordinator that is measured.
-private struct CoordinatorProcess {
+struct CoordinatorProcess {
     private let folder: String
     private var child: ChildProcess
     private(set) var port: UInt16
@@ -160,6 +160,15 @@ private struct CoordinatorProcess {
     func kill() {
         child.signal(SIGKILL)
         _ = child.wait()
+    }
+
+    /// Computed so far, by all of its threads.
+    var processorSeconds: Double {
+        let text = (try? FileSystem.readText("/proc/\(id)/stat", byteCountMax: 10_000)) ?? ""
+        // The name before it may hold anything, a bracket ends it.
+        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     var writtenByteCount: UInt64 {

@@ -27,6 +27,13 @@ enum BenchCommand: RecipeCommand {
                                memory, how soon heartbeats are answered, a restart in between
                 """, CoordinatorBench.run
             ),
+            (
+                "stream",
+                """
+                an archive through a coordinator, with workers that compute nothing: CTs a second,
+                               memory and disk on the way
+                """, StreamBench.run
+            ),
         ]
     }
 
@@ -36,7 +43,7 @@ enum BenchCommand: RecipeCommand {
             .map { ", \($0.name) \($0.repetitionCount)" }
         let own = choice.recipe.benchmarks.map { "\($0.title), " }.joined()
         return CommandSyntax(
-            "bench", "Measure this machine: network, layers, \(own)vote, coordinator.",
+            "bench", "Measure this machine: network, layers, \(own)vote, coordinator, stream.",
             positional: "WHAT",
             options: [
                 Option("--mode", "MODE", "network and layers: infer or train; default infer and train"),
@@ -50,8 +57,8 @@ enum BenchCommand: RecipeCommand {
                     "--samples", "N",
                     "timed repetitions; the median counts; default 5\(samples.joined()), start 1"),
                 Option("--threads", "N", "default: all processors"),
-                Option("--workers", "N", "coordinator: connected workers; default 1000"),
-                Option("--items", "N", "coordinator: items of the run; default 100000"),
+                Option("--workers", "N", "coordinator, stream: connected workers; default 1000"),
+                Option("--items", "N", "coordinator, stream: items of the run; default 100000"),
                 RecipeChoice.option(choice),
                 Option("--json", nil, "one JSON object on stdout"),
             ],

@@ -105,12 +105,13 @@ struct Demo {
 
         step(4, "segment: \(demonstration.answerText)")
         let run = try RunFolder(plan.run, in: choice.registry)
-        _ = try SegmentCommand.segment(
-            SegmentationPlan(
-                run: run,
-                settings: run.settings.answering(OptionValues(), memberAnswers: true, reading: nil),
-                hasMemberAnswers: true, inputs: inputs("diseased", maker), output: folder("masks")),
-            session: session, progress: progress)
+        let segmentation = SegmentationPlan(
+            run: run, settings: try run.settings.answering(OptionValues(), memberAnswers: true, reading: nil),
+            hasMemberAnswers: true, inputs: try inputs("diseased", maker), output: try folder("masks"))
+        try FileSystem.makeFolder("\(out)/masks")
+        var journal = try ArchiveJournal(folder: "\(out)/masks")
+        try segmentation.begin(&journal)
+        _ = try SegmentCommand.segment(segmentation, journal, session: session, progress: progress)
 
         step(5, "evaluate: against the truth that the phantoms know")
         let (evaluation, _) = try EvaluateCommand.evaluate(

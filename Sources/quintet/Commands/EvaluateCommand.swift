@@ -70,7 +70,7 @@ enum EvaluateCommand: RecipeCommand {
         let answers = try Archive([pred], purpose: .masks, in: choice.registry)
         let comparison = Comparison(
             recipe: choice.recipe, output: SegmentationFolder(pred, choice.recipe.answerGuide),
-            refusedNames: ResultTable.refusedNames(in: "\(pred)/\(SegmentationFolder.resultsName)"),
+            refusedNames: AnswerTable.refusedNames(in: "\(pred)/\(SegmentationFolder.resultsName)"),
             answers: MaskPairing(masks: answers, in: pred, archive: truths, wanted: "answer"),
             reference: reference, reading: reading, pool: pool)
         var evaluation = Evaluation(choice.recipe.answerGuide)

@@ -13,6 +13,8 @@ enum WorkerCommand: Command {
             Option("--device", "NAME", "auto or cpu; default auto, which is the CPU in this version"),
             Option("--cache", "DIR", "what came over the wire is kept there; default ~/.cache/quintet"),
             Option("--cache-gib", "N", "the cache's size; default 64"),
+            Option(
+                "--shared", "ROOT", "read CTs and write answers on a file system that segment --shared names, too"),
             Option("--progress-seconds", "N", "give work back that shows no progress for so long; default 3600"),
             Option("--hours", "H-H", "compute in these hours of the day only, by this machine's clock: 20-7"),
             Option("--idle-only", nil, "compute only while nobody is logged in at this machine"),
@@ -62,6 +64,7 @@ enum WorkerCommand: Command {
             log: CoordinatorCommand.logger(arguments))
         configuration.standbys = addresses.standbys
         configuration.serviceNotice = ServiceNotice()
+        configuration.sharedRoot = try arguments.text("--shared").map(SharedRoot.folder)
         return configuration
     }
 

@@ -28,6 +28,9 @@ package struct HTMLReport {
             """)
     }
 
+    /// As it is: whoever calls this has escaped what came from elsewhere.
+    mutating func add(html: String) { body.append(html) }
+
     mutating func chart(_ chart: LineChart) { body.append("<figure>\(chart.svg())</figure>") }
 
     package func html() -> String {
@@ -42,6 +45,16 @@ package struct HTMLReport {
         th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
         th:first-child, td:first-child { text-align: left } th { border-bottom: 2px solid #888 }
         tr.strong td { font-weight: 600; background: #f3f6fb }
+        .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem }
+        .gallery figure { margin: 0 } .gallery img { max-width: 100%; height: auto }
+        figcaption { overflow-wrap: anywhere }
+        .wide { overflow-x: auto } td.text { text-align: left }
+        #rows td.text { max-width: 24rem; overflow-wrap: anywhere }
+        th button { font: inherit; border: 0; background: none; cursor: pointer; color: inherit; padding: 0 }
+        th[aria-sort=ascending] button::after { content: " \\2191" }
+        th[aria-sort=descending] button::after { content: " \\2193" }
+        svg.histogram { max-width: 40rem; width: 100%; font-size: 11px; fill: #555 }
+        svg.histogram rect { fill: #4676b5 } svg.histogram .title { font-size: 13px; fill: #222 }
         figure { margin: 1rem 0 } figcaption { color: #555; font-size: .9rem } img { max-width: 100% }
         </style></head><body>
         <h1>\(Self.escaped(title))</h1>
@@ -49,6 +62,13 @@ package struct HTMLReport {
         </body></html>
 
         """
+    }
+
+    /// A file's path as a link beside the page.
+    static func link(_ path: String) -> String {
+        path.split(separator: "/").map {
+            $0.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "-_.~"))) ?? ""
+        }.joined(separator: "/")
     }
 
     static func escaped(_ text: String) -> String {

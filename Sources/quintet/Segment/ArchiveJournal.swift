@@ -1,0 +1,153 @@
+import Foundation
+import Numerics
+import Platform
+
+/// What a folder of answers remembers of its archive, so that nothing is read, sent or computed again that need not be:
+/// one JSON object a line, added as things happen. A line that a crash has cut is left out.
+struct ArchiveJournal {
+    static let name = ".quintet-archive"
+
+    /// A file of the archive that was read.
+    struct SeenFile: Codable {
+        /// Absolute.
+        var path: String
+        var stamp: FileStamp
+        var digest: String
+        /// What a worker needs for it.
+        var memoryByteCount: UInt64
+    }
+
+    /// A run at a coordinator, which the items go to.
+    struct OpenRun: Codable {
+        /// Counts the folder's runs, so that each has a key of its own.
+        var number: Int
+        var key: String
+        /// No more items come.
+        var isEnded: Bool
+    }
+
+    /// An item that was sent to the open run, or is about to be.
+    struct Sent: Codable {
+        var name: String
+        var source: String
+        var mask: String?
+        var content: AnsweredContent
+        var byteCount: UInt64
+    }
+
+    private struct Line: Codable {
+        var folder: String?
+        var seen: SeenFile?
+        var run: OpenRun?
+        var sent: Sent?
+        /// The open run has only so many of the items that were sent.
+        var sentCount: Int?
+        var row: AnswerRow?
+        /// A row that counts no more.
+        var dropped: String?
+        /// What archive.csv had when the command began: rows were added behind it.
+        var tableByteCount: Int?
+    }
+
+    /// Random, made once: runs of other folders have other keys.
+    private(set) var folderID = ""
+    private(set) var seen: [String: SeenFile] = [:]
+    private(set) var run: OpenRun?
+    /// By their positions in the open run.
+    private(set) var sent: [Sent] = []
+    private(set) var rows: [String: AnswerRow] = [:]
+    private(set) var tableByteCount: Int?
+    private var nameByContent: [AnsweredContent: String] = [:]
+    private var path: String
+    private var lineCount = 0
+    private let decoder = JSONDecoder(), encoder = JSONEncoder()
+
+    private static let byteCountMax = 2 << 30
+
+    /// - Throws: `FileError` where it is there and cannot be read.
+    init(folder: String) throws {
+        path = "\(folder)/\(Self.name)"
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard FileSystem.exists(path) else { return }
+        for line in try FileSystem.read(path, byteCountMax: Self.byteCountMax).split(separator: UInt8(ascii: "\n")) {
+            guard let line = try? decoder.decode(Line.self, from: Data(line)) else { continue }
+            take(line)
+            lineCount += 1
+        }
+    }
+
+    /// Begins to be written: what is out of date is left out, and a file that was cut ends in a whole line.
+    mutating func open() throws {
+        if folderID.isEmpty { folderID = SHA256.hexadecimal(of: Array(UUID().uuidString.utf8)).prefix(32).description }
+        try write(all)
+    }
+
+    /// Answers of other settings count no more; what is known of the files stays.
+    mutating func forgetAnswers() {
+        (rows, nameByContent, sent) = ([:], [:], [])
+        run?.isEnded = true
+    }
+
+    private var all: [Line] {
+        [Line(folder: folderID)] + seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }
+            + (run.map { [Line(run: $0)] } ?? []) + sent.map { Line(sent: $0) }
+            + (tableByteCount.map { [Line(tableByteCount: $0)] } ?? [])
+    }
+
+    private mutating func write(_ lines: [Line]) throws {
+        var bytes: [UInt8] = []
+        for line in lines { bytes += try encoder.encode(line) + [UInt8(ascii: "\n")] }
+        try AtomicFile.write(bytes, to: path)
+        lineCount = lines.count
+    }
+
+    private mutating func add(_ line: Line) throws {
+        take(line)
+        try FileSystem.append(String(decoding: try encoder.encode(line), as: UTF8.self) + "\n", to: path)
+        lineCount += 1
+        // A folder that is watched for years.
+        if lineCount > 10_000, lineCount > 4 * (seen.count + rows.count + sent.count) { try write(all) }
+    }
+
+    private mutating func take(_ line: Line) {
+        if let folder = line.folder { folderID = folder }
+        if let file = line.seen { seen[file.path] = file }
+        if let run = line.run {
+            if run.number != self.run?.number { sent = [] }
+            self.run = run
+        }
+        if let item = line.sent { sent.append(item) }
+        if let count = line.sentCount, count <= sent.count { sent.removeLast(sent.count - count) }
+        if let row = line.row {
+            rows[row.name] = row
+            if row.refused == nil, let content = row.content { nameByContent[content] = row.name }
+        }
+        if let name = line.dropped { rows[name] = nil }
+        if let count = line.tableByteCount { tableByteCount = count }
+    }
+
+    // MARK: - What happens
+
+    /// What is known of a file that has not changed since it was read.
+    func seen(_ path: String, _ stamp: FileStamp) -> SeenFile? {
+        guard let absolute = try? FileSystem.absolutePath(path), let file = seen[absolute], file.stamp == stamp else {
+            return nil
+        }
+        return file
+    }
+
+    mutating func note(_ file: SeenFile) throws { try add(Line(seen: file)) }
+    mutating func note(_ run: OpenRun) throws { try add(Line(run: run)) }
+    mutating func note(_ item: Sent) throws { try add(Line(sent: item)) }
+    mutating func noteSentCount(_ count: Int) throws { try add(Line(sentCount: count)) }
+    mutating func note(_ row: AnswerRow) throws { try add(Line(row: row)) }
+    mutating func noteTable(byteCount: Int) throws { try add(Line(tableByteCount: byteCount)) }
+    mutating func drop(_ name: String) throws { try add(Line(dropped: name)) }
+
+    /// An answer to the same bytes, whatever its CT is called.
+    func answer(to content: AnsweredContent) -> AnswerRow? {
+        guard let row = nameByContent[content].flatMap({ rows[$0] }), row.content == content, row.refused == nil
+        else { return nil }
+        return row
+    }
+}

@@ -1,0 +1,142 @@
+import Imaging
+import Numerics
+import Platform
+import Protocol
+import Recipes
+
+/// What to segment, with what, and where the answers go.
+struct SegmentationPlan {
+    var run: RunFolder
+    var settings: any RunSettings
+    /// `--members`
+    var hasMemberAnswers: Bool
+    /// What is added to the CTs' values.
+    var addHU: Double?
+    var inputs: Inputs
+    var output: OutputFolder
+    var options = StreamOptions()
+
+    /// What fixes the answers in a folder: a table with answers of two ensembles would be neither's.
+    private struct Settings: Codable, Equatable {
+        var recipe: String
+        var replicaDigests: [String]
+        /// As in run.json.
+        var otherDigests: [String: String]?
+        var configuration: JSONValue
+    }
+
+    var guide: AnswerGuide { run.recipe.answerGuide }
+
+    private var identity: Settings {
+        Settings(
+            recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
+            otherDigests: run.description.otherDigests, configuration: settings.answerIdentity.value)
+    }
+
+    /// "vote", and each replica's where they are asked for.
+    var answerNames: [String] {
+        ["vote"] + (hasMemberAnswers ? (0..<run.description.replicaCount).map { "replica-\($0)" } : [])
+    }
+
+    /// The files of one CT's answer.
+    func fileNames(_ name: String) -> [String] { SegmentationFolder.names(name, answers: answerNames, guide) }
+
+    /// Before anything is written.
+    /// - Throws: `CommandError` when something in the folder or the archive is in the way.
+    func check(_ journal: ArchiveJournal) throws {
+        try inputs.checkOutside(output.path)
+        let folder = SegmentationFolder(output.path, guide)
+        if let reserved = inputs.archive.items.first(where: { folder.isReserved($0.name) }) {
+            throw CommandError("\(reserved.path): a folder of that name in \(output.path) holds other files of the "
+                + "answers; rename the folder in the archive, or name it alone by --in")
+        }
+        if let earlier = earlierSettings(), earlier != identity, !output.mayOverwrite {
+            throw CommandError("\(output.path) holds answers with other settings ("
+                + SettingsComparison.differences(from: earlier, to: identity).joined(separator: ", ")
+                + "); choose another folder, or say --overwrite to replace them")
+        }
+        let written = journal.rows.values.reduce(into: [:]) { all, row in all.merge(row.files ?? [:]) { $1 } }
+        output.isUntouched = { [self, output] name in
+            if name == SegmentationFolder.resultsName { return isOwnTable(journal) }
+            guard let stamp = written[name]?.stamp else { return false }
+            return stamp == FileStamp(output.path(of: name))
+        }
+        let own = [
+            SegmentationFolder.resultsName, SegmentationFolder.settingsName, ArchivePage.name, ArchiveDatabase.name,
+        ]
+        try output.check(
+            inputs.archive.items.flatMap { fileNames($0.name) } + own,
+            inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
+    }
+
+    /// Whether archive.csv is as the last command wrote it, with rows that it has added since and nothing else.
+    private func isOwnTable(_ journal: ArchiveJournal) -> Bool {
+        let name = SegmentationFolder.resultsName
+        guard let begun = journal.tableByteCount,
+            let bytes = try? FileSystem.read(output.path(of: name), byteCountMax: AnswerTable.byteCountMax),
+            bytes.count >= begun, output.hasWritten(name, digest: SHA256.hexadecimal(of: Array(bytes.prefix(begun))))
+        else { return false }
+        let added = String(decoding: bytes.dropFirst(begun), as: UTF8.self)
+        return AnswerTable(guide, rows: journal.rows).hasWritten(added)
+    }
+
+    private func earlierSettings() -> Settings? {
+        let path = output.path(of: SegmentationFolder.settingsName)
+        guard let bytes = try? FileSystem.read(path, byteCountMax: 1 << 20) else { return nil }
+        return try? JSONText.decode(Settings.self, String(decoding: bytes, as: UTF8.self), what: path)
+    }
+
+    /// Once the folder is ours: earlier answers and their rows stay, unless they are of other settings.
+    func begin(_ journal: inout ArchiveJournal) throws {
+        if let earlier = earlierSettings(), earlier != identity {
+            try output.removeOwnFiles()
+            journal.forgetAnswers()
+        }
+        try output.write(JSONText.encode(identity, pretty: true), to: SegmentationFolder.settingsName)
+        try journal.open()
+    }
+
+    /// An open run, which items are sent to.
+    /// - Parameters:
+    ///   - number: of the folder's runs.
+    func submission(folderID: String, number: Int, session: ClusterSession) throws -> Submission {
+        let replicas = try run.replicas.map { replica in
+            let blob = try session.publish(
+                role: replica.weights.role, name: "\(replica.weights.stem)-\(replica.number)", path: replica.path)
+            try run.check(replica, digest: "\(blob.digest)")
+            return blob
+        }
+        let parameters = settings.json()
+        let identity = "segment \(folderID) \(number) \(replicas.map { "\($0.digest)" }) \(parameters)"
+        return Submission(
+            plan: Plan(settings.answerPlan), recipe: run.recipe.name, parameters: parameters,
+            seed: run.description.seed, replicaCount: UInt16(run.description.replicaCount),
+            checkpointSeconds: 60, inputs: replicas, itemManifest: nil,
+            idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)), isOpen: true,
+            answerFolder: options.answerFolder(in: output.path) ?? "")
+    }
+}
+
+/// How an archive is gone through.
+struct StreamOptions {
+    /// Bytes of CTs that may lie at the coordinator.
+    var windowByteCount: UInt64 = 8 << 30
+    /// `--watch`: looks for more when all is done, until a stop is asked for.
+    var isWatching = false
+    /// `--retry-failed`
+    var retriesRefused = false
+    /// `--limit`: at most so many CTs are sent.
+    var limit: Int?
+    /// `--shared`
+    var shared: SharedRoot?
+    /// `--sqlite`
+    var writesDatabase = false
+    /// Looks through the archive again.
+    var lookAgain: (() throws -> Inputs)?
+
+    /// Where workers that share a file system put answers, below its root.
+    func answerFolder(in output: String) -> String? { shared?.relative("\(output)/\(Self.answerFolderName)") }
+
+    /// As workers know it.
+    static let answerFolderName = ".quintet-answers"
+}

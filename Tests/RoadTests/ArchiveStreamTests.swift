@@ -1,0 +1,132 @@
+import Foundation
+import Platform
+import TestSupport
+import Testing
+
+/// An archive that grows, moves, is damaged and is left in the middle: what has its answer is not done again, and what
+/// has not is.
+@Suite(.serialized) struct ArchiveStreamTests {
+    /// Two healthy and four diseased phantoms, "data" and "run".
+    private func prepared() throws -> Road {
+        let road = try Road()
+        try road.succeed(
+            "phantom", "--out", "ph", "--count", "2", "--diseased", "4", "--spacing", "6,5,5", "--quiet")
+        try road.succeed(
+            "prepare", "ph/healthy", "--masks", "ph/lungs", "--out", "data", "--preset", "demo", "--spacing", "8,7,7",
+            "--plane", "32,48", "--quiet")
+        let train = ["train", "--data", "data", "--run", "run", "--quiet", "--iterations", "6"]
+        #expect(try road.start(train + PeoplesDataTests.network).wait().code == 0)
+        return road
+    }
+
+    private func segment(_ road: Road, _ input: String, _ out: String, _ more: String...) throws -> Road.Outcome {
+        try road.start(["segment", "--run", "run", "--in", input, "--out", out] + more).wait()
+    }
+
+    private func computed(_ outcome: Road.Outcome) -> Int? {
+        outcome.errors.split(separator: "computed ").last.flatMap { Int($0.prefix { $0.isNumber }) }
+    }
+
+    private func move(_ road: Road, _ from: String, _ to: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: FileSystem.folder(of: road.path(to)), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: road.path(from), toPath: road.path(to))
+    }
+
+    /// Without it a growing archive is another run each day, and a moved patient costs an hour.
+    @Test func onlyWhatIsNewIsComputed() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        try move(road, "ph/diseased/diseased-03.nii.gz", "later/diseased-03.nii.gz")
+        // Settled: a file that was written in this very moment is read again, to be safe.
+        MonotonicClock.sleep(milliseconds: 2_100)
+        let limited = try segment(road, "ph/diseased", "masks", "--limit", "2")
+        #expect(limited.code == 0 && computed(limited) == 2, "\(limited.errors)")
+        let preview = try segment(road, "ph/diseased", "masks", "--dry-run", "--json")
+        #expect(preview.output.contains("\"doneCount\" : 2") && preview.output.contains("\"toDoCount\" : 1"))
+        #expect(computed(try segment(road, "ph/diseased", "masks")) == 1)
+        #expect(computed(try segment(road, "ph/diseased", "masks")) == 0)
+        // One more, one moved, one copied.
+        let answer = road.bytes("masks/diseased-00.nii.gz")
+        try move(road, "later/diseased-03.nii.gz", "ph/diseased/diseased-03.nii.gz")
+        try move(road, "ph/diseased/diseased-00.nii.gz", "ph/diseased/pat/moved.nii.gz")
+        try FileManager.default.copyItem(
+            atPath: road.path("ph/diseased/diseased-01.nii.gz"), toPath: road.path("ph/diseased/copy.nii.gz"))
+        let grown = try segment(road, "ph/diseased", "masks", "--sqlite")
+        #expect(computed(grown) == 1, "\(grown.errors)")
+        #expect(answer != nil && road.bytes("masks/pat/moved.nii.gz") == answer)
+        #expect(road.bytes("masks/copy.nii.gz") == road.bytes("masks/diseased-01.nii.gz"))
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
+        let names = table.split(separator: "\n").dropFirst().map { $0.prefix { $0 != "," } }
+        #expect(names == ["\"copy\"", "\"diseased-00\"", "\"diseased-01\"", "\"diseased-02\"", "\"diseased-03\"",
+            "\"pat/moved\""])
+        #expect(FileManager.default.fileExists(atPath: road.path("masks/archive.sqlite")))
+        // The page names every one of them, and its pictures are there.
+        let page = String(decoding: road.bytes("masks/report.html") ?? Data(), as: UTF8.self)
+        for name in ["copy", "diseased-02", "pat/moved"] { #expect(page.contains(">\(name)</a>"), "\(name)") }
+        let pictures = page.matches(of: /src="(report-pictures\/[^"]+)"/).map { String($0.output.1) }
+        #expect(!pictures.isEmpty && pictures.allSatisfy { road.bytes("masks/\($0)") != nil })
+    }
+
+    /// A cut file is no answer; a changed one is somebody's work.
+    @Test func aTruncatedAnswerIsMadeAgain() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try segment(road, "ph/diseased", "masks").code == 0)
+        let whole = try #require(road.bytes("masks/diseased-02.nii.gz"))
+        try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: road.path("masks/diseased-02.nii.gz")))
+        try FileManager.default.removeItem(atPath: road.path("masks/lungs/diseased-01.nii.gz"))
+        let again = try segment(road, "ph/diseased", "masks")
+        #expect(again.code == 0 && computed(again) == 2, "\(again.errors)")
+        #expect(road.bytes("masks/diseased-02.nii.gz") == whole)
+        #expect(road.bytes("masks/lungs/diseased-01.nii.gz") != nil)
+    }
+
+    /// What was refused is not tried again unless somebody asks, and never hides what is good.
+    @Test func refusedOnesAreTriedAgainWhenAsked() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        // A header of a CT without a chest: refused by the worker, by its content.
+        let empty = try road.start([
+            "segment", "--run", "run", "--list", "list.txt", "--out", "masks",
+        ])
+        #expect(empty.wait().code == 2)
+        let lines = [
+            "ph/diseased/diseased-00.nii.gz", "# a word", "ph/diseased/diseased-01.nii.gz",
+            "ph/lungs/diseased-02.nii.gz", "",
+        ]
+        try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: road.path("list.txt")))
+        let first = try road.start(["segment", "--run", "run", "--list", "list.txt", "--out", "masks"]).wait()
+        #expect(first.code == 3 && computed(first) == 2, "\(first.errors)")
+        #expect(first.errors.contains("refused: ") && first.errors.contains("lungs/diseased-02"))
+        let second = try road.start(["segment", "--run", "run", "--list", "list.txt", "--out", "masks"]).wait()
+        #expect(second.code == 3 && computed(second) == 0 && second.errors.contains("lungs/diseased-02"))
+        let third = try road.start([
+            "segment", "--run", "run", "--list", "list.txt", "--out", "masks", "--retry-failed",
+        ]).wait()
+        #expect(third.code == 3 && computed(third) == 0 && third.errors.contains("lungs/diseased-02"))
+    }
+
+    /// A scanner's folder: answered as CTs appear, and what still grows is waited for.
+    @Test func aWatchedFolderIsAnsweredAsItFills() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        try FileManager.default.createDirectory(atPath: road.path("drop"), withIntermediateDirectories: false)
+        let program = try road.start(["segment", "--run", "run", "--in", "drop", "--out", "masks", "--watch"])
+        func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: road.path("masks/\(name)")) }
+        try FileManager.default.copyItem(
+            atPath: road.path("ph/diseased/diseased-00.nii.gz"), toPath: road.path("drop/a.nii.gz"))
+        #expect(wait(seconds: 90) { isThere("a.nii.gz") })
+        // Half of it first.
+        let whole = try #require(road.bytes("ph/diseased/diseased-01.nii.gz"))
+        try whole.prefix(1000).write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))
+        MonotonicClock.sleep(milliseconds: 3_000)
+        try whole.write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))
+        #expect(wait(seconds: 90) { isThere("b.nii.gz") })
+        program.signal(SIGTERM)
+        let outcome = program.wait()
+        #expect(!outcome.errors.contains("refused"), "\(outcome.errors)")
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
+        #expect(table.split(separator: "\n").count == 3)
+    }
+}
