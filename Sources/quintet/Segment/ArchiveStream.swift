@@ -30,6 +30,8 @@ final class ArchiveStream {
     var sentCount = 0
     var computedCount = 0
     private var lastAppendMilliseconds: UInt64 = 0
+    /// What comes next waits for answers.
+    private var isWindowFull = false
     var tableBytesAreWhole = false
     let pace = Pace()
     var doneByteCount: UInt64 = 0
@@ -116,13 +118,17 @@ final class ArchiveStream {
 
     private func sendWhatFits() throws {
         let began = MonotonicClock.nowMilliseconds()
+        isWindowFull = false
         var bytes = inFlightByteCount
         while todoIndex < todo.count {
             if let limit = plan.options.limit, sentCount >= limit { todoIndex = todo.count; break }
             let item = todo[todoIndex], weight = Self.weight(item.stamp?.byteCount ?? 0)
             guard inFlight.isEmpty || bytes + weight <= plan.options.windowByteCount,
                 sent.count < Self.runItemsMax || inFlight.isEmpty
-            else { break }
+            else {
+                isWindowFull = true
+                break
+            }
             try StopWatch.check()
             todoIndex += 1
             if try deal(with: item) { bytes += weight }
@@ -291,8 +297,7 @@ final class ArchiveStream {
     private func waitForNews(_ status: StatusReport.Run?) throws {
         guard let run else { return }
         showProgress(status.map { describe($0) } ?? "")
-        let isSending = todoIndex < todo.count && inFlightByteCount < plan.options.windowByteCount
-        _ = try session.client.waitForChange(of: run, seconds: isSending ? 0 : 1)
+        _ = try session.client.waitForChange(of: run, seconds: todoIndex < todo.count && !isWindowFull ? 0 : 1)
     }
 
     private func describe(_ status: StatusReport.Run) -> String {
