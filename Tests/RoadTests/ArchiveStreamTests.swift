@@ -82,6 +82,29 @@ import Testing
         #expect(road.bytes("masks/lungs/diseased-01.nii.gz") != nil)
     }
 
+    /// Killed with rows added to its table: the same command knows them for its own; a person's note in it stays.
+    @Test func aKilledCommandGoesOnAndANoteInTheTableStays() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        func rows() -> Int {
+            String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self).split(separator: "\n").count - 1
+        }
+        let words = ["segment", "--run", "run", "--in", "ph/diseased", "--out", "masks", "--threads", "1"]
+        let program = try road.start(words)
+        #expect(wait(seconds: 60) { rows() >= 1 })
+        program.signal(SIGKILL)
+        _ = program.wait()
+        let again = try road.start(words).wait()
+        #expect(again.code == 0 && rows() == 4, "\(again.errors)")
+        #expect(try #require(computed(again)) < 4)
+        let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
+        let noted = Data((table + "\"my note\"\n").utf8)
+        try noted.write(to: URL(fileURLWithPath: road.path("masks/archive.csv")))
+        let refused = try segment(road, "ph/diseased", "masks")
+        #expect(refused.code == 1 && refused.errors.contains("archive.csv"), "\(refused.errors)")
+        #expect(road.bytes("masks/archive.csv") == noted)
+    }
+
     /// What was refused is not tried again unless somebody asks, and never hides what is good.
     @Test func refusedOnesAreTriedAgainWhenAsked() throws {
         let road = try prepared()
@@ -113,16 +136,18 @@ import Testing
         defer { road.remove() }
         try FileManager.default.createDirectory(atPath: road.path("drop"), withIntermediateDirectories: false)
         let program = try road.start(["segment", "--run", "run", "--in", "drop", "--out", "masks", "--watch"])
-        func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: road.path("masks/\(name)")) }
+        func hasRow(_ name: String) -> Bool {
+            String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self).contains("\n\"\(name)\",")
+        }
         try FileManager.default.copyItem(
             atPath: road.path("ph/diseased/diseased-00.nii.gz"), toPath: road.path("drop/a.nii.gz"))
-        #expect(wait(seconds: 90) { isThere("a.nii.gz") })
+        #expect(wait(seconds: 90) { hasRow("a") })
         // Half of it first.
         let whole = try #require(road.bytes("ph/diseased/diseased-01.nii.gz"))
         try whole.prefix(1000).write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))
         MonotonicClock.sleep(milliseconds: 3_000)
         try whole.write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))
-        #expect(wait(seconds: 90) { isThere("b.nii.gz") })
+        #expect(wait(seconds: 90) { hasRow("b") })
         program.signal(SIGTERM)
         let outcome = program.wait()
         #expect(!outcome.errors.contains("refused"), "\(outcome.errors)")

@@ -48,14 +48,24 @@ package struct HTMLReport {
         .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem }
         .gallery figure { margin: 0 } .gallery img { max-width: 100%; height: auto }
         figcaption { overflow-wrap: anywhere }
-        .wide { overflow-x: auto } td.text { text-align: left }
+        .charts { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)) }
+        .wide { overflow-x: auto } #rows td:first-child { min-width: 12rem; overflow-wrap: anywhere }
+        #rows td:last-child { min-width: 16rem }
+        td.text { text-align: left }
         #rows td.text { max-width: 24rem; overflow-wrap: anywhere }
         th button { font: inherit; border: 0; background: none; cursor: pointer; color: inherit; padding: 0 }
         th[aria-sort=ascending] button::after { content: " \\2191" }
         th[aria-sort=descending] button::after { content: " \\2193" }
-        svg.histogram { max-width: 40rem; width: 100%; font-size: 11px; fill: #555 }
+        svg.histogram { width: 100%; font-size: 11px; fill: #555 }
         svg.histogram rect { fill: #4676b5 } svg.histogram .title { font-size: 13px; fill: #222 }
         figure { margin: 1rem 0 } figcaption { color: #555; font-size: .9rem } img { max-width: 100% }
+        @media (prefers-color-scheme: dark) {
+          body { background: #16181c; color: #ddd } a { color: #8ab4f8 } figcaption { color: #aaa }
+          th, td { border-bottom-color: #3a3f47 } th { border-bottom-color: #888 }
+          tr.strong td { background: #26303f } svg.histogram { fill: #aaa } svg.histogram .title { fill: #ddd }
+          svg.histogram rect { fill: #6f9fe0 } figure > svg:not(.histogram) { background: #fff }
+        }
+        @media print { #archive { display: none } figure, tr { break-inside: avoid } body { max-width: none } }
         </style></head><body>
         <h1>\(Self.escaped(title))</h1>
         \(body.joined(separator: "\n"))

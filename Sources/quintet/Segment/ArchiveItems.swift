@@ -1,3 +1,4 @@
+import Coordinator
 import Foundation
 import Imaging
 import Numerics
@@ -19,6 +20,19 @@ extension ArchiveStream {
 
     /// - Throws: `ImageFileError`, `Archive.Refusal`: why the CT cannot be taken.
     func standing(of item: Archive.Item) throws -> ItemStanding {
+        do {
+            return try look(at: item)
+        } catch let error as FileError where error.path == item.path {
+            // A disk's error costs this CT, not the others.
+            throw Archive.Refusal("\(error); get the file again from its source")
+        } catch ClientError.damaged {
+            throw Archive.Refusal("\(item.path) changed while it was sent; say the same command again")
+        } catch ClientError.refused(let refusal) where refusal.code == .damaged || refusal.code == .malformed {
+            throw Archive.Refusal("\(item.path) changed while it was sent; say the same command again")
+        }
+    }
+
+    private func look(at item: Archive.Item) throws -> ItemStanding {
         // Of what was there when the command began nobody's file is in the way.
         if plan.options.isWatching { try refuseInTheWay(item) }
         // The mask first: when it is missing, nothing of the CT has to be read.

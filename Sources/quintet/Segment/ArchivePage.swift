@@ -38,7 +38,8 @@ struct ArchivePage {
         let report = HTMLReport(title: "\(done.count) answers in \(Archive.fileName(plan.output.path))")
         var page = report
         page.paragraph(summary)
-        for figure in guide.figures { histogram(figure, into: &page) }
+        page.heading("Distributions")
+        page.add(html: histograms())
         page.heading("Most involved")
         page.add(html: gallery(mostInvolved, pictures))
         if !leastAgreed.isEmpty {
@@ -84,10 +85,15 @@ struct ArchivePage {
 
     // MARK: - Distributions
 
-    private func histogram(_ figure: AnswerFigure, into page: inout HTMLReport) {
-        let values = done.compactMap { $0.figures[figure.name] }.sorted()
-        guard values.count > 1, let chart = Histogram(values, title: figure.title) else { return }
-        page.add(html: "<figure>\(chart.svg())</figure>")
+    private func histograms() -> String {
+        let charts = guide.figures.compactMap { figure -> String? in
+            let values = done.compactMap { $0.figures[figure.name] }.sorted()
+            guard values.count > 1 else { return nil }
+            return Histogram(values, title: figure.title, isWhole: figure.digits == 0)
+                .map { "<figure class=\"cell\">\($0.svg())</figure>" }
+        }
+        guard !charts.isEmpty else { return "<p>There are too few answers for distributions.</p>" }
+        return "<div class=\"gallery charts\">\(charts.joined(separator: "\n"))</div>"
     }
 
     // MARK: - Pictures
@@ -151,7 +157,7 @@ struct ArchivePage {
         }.joined()
         let lines = rows.map { row -> String in
             let figures = guide.figures.map { figure in
-                row.figures[figure.name].map { String(format: "%.\(figure.digits)f", $0) } ?? "null"
+                row.figures[figure.name].map { String(format: "%.\(min(figure.digits, 1))f", $0) } ?? "null"
             }
             let seconds = row.seconds.map { String(format: "%.1f", $0) } ?? "null"
             let said = row.refused.map { "refused: \($0)" } ?? (row.warnings ?? []).joined(separator: " | ")
@@ -258,54 +264,70 @@ struct ArchivePage {
         """
 }
 
-/// Values as bars, drawn without a script.
+/// Values as bars, drawn without a script. The largest two of a hundred are in the last bar, so that one of them does
+/// not make all others one bar.
 struct Histogram {
-    private static let barCount = 30, width = 640.0, height = 150.0, left = 46.0, bottom = 28.0, topMargin = 22.0
+    private static let barCountMax = 30, width = 420.0, height = 140.0, left = 40.0, right = 16.0, bottom = 24.0
+    private static let topMargin = 38.0
     private let counts: [Int]
     private let low: Double
-    private let high: Double
+    private let barWidth: Double
+    private let largest: Double
+    /// Some lie above the last bar's range.
+    private let isCut: Bool
     private let title: String
     private let valueCount: Int
     private let median: Double
 
     /// nil where all values are the same.
-    /// - Parameter values: in order.
-    init?(_ values: [Double], title: String) {
+    /// - Parameters:
+    ///   - values: in order.
+    ///   - isWhole: numbers of things: a bar is a number of them, or several.
+    init?(_ values: [Double], title: String, isWhole: Bool) {
         guard let first = values.first, let last = values.last, last > first, last.isFinite, first.isFinite else {
             return nil
         }
-        (low, high, self.title, valueCount) = (min(first, 0), last, title, values.count)
+        (low, largest, self.title, valueCount) = (min(first, 0), last, title, values.count)
         median = values[values.count / 2]
-        var counts = [Int](repeating: 0, count: Self.barCount)
-        for value in values {
-            counts[min(Self.barCount - 1, Int((value - low) / (high - low) * Double(Self.barCount)))] += 1
-        }
+        let usual = values[min(values.count - 1, values.count * 98 / 100)]
+        let range = max(usual > low ? usual - low : last - low, isWhole ? 1 : 0)
+        let width = range / Double(Self.barCountMax)
+        barWidth = isWhole ? max(1, width.rounded(.up)) : width
+        let barCount = isWhole ? min(Self.barCountMax, Int(range / barWidth) + 1) : Self.barCountMax
+        var counts = [Int](repeating: 0, count: barCount)
+        for value in values { counts[min(barCount - 1, Int((value - low) / barWidth))] += 1 }
         self.counts = counts
+        isCut = last >= low + barWidth * Double(barCount + 1)
     }
 
     func svg() -> String {
-        let plot = (width: Self.width - Self.left - 10, height: Self.height - Self.bottom - Self.topMargin)
-        let most = Double(counts.max() ?? 1), barWidth = plot.width / Double(Self.barCount)
+        let plot = (
+            width: Self.width - Self.left - Self.right, height: Self.height - Self.bottom - Self.topMargin)
+        let most = Double(counts.max() ?? 1), bar = plot.width / Double(counts.count)
         let base = Self.topMargin + plot.height
         func text(_ value: Double) -> String { String(format: value >= 100 ? "%.0f" : "%.1f", value) }
         var parts = counts.enumerated().map { index, count -> String in
             let tall = plot.height * Double(count) / most
             return String(
                 format: "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%d: %@ to %@</title></rect>",
-                Self.left + Double(index) * barWidth, base - tall, barWidth - 1, tall, count,
-                text(low + (high - low) * Double(index) / Double(Self.barCount)),
-                text(low + (high - low) * Double(index + 1) / Double(Self.barCount)))
+                Self.left + Double(index) * bar, base - tall, bar - 1, tall, count,
+                text(low + barWidth * Double(index)),
+                text(index == counts.count - 1 ? largest : low + barWidth * Double(index + 1)))
         }
         for tick in 0...4 {
-            let x = Self.left + plot.width * Double(tick) / 4, value = low + (high - low) * Double(tick) / 4
+            let x = Self.left + plot.width * Double(tick) / 4
+            let value = text(low + barWidth * Double(counts.count) * Double(tick) / 4)
             parts.append(String(
-                format: "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%@</text>", x, base + 16, text(value)))
+                format: "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%@</text>", x, base + 16,
+                tick == 4 && isCut ? value + "+" : value))
         }
         parts.append("<text x=\"\(Self.left - 6)\" y=\"\(Self.topMargin + 8)\" text-anchor=\"end\">\(Int(most))</text>")
-        let caption = "\(title): \(valueCount) CTs, median \(text(median)), largest \(text(high))"
+        let second = "\(valueCount) CTs, median \(text(median)), largest \(text(largest))"
+        let caption = "\(title): \(second)"
         return "<svg class=\"histogram\" role=\"img\" aria-label=\"\(HTMLReport.escaped(caption))\" "
             + "viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\">"
-            + "<text x=\"\(Self.left)\" y=\"13\" class=\"title\">\(HTMLReport.escaped(caption))</text>"
+            + "<text x=\"\(Self.left)\" y=\"13\" class=\"title\">\(HTMLReport.escaped(title))</text>"
+            + "<text x=\"\(Self.left)\" y=\"29\">\(HTMLReport.escaped(second))</text>"
             + parts.joined() + "</svg>"
     }
 }

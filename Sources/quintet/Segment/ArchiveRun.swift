@@ -9,8 +9,13 @@ import Protocol
 extension ArchiveStream {
     /// What an earlier command has sent, as far as the coordinator knows of it.
     func resume() throws {
-        guard let open = journal.run, !open.isEnded else { return }
+        guard let open = journal.run else { return }
         let known = try session.client.status().runs.first { $0.idempotencyKey == open.key }
+        guard !open.isEnded else {
+            // Left in the moment in which it was to end.
+            if let known, known.state == "running" { try session.client.closeItems(of: RunID(known.id)) }
+            return
+        }
         guard let known, known.state != "cancelled" else {
             return try journal.note(.init(number: open.number, key: open.key, isEnded: true))
         }
@@ -28,6 +33,14 @@ extension ArchiveStream {
             progress.say("going on with \(run): \(inFlight.count) CTs were sent by an earlier command")
         }
         try fetch(of: run)
+        // Nothing more can be sent to it.
+        if known.state != "running" { try forgetRun(open) }
+    }
+
+    private func forgetRun(_ open: ArchiveJournal.OpenRun) throws {
+        try journal.note(.init(number: open.number, key: open.key, isEnded: true))
+        run = nil
+        inFlight = [:]
     }
 
     /// `--retry-failed` has sent a refused one once more: what came of that is what counts.
@@ -65,10 +78,10 @@ extension ArchiveStream {
     /// All that was sent is answered: no more comes, and what is to be said of it is said.
     private func closeRun(_ run: RunID) throws {
         guard let open = journal.run else { return }
+        try journal.note(.init(number: open.number, key: open.key, isEnded: true))
         try session.client.closeItems(of: run)
         // The last comparisons may still be under way.
         _ = try session.wait(for: run, progress: progress, onChange: { try self.fetch(of: run) })
-        try journal.note(.init(number: open.number, key: open.key, isEnded: true))
         self.run = nil
         inFlight = [:]
         try? FileSystem.removeIfEmpty("\(plan.output.path)/\(StreamOptions.answerFolderName)")
