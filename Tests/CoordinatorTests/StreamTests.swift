@@ -188,4 +188,34 @@ import Worker
         try large.idle()
         #expect(try large.nextAssignment().description.inputs.contains { $0.digest == much })
     }
+
+    /// Ballots of two CTs may be the same bytes: whoever reads them for one need not send them for the other. Without it
+    /// such a result is refused until the work is given back.
+    @Test func whatAWorkerReadsForOneItemCountsAsSentForAnother() throws {
+        let server = try RunningServer(folder: folder.file("state"))
+        defer { server.stop() }
+        let client = try server.client()
+        let run = try openRun(client)
+        let ballot = expected(ct(0))
+        try client.append(
+            try (UInt8(0)..<2).map { number in
+                let blob = try client.upload(bytes: ct(number), role: "ct", name: "ct-\(number)")
+                return ItemSubmission(name: "ct-\(number)", inputs: [blob])
+            }, to: run, first: 0)
+        let first = try FakeWorker(server, name: "first")
+        try first.idle()
+        let predict = try first.nextAssignment()
+        #expect(predict.description.step == "predict")
+        let sent = try first.upload(ballot, role: "votes", name: "votes-0")
+        #expect(try first.finish(predict, [sent]) == .accepted)
+        try first.drop()
+        let second = try FakeWorker(server, name: "second")
+        try second.idle()
+        var held = [try second.nextAssignment()]
+        try second.idle()
+        held.append(try second.nextAssignment())
+        #expect(Set(held.map(\.description.step)) == ["predict", "finish"])
+        let other = try #require(held.first { $0.description.step == "predict" })
+        #expect(try second.finish(other, [try second.upload(ballot, role: "votes", name: "votes-0")]) == .accepted)
+    }
 }

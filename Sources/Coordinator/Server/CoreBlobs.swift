@@ -35,7 +35,7 @@ extension CoordinatorCore {
         }
         var isReadable = false
         if case .blobOffer(let digest, _) = message {
-            isReadable = peers[connection]!.leases.reads(digest, by: scheduler)
+            isReadable = peers[connection]!.leases.reads(digest, of: name, by: scheduler)
         }
         turn.atOnce.append(
             .blob(message, requestID: requestID, from: connection, sender: isReadable ? nil : name))

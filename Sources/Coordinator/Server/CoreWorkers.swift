@@ -58,6 +58,8 @@ extension CoordinatorCore {
         let readable = outputs.isEmpty ? [] : scheduler.digestsRead(under: lease)
         for blob in outputs where blob.byteCount > 0 && !readable.contains(blob.digest) {
             if shelf.hasSent(name, blob.digest) { continue }
+            // Not asked for: it reads the same bytes for another piece of work.
+            if peers[connection]!.leases.reads(blob.digest, of: name, by: scheduler) { continue }
             let text = "blob \(blob.digest) ('\(blob.name)') has not come from '\(name)'; upload it first"
             refuse(.unknown, text, requestID, connection)
             return false

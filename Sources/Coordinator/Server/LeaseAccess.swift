@@ -8,9 +8,10 @@ package struct LeaseAccess {
     /// The leases it was given, with what each one reads once that has been asked for.
     private var readable: [Lease: Set<ContentDigest>?] = [:]
 
-    /// Whether one of its leases reads it; to be asked after `refusal`.
-    func reads(_ digest: ContentDigest, by scheduler: Scheduler) -> Bool {
-        readable.keys.contains { scheduler.digestsRead(under: $0).contains(digest) }
+    /// Whether one of its leases reads it.
+    mutating func reads(_ digest: ContentDigest, of name: WorkerName, by scheduler: Scheduler) -> Bool {
+        forgetStale(of: name, by: scheduler)
+        return readable.keys.contains { scheduler.digestsRead(under: $0).contains(digest) }
     }
 
     /// The run of one of its leases whose item has this input on a shared file system; to be asked after `refusal`.
@@ -24,11 +25,15 @@ package struct LeaseAccess {
         return nil
     }
 
+    private mutating func forgetStale(of name: WorkerName, by scheduler: Scheduler) {
+        for lease in readable.keys where !scheduler.isHeld(lease, by: name) { readable[lease] = nil }
+    }
+
     package mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
 
     /// Why this worker does not get what it asks for; nil when it may have it.
     package mutating func refusal(of message: Message, from name: WorkerName, by scheduler: Scheduler) -> Refusal? {
-        for lease in readable.keys where !scheduler.isHeld(lease, by: name) { readable[lease] = nil }
+        forgetStale(of: name, by: scheduler)
         guard case .blobGet(let digest, _, _) = message else {
             return readable.isEmpty
                 ? Refusal(code: .staleLease, message: "only a worker with a lease uploads; stop working on it") : nil
