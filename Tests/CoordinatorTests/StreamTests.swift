@@ -189,8 +189,8 @@ import Worker
         #expect(try large.nextAssignment().description.inputs.contains { $0.digest == much })
     }
 
-    /// Ballots of two CTs may be the same bytes: whoever reads them for one need not send them for the other. Without it
-    /// such a result is refused until the work is given back.
+    /// Ballots of two CTs may be the same bytes: whoever reads them for one need not send them for the other. Without
+    /// it such a result is refused until the work is given back.
     @Test func whatAWorkerReadsForOneItemCountsAsSentForAnother() throws {
         let server = try RunningServer(folder: folder.file("state"))
         defer { server.stop() }

@@ -23,14 +23,15 @@ def shifted(data, number):
     return bytes(data)
 
 
-def meta_header(data, voxels):
+def meta_header(data, voxels, number):
     shape, kind = struct.unpack_from("<3h", data, 42), struct.unpack_from("<h", data, 70)[0]
     rows = [struct.unpack_from("<4f", data, 280 + 16 * row) for row in range(3)]
     # NIfTI has x to the right and y to anterior, MetaImage the other way round.
     sign = (-1, -1, 1)
     size = [sum(rows[row][axis] ** 2 for row in range(3)) ** 0.5 for axis in range(3)]
     matrix = [sign[row] * rows[row][axis] / size[axis] for axis in range(3) for row in range(3)]
-    offset = [sign[row] * rows[row][3] for row in range(3)]
+    # There is no place for a shift of values: the volume lies some micrometres further.
+    offset = [sign[row] * rows[row][3] + 0.001 * number for row in range(3)]
 
     def text(values):
         return " ".join(repr(value) for value in values)
@@ -40,8 +41,9 @@ def meta_header(data, voxels):
             f"ElementDataFile = {voxels}\n").encode()
 
 
-def write(path, data):
-    """In the format of its name."""
+def write(path, data, number):
+    """In the format of its name, as one of many different ones."""
+    data = shifted(data, number)
     start = int(struct.unpack_from("<f", data, 108)[0])
     if path.endswith(".gz"):
         content = gzip.compress(data, 1)
@@ -53,10 +55,10 @@ def write(path, data):
         with open(path[:-4] + ".img", "wb") as file:
             file.write(data[start:])
     elif path.endswith(".mha"):
-        content = meta_header(data, "LOCAL") + data[start:]
+        content = meta_header(data, "LOCAL", number) + data[start:]
     elif path.endswith(".mhd"):
         raw = os.path.basename(path)[:-4] + ".raw"
-        content = meta_header(data, raw)
+        content = meta_header(data, raw, number)
         with open(os.path.join(os.path.dirname(path), raw), "wb") as file:
             file.write(data[start:])
     else:
@@ -86,10 +88,7 @@ def main():
     endings, count = [".nii.gz", ".nii", ".hdr", ".mha", ".mhd"], 32 - len(real)
     for number in range(count):
         ending = endings[number % len(endings)]
-        # MetaImage has no place for the shift, so each of those is another CT.
-        data = images[number % len(images)]
-        data = data if ending in (".mha", ".mhd") else shifted(data, number)
-        write(f"{folder}/cts/ct-{number:02d}{ending}", data)
+        write(f"{folder}/cts/ct-{number:02d}{ending}", images[number % len(images)], number)
     for path in real:
         shutil.copy(path, f"{folder}/cts")
     paths = sorted(glob.glob(f"{hostile}/*"))[:6]
@@ -99,12 +98,11 @@ def main():
         with open(f"{folder}/cts/hostile-{name}", "wb") as file:
             file.write(content)
     first = segment(run, folder)
-    write(f"{folder}/cts/ct-01.nii", shifted(images[1], 900))
-    write(f"{folder}/cts/new-0.nii.gz", shifted(images[2], 901))
-    write(f"{folder}/cts/new-1.mha", images[-1])
+    write(f"{folder}/cts/ct-01.nii", images[1], 900)
+    write(f"{folder}/cts/new-0.nii.gz", images[2], 901)
+    write(f"{folder}/cts/new-1.mha", images[-1], 902)
     second = segment(run, folder)
-    # The MetaImage that was added holds a CT's voxels that may have been answered: then it is not computed.
-    sys.exit(0 if first[0] == 3 and first[1:3] == (32, 8) and second[0] == 3 and second[2:] == (8, 3) else 1)
+    sys.exit(0 if first[0] == 3 and first[1:] == (32, 8, 32) and second[0] == 3 and second[2:] == (8, 3) else 1)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ package struct HTMLReport {
         figcaption { overflow-wrap: anywhere }
         .charts { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)) }
         .wide { overflow-x: auto } #rows td:first-child { min-width: 12rem; overflow-wrap: anywhere }
-        #rows td:last-child { min-width: 16rem }
+        #rows td.text + td.text { min-width: 10rem; font-size: .9rem }
         td.text { text-align: left }
         #rows td.text { max-width: 24rem; overflow-wrap: anywhere }
         th button { font: inherit; border: 0; background: none; cursor: pointer; color: inherit; padding: 0 }

@@ -150,8 +150,9 @@ struct ArchivePage {
 
     /// A search field, a table that the script fills, and the rows.
     private func rowsHTML() -> String {
-        let titles = ["CT"] + guide.figures.map(\.title) + ["seconds", "warnings or reason"]
-        let heads = titles.enumerated().map { column, title in
+        // What a row has where; warnings and reasons are shown beside the name.
+        let numbers = (guide.figures.map(\.title) + ["seconds"]).enumerated().map { ($0 + 1, $1) }
+        let heads = ([(0, "CT"), (numbers.count + 1, "warnings or reason")] + numbers).map { column, title in
             "<th scope=\"col\" aria-sort=\"none\"><button type=\"button\" data-column=\"\(column)\">"
                 + "\(HTMLReport.escaped(title))</button></th>"
         }.joined()
@@ -219,8 +220,8 @@ struct ArchivePage {
               anchor.textContent = data[0];
               first.append(anchor);
             }
-            for (let column = 1; column < data.length - 2; column++) cell(row, data[column], false);
             cell(row, data[data.length - 2], true);
+            for (let column = 1; column < data.length - 2; column++) cell(row, data[column], false);
           }
           document.getElementById("count").textContent = found.length + " of " + rows.length;
           document.getElementById("place").textContent = "page " + (page + 1) + " of " + pageCount;
