@@ -106,6 +106,9 @@ final class IdleWorkers {
         case .heartbeatAnswer:
             if let sent = workers[connection]!.heartbeatSentAt { heartbeatSeconds.append(now - sent) }
             workers[connection]!.heartbeatSentAt = nil
+        // Somebody else was quicker: a thousand idle workers do again what one has not ended.
+        case .revoke: break
+        case .refusal(let refusal) where refusal.code == .staleLease: break
         case .refusal(let refusal): throw CommandError("the coordinator refuses: \(refusal.message)")
         default: throw CommandError("the coordinator says what a worker does not expect")
         }

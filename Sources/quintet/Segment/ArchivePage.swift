@@ -11,7 +11,7 @@ struct ArchivePage {
     static let name = "report.html"
     static let pictureFolder = "report-pictures"
     /// Most involved, and again those where replicas agree least.
-    private static let pictureCount = 12
+    private static let pictureCount = 6
     private static let slowestCount = 10
     private static let refusedShownCount = 200
 
@@ -30,11 +30,12 @@ struct ArchivePage {
     private var guide: AnswerGuide { plan.guide }
 
     func write() throws {
-        let pictures = ArchivePictures(plan)
+        var pictures = ArchivePictures(plan)
         let mostInvolved = top { $0.figures[guide.rankedBy] ?? 0 }
         let leastAgreed = guide.agreement.map { figure in
             top { row in row.figures[figure].map { 100 - $0 } ?? -1 }.filter { $0.figures[figure] != nil }
         } ?? []
+        pictures.make(mostInvolved + leastAgreed)
         let report = HTMLReport(title: "\(done.count) answers in \(Archive.fileName(plan.output.path))")
         var page = report
         page.paragraph(summary)
@@ -107,7 +108,7 @@ struct ArchivePage {
                 else { return nil }
                 return "\(figure.title) \(String(format: "%.1f", value))"
             }
-            let picture = pictures.picture(row).map {
+            let picture = pictures.shown[row.name].map {
                 "<a href=\"\($0.link)\"><img loading=\"lazy\" width=\"\($0.width)\" height=\"\($0.height)\" "
                     + "alt=\"\(HTMLReport.escaped(row.name)), slice \($0.slice)\" src=\"\($0.link)\"></a>"
             } ?? "<p>no picture</p>"

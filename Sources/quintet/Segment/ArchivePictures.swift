@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Imaging
 import Platform
@@ -14,32 +15,43 @@ struct ArchivePictures {
 
     /// Remembered beside the file, in its name: slice and size.
     private let plan: SegmentationPlan
-    private static let pixelMM = 1.2
-
     init(_ plan: SegmentationPlan) { self.plan = plan }
 
-    /// nil where the CT or the answer cannot be read any more.
-    func picture(_ row: AnswerRow) -> Shown? {
-        guard let content = row.content else { return nil }
-        let stem = "\(ArchivePage.pictureFolder)/\(content.ct.prefix(16))\((content.mask ?? "").prefix(8))"
-        if let known = known(stem) { return known }
-        let mask = plan.output.path(of: ArchivePage.fileName(row, plan))
-        guard let ct = try? ImageFile.read(path: row.source).volume,
-            let answer = try? ImageFile.read(path: mask).mask(), answer.shape == ct.shape
-        else { return nil }
-        let renderer = SliceRenderer(range: plan.guide.window, pixelMM: Self.pixelMM)
-        let slice = Self.fullestSlice(of: answer, count: renderer.sliceCount(ct))
-        var overlays = [SliceRenderer.Overlay(mask: answer, colour: .red)]
-        if let region = plan.guide.masks.first(where: \.isRegion),
-            let found = try? ImageFile.read(path: plan.output.path(
-                of: SegmentationFolder.fileName(row.name, answer: "vote", region))).mask(), found.shape == ct.shape
-        {
-            overlays.insert(.init(mask: found, colour: .skyBlue), at: 0)
+    /// By the names of the rows; none where the CT or the answer cannot be read any more.
+    private(set) var shown: [String: Shown] = [:]
+
+    /// Several at a time: reading CTs is most of it.
+    mutating func make(_ rows: [AnswerRow]) {
+        var missing: [AnswerRow] = []
+        for row in rows where shown[row.name] == nil {
+            if let known = stem(row).flatMap(known) { shown[row.name] = known } else { missing.append(row) }
         }
-        let picture = renderer.picture(ct, slice: slice, overlays: overlays).captioned("slice \(slice)")
-        let name = "\(stem)-\(slice)-\(picture.width)x\(picture.height).png"
-        guard (try? plan.output.write(picture.png(), to: name)) != nil else { return nil }
-        return Shown(link: name, width: picture.width, height: picture.height, slice: slice)
+        let drawn = Guarded<[Int: (picture: Picture, slice: Int)]>([:])
+        let drawings = missing.map(drawing)
+        DispatchQueue.concurrentPerform(iterations: drawings.count) { index in
+            guard let picture = drawings[index].draw() else { return }
+            drawn.withLock { $0[index] = picture }
+        }
+        for (index, (picture, slice)) in drawn.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            let row = missing[index]
+            guard let stem = stem(row) else { continue }
+            let name = "\(stem)-\(slice)-\(picture.width)x\(picture.height).png"
+            guard (try? plan.output.write(picture.png(), to: name)) != nil else { continue }
+            shown[row.name] = Shown(link: name, width: picture.width, height: picture.height, slice: slice)
+        }
+    }
+
+    private func stem(_ row: AnswerRow) -> String? {
+        row.content.map { "\(ArchivePage.pictureFolder)/\($0.ct.prefix(16))\(($0.mask ?? "").prefix(8))" }
+    }
+
+    private func drawing(_ row: AnswerRow) -> Drawing {
+        let region = plan.guide.masks.first(where: \.isRegion).map {
+            plan.output.path(of: SegmentationFolder.fileName(row.name, answer: "vote", $0))
+        }
+        return Drawing(
+            ct: row.source, mask: plan.output.path(of: ArchivePage.fileName(row, plan)), region: region,
+            window: plan.guide.window)
     }
 
     private func known(_ stem: String) -> Shown? {
@@ -50,6 +62,30 @@ struct ArchivePictures {
         guard numbers.count == 3 else { return nil }
         return Shown(
             link: "\(ArchivePage.pictureFolder)/\(name)", width: numbers[1], height: numbers[2], slice: numbers[0])
+    }
+}
+
+/// One picture, by its files.
+private struct Drawing: Sendable {
+    var ct: String
+    var mask: String
+    var region: String?
+    /// In HU.
+    var window: ClosedRange<Float>
+
+    private static let pixelMM = 1.2
+
+    func draw() -> (picture: Picture, slice: Int)? {
+        guard let ct = try? ImageFile.read(path: ct).volume,
+            let answer = try? ImageFile.read(path: mask).mask(), answer.shape == ct.shape
+        else { return nil }
+        let renderer = SliceRenderer(range: window, pixelMM: Self.pixelMM)
+        let slice = Self.fullestSlice(of: answer, count: renderer.sliceCount(ct))
+        var overlays = [SliceRenderer.Overlay(mask: answer, colour: .red)]
+        if let region, let found = try? ImageFile.read(path: region).mask(), found.shape == ct.shape {
+            overlays.insert(.init(mask: found, colour: .skyBlue), at: 0)
+        }
+        return (renderer.picture(ct, slice: slice, overlays: overlays).captioned("slice \(slice)"), slice)
     }
 
     /// Of the stored slices; the middle where there is nothing.
