@@ -38,23 +38,31 @@ extension Scheduler {
     /// another machine makes of it, stays; the client may say it again.
     mutating func collect(_ positions: [Int], of id: RunID) {
         guard archived[id] == nil else { return actions.append(.answer(.accepted)) }
-        guard let run = runs[id] else {
+        guard runs[id] != nil else {
             return answerRefusal(.unknown, "there is no \(id); `quintet status` lists the runs")
         }
-        guard positions.allSatisfy({ $0 < run.request.items.count }) else {
-            return answerRefusal(.malformed, "\(id) has \(run.request.items.count) items; there is none behind them")
+        let itemCount = runs[id]!.request.items.count
+        guard positions.allSatisfy({ $0 < itemCount }) else {
+            return answerRefusal(.malformed, "\(id) has \(itemCount) items; there is none behind them")
         }
-        let collected = Set(positions).sorted().filter { !run.isCollected($0) && hasEnded($0, of: run) }
-        for item in collected {
+        // No copy of the run may live while it changes: all of its items would be copied.
+        let collected = collectable(positions, of: runs[id]!)
+        for (item, ended) in collected {
             runs[id]!.collect(item)
-            for step in itemSteps(of: run) {
-                let work = run.work(step, item)
+            for work in ended {
                 if works.isTouched(work) { works[work]!.outputs = [] }
                 settleForGood(work)
             }
         }
-        if !collected.isEmpty { actions.append(.persist(.itemsCollected(id, collected))) }
+        if !collected.isEmpty { actions.append(.persist(.itemsCollected(id, collected.map(\.item)))) }
         actions.append(.answer(.accepted))
+    }
+
+    /// With the works of each.
+    private func collectable(_ positions: [Int], of run: RunRecord) -> [(item: Int, works: [WorkID])] {
+        Set(positions).sorted().filter { !run.isCollected($0) && hasEnded($0, of: run) }.map { item in
+            (item, itemSteps(of: run).map { run.work($0, item) })
+        }
     }
 
     private func itemSteps(of run: RunRecord) -> [Int] {

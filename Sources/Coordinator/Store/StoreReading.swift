@@ -19,7 +19,7 @@ extension Store {
         try database.query(
             """
             SELECT w.id, st.fan, w.position, state, report, i.name, st.label, sequence, w.done_by, w.is_shared,
-                CASE st.fan WHEN 'item' THEN (SELECT ifnull(sum(seconds), 0) FROM works s WHERE s.run = w.run
+                CASE st.fan WHEN 'item' THEN (SELECT ifnull(sum(seconds), 0) FROM works s WHERE +s.run = w.run
                     AND s.position = w.position AND s.id BETWEEN i.first_work AND w.id) ELSE w.seconds END
             FROM works w
             JOIN steps st ON st.run = w.run AND st.position = w.step

@@ -99,7 +99,8 @@ extension Store {
     func collect(_ items: [Int], of run: RunID, _ released: inout [String]) throws {
         for item in items {
             let (run, item) = (id(run), SQLValue.integer(Int64(item)))
-            let works = "(SELECT w.id FROM items i JOIN works w ON w.id >= i.first_work AND w.run = i.run "
+            // By number: an index of all works of the run would be gone through for each item.
+            let works = "(SELECT w.id FROM items i JOIN works w ON w.id >= i.first_work AND +w.run = i.run "
                 + "AND w.position = i.position JOIN steps s ON s.run = w.run AND s.position = w.step "
                 + "AND s.fan = 'item' WHERE i.run = ?1 AND i.position = ?2 AND w.id < i.first_work + "
                 + "(SELECT count(*) FROM steps WHERE run = ?1 AND fan = 'item'))"
