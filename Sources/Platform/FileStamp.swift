@@ -23,9 +23,12 @@ public struct FileStamp: Hashable, Sendable, Codable {
 
     init(_ status: stat) {
         self.init(
-            byteCount: UInt64(clamping: status.st_size),
-            modifiedNanoseconds: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec),
+            byteCount: UInt64(clamping: status.st_size), modifiedNanoseconds: Self.nanoseconds(status.st_mtim),
             inode: UInt64(status.st_ino))
+    }
+
+    static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
 
     /// Whether the file had been left alone for a while at a moment: only then does an equal stamp mean equal bytes.

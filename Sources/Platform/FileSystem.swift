@@ -279,6 +279,9 @@ public enum FileSystem {
         if let failure { throw failure }
     }
 
+    /// What was written to a file is there after a power cut.
+    public static func sync(_ path: String) throws(FileError) { try OpenFile(path, flags: O_WRONLY).sync() }
+
     /// Whole or not at all.
     public static func copy(_ path: String, to target: String) throws(FileError) {
         try AtomicFile.write(try read(path, byteCountMax: 8 << 30), to: target)

@@ -119,7 +119,12 @@ final class OutputFolder {
         guard ImageFile.isReadable(name), let start = try? FileSystem.read(path(of: name), offset: 0, count: 2),
             start.isEmpty || start == [0x1f, 0x8b]
         else { return false }
-        return (try? ImageFile.read(path: path(of: name))) == nil
+        do throws(ImageFileError) {
+            _ = try ImageFile.read(path: path(of: name))
+            return false
+        } catch {
+            return start.isEmpty || error.kind == .damaged
+        }
     }
 
     static func list(_ paths: [String]) -> String {

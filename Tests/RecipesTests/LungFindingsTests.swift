@@ -25,7 +25,7 @@ import Recipes
     /// lies off centre.
     @Test func sidesAreThePatients() {
         let plain = lungs([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0])
-        // Left: x 1 to 4; the plane is where least lung is, x 5 (nearest the middle of 1...8 is 4.5, 4 before 5).
+        // Least lung is at x 4 and 5, one voxel each and equally near the middle: the first one begins the right side.
         let counts = LungSides(lung: plain).counts(plain)
         #expect(counts.left == 18 && counts.right == 16 + 2)
         let mirrored = lungs([-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0])

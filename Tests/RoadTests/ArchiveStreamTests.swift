@@ -1,7 +1,9 @@
+import Coordinator
 import Foundation
 import Platform
 import TestSupport
 import Testing
+import quintet
 
 /// An archive that grows, moves, is damaged and is left in the middle: what has its answer is not done again, and what
 /// has not is.
@@ -9,11 +11,7 @@ import Testing
     /// Two healthy and four diseased phantoms, "data" and "run".
     private func prepared() throws -> Road {
         let road = try Road()
-        try road.succeed(
-            "phantom", "--out", "ph", "--count", "2", "--diseased", "4", "--spacing", "6,5,5", "--quiet")
-        try road.succeed(
-            "prepare", "ph/healthy", "--masks", "ph/lungs", "--out", "data", "--preset", "demo", "--spacing", "8,7,7",
-            "--plane", "32,48", "--quiet")
+        try road.prepareSmallData(diseasedCount: 4)
         let train = ["train", "--data", "data", "--run", "run", "--quiet", "--iterations", "6"]
         #expect(try road.start(train + PeoplesDataTests.network).wait().code == 0)
         return road
@@ -37,22 +35,23 @@ import Testing
     @Test func onlyWhatIsNewIsComputed() throws {
         let road = try prepared()
         defer { road.remove() }
-        try move(road, "ph/diseased/diseased-03.nii.gz", "later/diseased-03.nii.gz")
+        try move(road, "phantoms/diseased/diseased-03.nii.gz", "later/diseased-03.nii.gz")
         // Settled: a file that was written in this very moment is read again, to be safe.
         MonotonicClock.sleep(milliseconds: 2_100)
-        let limited = try segment(road, "ph/diseased", "masks", "--limit", "2")
+        let limited = try segment(road, "phantoms/diseased", "masks", "--limit", "2")
         #expect(limited.code == 0 && computed(limited) == 2, "\(limited.errors)")
-        let preview = try segment(road, "ph/diseased", "masks", "--dry-run", "--json")
+        let preview = try segment(road, "phantoms/diseased", "masks", "--dry-run", "--json")
         #expect(preview.output.contains("\"doneCount\" : 2") && preview.output.contains("\"toDoCount\" : 1"))
-        #expect(computed(try segment(road, "ph/diseased", "masks")) == 1)
-        #expect(computed(try segment(road, "ph/diseased", "masks")) == 0)
+        #expect(computed(try segment(road, "phantoms/diseased", "masks")) == 1)
+        #expect(computed(try segment(road, "phantoms/diseased", "masks")) == 0)
         // One more, one moved, one copied.
         let answer = road.bytes("masks/diseased-00.nii.gz")
-        try move(road, "later/diseased-03.nii.gz", "ph/diseased/diseased-03.nii.gz")
-        try move(road, "ph/diseased/diseased-00.nii.gz", "ph/diseased/pat/moved.nii.gz")
+        try move(road, "later/diseased-03.nii.gz", "phantoms/diseased/diseased-03.nii.gz")
+        try move(road, "phantoms/diseased/diseased-00.nii.gz", "phantoms/diseased/pat/moved.nii.gz")
         try FileManager.default.copyItem(
-            atPath: road.path("ph/diseased/diseased-01.nii.gz"), toPath: road.path("ph/diseased/copy.nii.gz"))
-        let grown = try segment(road, "ph/diseased", "masks", "--sqlite")
+            atPath: road.path("phantoms/diseased/diseased-01.nii.gz"),
+            toPath: road.path("phantoms/diseased/copy.nii.gz"))
+        let grown = try segment(road, "phantoms/diseased", "masks", "--sqlite")
         #expect(computed(grown) == 1, "\(grown.errors)")
         #expect(answer != nil && road.bytes("masks/pat/moved.nii.gz") == answer)
         #expect(road.bytes("masks/copy.nii.gz") == road.bytes("masks/diseased-01.nii.gz"))
@@ -72,11 +71,11 @@ import Testing
     @Test func aTruncatedAnswerIsMadeAgain() throws {
         let road = try prepared()
         defer { road.remove() }
-        #expect(try segment(road, "ph/diseased", "masks").code == 0)
+        #expect(try segment(road, "phantoms/diseased", "masks").code == 0)
         let whole = try #require(road.bytes("masks/diseased-02.nii.gz"))
         try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: road.path("masks/diseased-02.nii.gz")))
         try FileManager.default.removeItem(atPath: road.path("masks/lungs/diseased-01.nii.gz"))
-        let again = try segment(road, "ph/diseased", "masks")
+        let again = try segment(road, "phantoms/diseased", "masks")
         #expect(again.code == 0 && computed(again) == 2, "\(again.errors)")
         #expect(road.bytes("masks/diseased-02.nii.gz") == whole)
         #expect(road.bytes("masks/lungs/diseased-01.nii.gz") != nil)
@@ -89,7 +88,7 @@ import Testing
         func rows() -> Int {
             String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self).split(separator: "\n").count - 1
         }
-        let words = ["segment", "--run", "run", "--in", "ph/diseased", "--out", "masks", "--threads", "1"]
+        let words = ["segment", "--run", "run", "--in", "phantoms/diseased", "--out", "masks", "--threads", "1"]
         let program = try road.start(words)
         #expect(wait(seconds: 60) { rows() >= 1 })
         program.signal(SIGKILL)
@@ -100,7 +99,7 @@ import Testing
         let table = String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self)
         let noted = Data((table + "\"my note\"\n").utf8)
         try noted.write(to: URL(fileURLWithPath: road.path("masks/archive.csv")))
-        let refused = try segment(road, "ph/diseased", "masks")
+        let refused = try segment(road, "phantoms/diseased", "masks")
         #expect(refused.code == 1 && refused.errors.contains("archive.csv"), "\(refused.errors)")
         #expect(road.bytes("masks/archive.csv") == noted)
     }
@@ -115,8 +114,8 @@ import Testing
         ])
         #expect(empty.wait().code == 2)
         let lines = [
-            "ph/diseased/diseased-00.nii.gz", "# a word", "ph/diseased/diseased-01.nii.gz",
-            "ph/lungs/diseased-02.nii.gz", "",
+            "phantoms/diseased/diseased-00.nii.gz", "# a word", "phantoms/diseased/diseased-01.nii.gz",
+            "phantoms/lungs/diseased-02.nii.gz", "",
         ]
         try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: road.path("list.txt")))
         let first = try road.start(["segment", "--run", "run", "--list", "list.txt", "--out", "masks"]).wait()
@@ -130,6 +129,112 @@ import Testing
         #expect(third.code == 3 && computed(third) == 0 && third.errors.contains("lungs/diseased-02"))
     }
 
+    /// Values that are read otherwise are another CT: what was answered before must not stand for it.
+    @Test func anAnswerIsKnownByHowItsCTIsReadToo() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(computed(try segment(road, "phantoms/diseased", "masks", "--limit", "1")) == 1)
+        let added = try segment(road, "phantoms/diseased", "masks", "--limit", "1", "--add-hu", "5")
+        #expect(added.code == 0 && computed(added) == 1, "\(added.errors)")
+        let table = CSV.rows(String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self))
+        let column = try #require(table.first?.firstIndex(of: "add_hu"))
+        #expect(table.dropFirst().map { $0[column] } == ["5.0"])
+    }
+
+    /// A refusal of one patient's CT must not make room for it where another patient's answer lies.
+    @Test func aRefusedCTDoesNotTakeANameFromAnother() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        for (patient, ct) in [("p1", "diseased-00"), ("p2", "diseased-01")] {
+            try FileManager.default.createDirectory(atPath: road.path(patient), withIntermediateDirectories: false)
+            try FileManager.default.copyItem(
+                atPath: road.path("phantoms/diseased/\(ct).nii.gz"), toPath: road.path("\(patient)/ct.nii.gz"))
+        }
+        #expect(try segment(road, "p1", "masks").code == 0)
+        let first = try #require(road.bytes("masks/ct.nii.gz")), whole = try #require(road.bytes("p2/ct.nii.gz"))
+        try Data("no CT".utf8).write(to: URL(fileURLWithPath: road.path("p2/ct.nii.gz")))
+        #expect(try segment(road, "p2", "masks").code == 1)
+        try whole.write(to: URL(fileURLWithPath: road.path("p2/ct.nii.gz")))
+        let second = try segment(road, "p2", "masks")
+        #expect(second.code == 1 && second.errors.contains("another CT of this name"), "\(second.errors)")
+        #expect(road.bytes("masks/ct.nii.gz") == first)
+        let rows = CSV.rows(String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self))
+        #expect(rows.filter { $0.first == "ct" }.map { $0.contains("p1/ct.nii.gz") } == [true])
+    }
+
+    /// A coordinator without workers; a client that is killed once it has sent all; the CT's file then holds another
+    /// scan. What comes of the first one must not be taken for the second.
+    @Test func anAnswerOnItsWayToACTThatHasChangedIsDropped() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        let coordinator = try road.start([
+            "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--port-file", "port",
+        ])
+        let port = try HostileCluster.port(in: road, coordinator)
+        try FileManager.default.createDirectory(atPath: road.path("cts"), withIntermediateDirectories: false)
+        func put(_ ct: String) throws {
+            try #require(road.bytes("phantoms/diseased/\(ct).nii.gz"))
+                .write(to: URL(fileURLWithPath: road.path("cts/ct.nii.gz")))
+        }
+        let words = [
+            "segment", "--run", "run", "--in", "cts", "--out", "masks", "--coordinator", "127.0.0.1:\(port)",
+        ]
+        let client = try CoordinatorClient(address: NetworkAddress(host: "127.0.0.1", port: port))
+        func sent(_ count: Int) throws -> Bool { try client.status().runs.contains { $0.volumeCount == count } }
+        try put("diseased-00")
+        let killed = try road.start(words)
+        #expect(try wait { try sent(1) })
+        killed.signal(SIGKILL)
+        _ = killed.wait()
+        try put("diseased-01")
+        let again = try road.start(words)
+        #expect(try wait { try sent(2) })
+        let worker = try road.start(["worker", "--coordinator", "127.0.0.1:\(port)", "--cache", "cache"])
+        let outcome = again.wait()
+        _ = (worker.stop(), coordinator.stop())
+        #expect(outcome.code == 0 && computed(outcome) == 1, "\(outcome.errors)")
+        #expect(try segment(road, "phantoms/diseased", "plain").code == 0)
+        #expect(road.bytes("masks/ct.nii.gz") != nil)
+        #expect(road.bytes("masks/ct.nii.gz") == road.bytes("plain/diseased-01.nii.gz"))
+    }
+
+    /// With `--shared`: nothing of a CT lies at the coordinator, and the answers have the bytes that they always have.
+    @Test func aSharedFileSystemCarriesCTsAndAnswers() throws {
+        let road = try prepared()
+        defer { road.remove() }
+        #expect(try segment(road, "phantoms/diseased", "plain").code == 0)
+        let coordinator = try road.start([
+            "coordinator", "--state", "state", "--listen", "127.0.0.1:0", "--port-file", "port",
+        ])
+        let address = "127.0.0.1:\(try HostileCluster.port(in: road, coordinator))"
+        let worker = try road.start([
+            "worker", "--coordinator", address, "--cache", "cache", "--shared", road.folder,
+        ])
+        let outcome = try segment(
+            road, "phantoms/diseased", "masks", "--coordinator", address, "--shared", road.folder)
+        #expect(outcome.code == 0 && computed(outcome) == 4, "\(outcome.errors)")
+        for name in (0..<4).map({ "diseased-0\($0).nii.gz" }) {
+            for folder in ["", "without-growing/", "lungs/"] {
+                #expect(road.bytes("masks/\(folder)\(name)") != nil)
+                #expect(road.bytes("masks/\(folder)\(name)") == road.bytes("plain/\(folder)\(name)"))
+            }
+        }
+        #expect(!FileManager.default.fileExists(atPath: road.path("masks/.quintet-answers")))
+        let store = try Database(path: road.path("state/state.sqlite"))
+        var sharedCount = 0
+        try store.query("SELECT count(*) FROM works WHERE is_shared") { sharedCount = $0.int(0) }
+        store.close()
+        #expect(sharedCount == 4)
+        // A worker that does not see the files is sent them.
+        _ = worker.stop()
+        let blind = try road.start(["worker", "--coordinator", address, "--cache", "cache-blind"])
+        let over = try segment(
+            road, "phantoms/diseased", "masks-blind", "--coordinator", address, "--shared", road.folder)
+        _ = (blind.stop(), coordinator.stop())
+        #expect(over.code == 0 && computed(over) == 4, "\(over.errors)")
+        #expect(road.bytes("masks-blind/diseased-02.nii.gz") == road.bytes("plain/diseased-02.nii.gz"))
+    }
+
     /// A scanner's folder: answered as CTs appear, and what still grows is waited for.
     @Test func aWatchedFolderIsAnsweredAsItFills() throws {
         let road = try prepared()
@@ -140,10 +245,10 @@ import Testing
             String(decoding: road.bytes("masks/archive.csv") ?? Data(), as: UTF8.self).contains("\n\"\(name)\",")
         }
         try FileManager.default.copyItem(
-            atPath: road.path("ph/diseased/diseased-00.nii.gz"), toPath: road.path("drop/a.nii.gz"))
+            atPath: road.path("phantoms/diseased/diseased-00.nii.gz"), toPath: road.path("drop/a.nii.gz"))
         #expect(wait(seconds: 90) { hasRow("a") })
         // Half of it first.
-        let whole = try #require(road.bytes("ph/diseased/diseased-01.nii.gz"))
+        let whole = try #require(road.bytes("phantoms/diseased/diseased-01.nii.gz"))
         try whole.prefix(1000).write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))
         MonotonicClock.sleep(milliseconds: 3_000)
         try whole.write(to: URL(fileURLWithPath: road.path("drop/b.nii.gz")))

@@ -58,8 +58,11 @@ struct Road {
     }
 
     /// "data": two healthy phantoms on a grid so coarse that a step takes milliseconds.
-    func prepareSmallData() throws {
-        try succeed("phantom", "--out", "phantoms", "--count", "2", "--diseased", "0", "--spacing", "6,5,5", "--quiet")
+    /// - Parameter diseasedCount: phantoms to find lesions in, beside them.
+    func prepareSmallData(diseasedCount: Int = 0) throws {
+        try succeed(
+            "phantom", "--out", "phantoms", "--count", "2", "--diseased", "\(diseasedCount)", "--spacing", "6,5,5",
+            "--quiet")
         try succeed(
             "prepare", "phantoms/healthy", "--masks", "phantoms/lungs", "--out", "data", "--preset", "demo",
             "--spacing", "8,7,7", "--plane", "32,48", "--quiet")

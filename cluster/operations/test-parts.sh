@@ -203,11 +203,9 @@ part_lost() {
     refused 'replica-1.safetensors' "$here/inventory" spoilt
 }
 
-# Of before, with protocol, schema and arithmetic of today; the first with this protocol and schema, whose arithmetic is
-# another; the last of protocol 2 and schema 2.
-alike=84f8f13
-computes_otherwise=b9a580a
-speaks_otherwise=208298a
+# Of before, with protocol, schema and arithmetic of today; the last of protocol 3 and schema 3.
+alike=bb28c77
+speaks_otherwise=213ae06
 
 until_checkpoint_by() { says "$1" "of $2.* checkpoint"; }
 problem() { status | grep -o '"problem":"[^"]*"' | head -1; }
@@ -215,7 +213,9 @@ problem() { status | grep -o '"problem":"[^"]*"' | head -1; }
 part_upgrade() {
     say "upgrade: the programs of before"
     old=$("$here/old-program" $alike)
-    older=$("$here/old-program" $computes_otherwise)
+    # Of the same protocol, whose arithmetic is another: so is that of today's with its plainest kernels.
+    older=$work/computes-otherwise
+    printf '#!/bin/sh\nQUINTET_KERNELS=direct exec "%s" "$@"\n' "$QUINTET" > "$older"; chmod +x "$older"
     oldest=$("$here/old-program" $speaks_otherwise)
 
     say "upgrade: coordinator, two workers and client of before; the coordinator is upgraded first, then a worker"
@@ -267,19 +267,19 @@ part_upgrade() {
     end "${!is[@]}"
 
     say "upgrade: versions that do not fit, either way"
-    local older_text='speaks protocol 2, the coordinator .* protocol 3: this program is older, update it'
+    local older_text='speaks protocol 3, the coordinator .* protocol 4: this program is older, update it'
     coordinator unlike-coordinator unlike-state 127.0.0.1:0
     refused "$older_text" timeout 60 "$oldest" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
     refused "$older_text" timeout 60 "$oldest" status --coordinator "127.0.0.1:$port"
-    says unlike-coordinator.log 'speaks protocol 2, this coordinator 3'
+    says unlike-coordinator.log 'speaks protocol 3, this coordinator 4'
     end unlike-coordinator
-    refused 'has schema 3; this quintet knows 2' "$oldest" coordinator --state unlike-state --listen 127.0.0.1:0
+    refused 'has schema 4; this quintet knows 3' "$oldest" coordinator --state unlike-state --listen 127.0.0.1:0
     refused 'nothing was changed' "$here/upgrade" upgrade-state upgrade-backups "$oldest" installed
     coordinator unlike-coordinator2 unlike-old-state 127.0.0.1:0 "$oldest"
-    refused 'speaks protocol 3, the coordinator .* protocol 2: the program there is older, update it' timeout 60 \
+    refused 'speaks protocol 4, the coordinator .* protocol 3: the program there is older, update it' timeout 60 \
         "$QUINTET" worker --coordinator "127.0.0.1:$port" --cache cache-unlike
 
-    say "upgrade: from protocol 2, in the middle of a training: workers and client are refused and end"
+    say "upgrade: from protocol 3, in the middle of a training: workers and client are refused and end"
     address=127.0.0.1:$port
     worker unlike-w1 "$address" "$oldest"
     launch unlike-client $(train "$oldest" 1 1 150) --run unlike --coordinator "$address"
@@ -297,8 +297,7 @@ part_upgrade() {
     worker unlike-w2 "$address"
     says unlike-coordinator3.log "leased to unlike-w2.*, from iteration $kept"
     says unlike-coordinator3.log 'run 1 ended'
-    # Schema 2 did not keep how a run is computed, so nobody would notice another arithmetic; of this network the bytes
-    # are the same by both.
+    # Both compute alike.
     $(train "$oldest" 1 1 150) --run calm-oldest --quiet
     $(train "$QUINTET" 1 1 150) --run calm-short --quiet
     cmp calm-oldest/replica-0.safetensors calm-short/replica-0.safetensors

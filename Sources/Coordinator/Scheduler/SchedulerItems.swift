@@ -51,7 +51,7 @@ extension Scheduler {
             runs[id]!.collect(item)
             for work in ended {
                 if works.isTouched(work) { works[work]!.outputs = [] }
-                settleForGood(work)
+                works.settle(work)
             }
         }
         if !collected.isEmpty { actions.append(.persist(.itemsCollected(id, collected.map(\.item)))) }

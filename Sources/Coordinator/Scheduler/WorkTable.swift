@@ -166,9 +166,6 @@ extension RunRecord {
 }
 
 extension Scheduler {
-    /// Of a work whose item is collected: nobody looks back at it.
-    mutating func settleForGood(_ id: WorkID) { works.settle(id) }
-
     /// Of a work that has ended, and of those that it has looked back at.
     mutating func settle(after id: WorkID) {
         let work = works[id]!, run = runs[work.run]!

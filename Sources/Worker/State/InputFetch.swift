@@ -25,6 +25,8 @@ struct InputFetch: Sendable {
         case goesOn
         /// The coordinator broke the rules: the connection cannot be trusted.
         case violation(String)
+        /// It has not come for so long that somebody else may try; nobody's fault.
+        case tooLate(String)
         /// This worker cannot get this blob.
         case hopeless(String)
     }
@@ -51,6 +53,8 @@ struct InputFetch: Sendable {
     /// Where blobs lie on the shared file system, of those that were not looked for there yet.
     private var places: [ContentDigest: String] = [:]
     private var isReadingShared = false
+    /// Since when the run's client has been asked for the first need.
+    private var askedForSince: UInt64?
 
     /// - Parameter seesShared: this worker has the shared file system.
     init(_ assignment: Assignment, pieceBytes: Int, seesShared: Bool = false) {
@@ -139,6 +143,11 @@ struct InputFetch: Sendable {
             askAgain(from: heldBytes ?? 0)
             switch refusal.code {
             case .onItsWay:
+                let since = askedForSince ?? now
+                askedForSince = since
+                guard now - since < WorkerLimits.onItsWayMilliseconds else {
+                    return (nil, .tooLate("\(need.name) does not come: \(refusal.message)"))
+                }
                 pause(because: "\(need.name) is on its way: \(refusal.message)", at: now)
                 return (nil, .goesOn)
             case .internalError, .diskFull, .shuttingDown:
@@ -163,6 +172,7 @@ struct InputFetch: Sendable {
         if byteCount > mostHeldBytes || byteCount == need.byteCount { storageFailedSince = nil }
         mostHeldBytes = max(mostHeldBytes, byteCount)
         if byteCount == need.byteCount {
+            askedForSince = nil
             needs.removeFirst()
             fetchedBytes += need.byteCount
             heldBytes = nil

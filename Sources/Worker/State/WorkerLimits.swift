@@ -20,6 +20,8 @@ package enum WorkerLimits {
     package static let pauseMilliseconds: UInt64 = 5_000
     /// A cache that takes nothing for so long, before computing has begun, gives the work to somebody else.
     package static let storageMilliseconds: UInt64 = 30_000
+    /// An input that does not come although its run's client was asked for it: somebody else may see it.
+    package static let onItsWayMilliseconds: UInt64 = 60_000
     /// How often a blob may arrive damaged, be found damaged in the cache, or be forgotten by the coordinator, before
     /// the work is given back.
     package static let damageMax = 3

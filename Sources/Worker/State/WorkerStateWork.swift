@@ -125,6 +125,7 @@ extension WorkerState {
         switch verdict {
         case .goesOn: break
         case .violation(let reason): hangUp(reason)
+        case .tooLate(let reason): giveBack(lease, .drained, reason)
         case .hopeless(let reason): giveBack(lease, .failed, reason)
         }
     }

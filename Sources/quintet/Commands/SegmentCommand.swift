@@ -66,7 +66,7 @@ enum SegmentCommand: RecipeCommand {
         let out = try arguments.required("--out"), inputs = try inputs(arguments)
         var journal = try ArchiveJournal(folder: out)
         let plan = SegmentationPlan(
-            run: run, settings: settings, hasMemberAnswers: hasMembers, addHU: reading?.addHU, inputs: try inputs(),
+            run: run, settings: settings, hasMemberAnswers: hasMembers, reading: reading, inputs: try inputs(),
             output: try OutputFolder(out, kind: "segment", mayOverwrite: arguments.has("--overwrite")),
             options: try options(arguments, out: out, lookAgain: inputs))
         try plan.check(journal)

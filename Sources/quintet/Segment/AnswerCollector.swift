@@ -26,9 +26,11 @@ struct AnswerCollector {
         guard voted.contains(where: { $0.role == plan.guide.masks[0].role && $0.name == "vote" }) else {
             throw UnusableAnswer(problem: "a worker answered without the vote's mask")
         }
+        let ours = output.outputs.filter { masks[$0.role] != nil }
+        if output.isShared { try ours.forEach(checkShared) }
         var files: [String: AnswerRow.WrittenFile] = [:]
-        for blob in output.outputs {
-            guard let mask = masks[blob.role] else { continue }
+        for blob in ours {
+            let mask = masks[blob.role]!
             let name = SegmentationFolder.fileName(item.name, answer: mask.isOfAnswer ? blob.name : "vote", mask)
             try plan.output.willWrite(name, digest: "\(blob.digest)")
             try fetch(blob, isShared: output.isShared, to: plan.output.path(of: name))
@@ -36,15 +38,25 @@ struct AnswerCollector {
                 digest: "\(blob.digest)", stamp: FileStamp(plan.output.path(of: name)))
         }
         return AnswerRow(
-            name: item.name, source: item.source, figures: figures, mask: item.mask ?? "made here", addHU: plan.addHU,
-            warnings: warnings?.prefix(20).map { $0.printable(most: 600) }, byteCount: item.byteCount,
-            content: item.content, seconds: output.seconds, worker: output.worker, files: files)
+            name: item.name, source: item.source, figures: figures, mask: item.mask ?? "made here",
+            addHU: plan.reading?.addHU, warnings: warnings?.prefix(20).map { $0.printable(most: 600) },
+            byteCount: item.byteCount, content: item.content, seconds: output.seconds, worker: output.worker,
+            files: files)
     }
 
     /// From the coordinator, or from where a worker has put it on the shared file system.
     private func fetch(_ blob: BlobReference, isShared: Bool, to path: String) throws {
         guard isShared else { return try session.download(blob, to: path) }
-        let file = "\(plan.output.path)/\(StreamOptions.answerFolderName)/\(blob.digest)"
+        try FileSystem.makeFolder(FileSystem.folder(of: path))
+        try FileSystem.copy(sharedFile(blob), to: path)
+    }
+
+    private func sharedFile(_ blob: BlobReference) -> String {
+        "\(plan.output.path)/\(StreamOptions.answerFolderName)/\(blob.digest)"
+    }
+
+    private func checkShared(_ blob: BlobReference) throws {
+        let file = sharedFile(blob)
         guard FileSystem.exists(file) else {
             throw UnusableAnswer(problem: "a worker put the answer on its shared file system, and it is not at "
                 + "\(file): do both see the same one?")
@@ -52,8 +64,6 @@ struct AnswerCollector {
         guard try SHA256.digest(ofFile: file) == blob.digest.bytes else {
             throw UnusableAnswer(problem: "what a worker put at \(file) is not what it said")
         }
-        try FileSystem.makeFolder(FileSystem.folder(of: path))
-        try FileSystem.copy(file, to: path)
     }
 
     /// The vote's.

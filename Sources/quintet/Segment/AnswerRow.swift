@@ -36,11 +36,13 @@ struct AnswerRow: Codable {
     var build: String?
 }
 
-/// By what an answer is known, beside the weights and the settings, which all answers in a folder share.
+/// By what an answer is known, beside the weights and the settings that all answers in a folder share.
 struct AnsweredContent: Codable, Hashable {
     /// SHA-256 of the CT, and of the mask where one came with it.
     var ct: String
     var mask: String?
+    /// How they were read (`ReadingOptions`, JSON), where somebody said so.
+    var reading: String?
 }
 
 /// archive.csv: one row a CT. Added to as answers come, and put into the order of the names at the end.
@@ -112,10 +114,14 @@ struct AnswerTable {
     /// may be cut.
     func hasWritten(_ text: String) -> Bool {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false), whole = lines.dropLast()
+        func cell(_ line: some StringProtocol) -> String { CSV.rows(String(line)).first?.first ?? "" }
+        // By their cells: a name may have an apostrophe before it there.
+        let byCell = Dictionary(
+            rows.values.map { (cell(CSV.quoted($0.name)), $0) }, uniquingKeysWith: { first, _ in first })
         var isFollowed: Set<String> = []
         for line in whole.reversed() {
-            guard let name = CSV.rows(String(line)).first?.first, let row = rows[name] else { return false }
-            guard self.line(row) == line || isFollowed.contains(name) else { return false }
+            let name = cell(line)
+            guard let row = byCell[name], self.line(row) == line || isFollowed.contains(name) else { return false }
             isFollowed.insert(name)
         }
         guard let cut = lines.last, !cut.isEmpty else { return true }

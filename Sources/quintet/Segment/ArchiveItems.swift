@@ -38,7 +38,8 @@ extension ArchiveStream {
         // The mask first: when it is missing, nothing of the CT has to be read.
         let mask = try plan.inputs.masks?.mask(for: item)
         let row = journal.rows[item.name]
-        if let row, let content = row.content, try isUnchanged(item.path, content.ct),
+        if let row, let content = row.content, content == plan.content(ct: content.ct, mask: content.mask),
+            try isUnchanged(item.path, content.ct),
             try mask.map({ try isUnchanged($0, content.mask) }) ?? (content.mask == nil)
         {
             if let refused = row.refused {
@@ -52,8 +53,8 @@ extension ArchiveStream {
         }
         let knownMask = try mask.map { try read($0, isMask: true) }
         let ct = try read(item.path, isMask: false)
-        let content = AnsweredContent(ct: ct.digest, mask: knownMask?.digest)
-        if let other = try otherCT(than: item, content, row) { return .otherCT(other) }
+        let content = plan.content(ct: ct.digest, mask: knownMask?.digest)
+        if let other = otherCT(than: item, content) { return .otherCT(other) }
         if let answer = journal.answer(to: content), try isWhole(answer) {
             return answer.name == item.name && answer.source == item.path ? .done : .known(answer, mask: mask)
         }
@@ -95,14 +96,12 @@ extension ArchiveStream {
     /// An answer in the folder belongs to one CT for good: the same file, changed or not, or the same bytes wherever
     /// they lie. Another CT of the same name, as in a loop over patients' folders that all hold a ct.nii.gz, has no
     /// place there.
-    private func otherCT(than item: Archive.Item, _ content: AnsweredContent, _ row: AnswerRow?) throws -> String? {
-        guard let row, let earlier = row.content, row.refused == nil, earlier.ct != content.ct,
-            !plan.output.mayOverwrite
+    private func otherCT(than item: Archive.Item, _ content: AnsweredContent) -> String? {
+        guard let owner = journal.owners[item.name], owner.content.ct != content.ct, !plan.output.mayOverwrite,
+            !ArchiveJournal.isSame(owner.source, item.path)
         else { return nil }
-        let before = (try? FileSystem.absolutePath(row.source)) ?? row.source
-        guard before != (try FileSystem.absolutePath(item.path)) else { return nil }
-        return "\(item.path): \(plan.output.path) holds the answer of another CT of this name (\(row.source)); name "
-            + "another folder, or the folder above both by --in"
+        return "\(item.path): \(plan.output.path) holds the answer of another CT of this name (\(owner.source)); "
+            + "name another folder, or the folder above both by --in"
     }
 
     private func read(_ path: String, isMask: Bool) throws -> Known {
@@ -154,6 +153,6 @@ extension ArchiveStream {
                 memoryByteCount: ct.memoryByteCount),
             .init(
                 name: item.name, source: item.path, mask: mask, content: content,
-                byteCount: ct.byteCount + (knownMask?.byteCount ?? 0)))
+                byteCount: ct.byteCount + (knownMask?.byteCount ?? 0), memoryByteCount: ct.memoryByteCount))
     }
 }

@@ -24,6 +24,14 @@ struct ArchiveJournal {
         var key: String
         /// No more items come.
         var isEnded: Bool
+        /// Digest of what it computes with: an item of other settings belongs into another run.
+        var settings: String
+    }
+
+    /// Whose answer a name has, or is to have: what another CT of that name must not take.
+    struct Owner: Codable {
+        var content: AnsweredContent
+        var source: String
     }
 
     /// An item that was sent to the open run, or is about to be.
@@ -33,6 +41,13 @@ struct ArchiveJournal {
         var mask: String?
         var content: AnsweredContent
         var byteCount: UInt64
+        /// What a worker needs for it.
+        var memoryByteCount: UInt64
+    }
+
+    private struct Named: Codable {
+        var name: String
+        var owner: Owner
     }
 
     private struct Line: Codable {
@@ -40,6 +55,7 @@ struct ArchiveJournal {
         var seen: SeenFile?
         var run: OpenRun?
         var sent: Sent?
+        var owner: Named?
         /// The open run has only so many of the items that were sent.
         var sentCount: Int?
         var row: AnswerRow?
@@ -56,6 +72,7 @@ struct ArchiveJournal {
     /// By their positions in the open run.
     private(set) var sent: [Sent] = []
     private(set) var rows: [String: AnswerRow] = [:]
+    private(set) var owners: [String: Owner] = [:]
     private(set) var tableByteCount: Int?
     private var nameByContent: [AnsweredContent: String] = [:]
     private var path: String
@@ -84,14 +101,18 @@ struct ArchiveJournal {
 
     /// Answers of other settings count no more; what is known of the files stays.
     mutating func forgetAnswers() {
-        (rows, nameByContent, sent) = ([:], [:], [])
+        (rows, owners, nameByContent, sent) = ([:], [:], [:], [])
         run?.isEnded = true
     }
 
     private var all: [Line] {
-        [Line(folder: folderID)] + seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }
-            + (run.map { [Line(run: $0)] } ?? []) + sent.map { Line(sent: $0) }
-            + (tableByteCount.map { [Line(tableByteCount: $0)] } ?? [])
+        var lines = [Line(folder: folderID)] + seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }
+        if let run { lines.append(Line(run: run)) }
+        lines += sent.map { Line(sent: $0) }
+        // Behind rows and items, which have owners of their own.
+        lines += owners.map { Line(owner: Named(name: $0, owner: $1)) }
+        if let tableByteCount { lines.append(Line(tableByteCount: tableByteCount)) }
+        return lines
     }
 
     private mutating func write(_ lines: [Line]) throws {
@@ -106,7 +127,7 @@ struct ArchiveJournal {
         try FileSystem.append(String(decoding: try encoder.encode(line), as: UTF8.self) + "\n", to: path)
         lineCount += 1
         // A folder that is watched for years.
-        if lineCount > 10_000, lineCount > 4 * (seen.count + rows.count + sent.count) { try write(all) }
+        if lineCount > 10_000, lineCount > 4 * (seen.count + rows.count + sent.count + owners.count) { try write(all) }
     }
 
     private mutating func take(_ line: Line) {
@@ -116,12 +137,19 @@ struct ArchiveJournal {
             if run.number != self.run?.number { sent = [] }
             self.run = run
         }
-        if let item = line.sent { sent.append(item) }
+        if let item = line.sent {
+            sent.append(item)
+            owners[item.name] = Owner(content: item.content, source: item.source)
+        }
         if let count = line.sentCount, count <= sent.count { sent.removeLast(sent.count - count) }
         if let row = line.row {
             rows[row.name] = row
-            if row.refused == nil, let content = row.content { nameByContent[content] = row.name }
+            if row.refused == nil, let content = row.content {
+                nameByContent[content] = row.name
+                owners[row.name] = Owner(content: content, source: row.source)
+            }
         }
+        if let named = line.owner { owners[named.name] = named.owner }
         if let name = line.dropped { rows[name] = nil }
         if let count = line.tableByteCount { tableByteCount = count }
     }
@@ -143,6 +171,21 @@ struct ArchiveJournal {
     mutating func note(_ row: AnswerRow) throws { try add(Line(row: row)) }
     mutating func noteTable(byteCount: Int) throws { try add(Line(tableByteCount: byteCount)) }
     mutating func drop(_ name: String) throws { try add(Line(dropped: name)) }
+
+    /// What was noted is there after a power cut.
+    func sync() throws { try FileSystem.sync(path) }
+
+    /// The row's name of a CT that is refused: a name whose answer is another CT's keeps that one's row.
+    func rowName(_ name: String, of source: String) -> String {
+        guard let owner = owners[name], !Self.isSame(owner.source, source) else { return name }
+        return source
+    }
+
+    /// Whether two paths are one; of what is not there any more, by their words.
+    static func isSame(_ path: String, _ other: String) -> Bool {
+        func absolute(_ path: String) -> String { (try? FileSystem.absolutePath(path)) ?? path }
+        return path == other || absolute(path) == absolute(other)
+    }
 
     /// An answer to the same bytes, whatever its CT is called.
     func answer(to content: AnsweredContent) -> AnswerRow? {

@@ -27,7 +27,8 @@ struct ArchivePictures {
             if let known = stem(row).flatMap(known) { shown[row.name] = known } else { missing.append(row) }
         }
         let drawn = Guarded<[Int: (picture: Picture, slice: Int)]>([:])
-        let drawings = missing.map(drawing)
+        // Reading takes a while, and somebody waits for the end.
+        let drawings = StopSignal.isRequested ? [] : missing.map(drawing)
         DispatchQueue.concurrentPerform(iterations: drawings.count) { index in
             guard let picture = drawings[index].draw() else { return }
             drawn.withLock { $0[index] = picture }
@@ -50,8 +51,8 @@ struct ArchivePictures {
             plan.output.path(of: SegmentationFolder.fileName(row.name, answer: "vote", $0))
         }
         return Drawing(
-            ct: row.source, mask: plan.output.path(of: ArchivePage.fileName(row, plan)), region: region,
-            window: plan.guide.window)
+            ct: row.source, digest: row.content?.ct ?? "",
+            mask: plan.output.path(of: ArchivePage.fileName(row, plan)), region: region, window: plan.guide.window)
     }
 
     private func known(_ stem: String) -> Shown? {
@@ -68,6 +69,8 @@ struct ArchivePictures {
 /// One picture, by its files.
 private struct Drawing: Sendable {
     var ct: String
+    /// Of the CT: another one may lie there by now.
+    var digest: String
     var mask: String
     var region: String?
     /// In HU.
@@ -76,7 +79,7 @@ private struct Drawing: Sendable {
     private static let pixelMM = 1.2
 
     func draw() -> (picture: Picture, slice: Int)? {
-        guard let ct = try? ImageFile.read(path: ct).volume,
+        guard isStillThere, let ct = try? ImageFile.read(path: ct).volume,
             let answer = try? ImageFile.read(path: mask).mask(), answer.shape == ct.shape
         else { return nil }
         let renderer = SliceRenderer(range: window, pixelMM: Self.pixelMM)
@@ -86,6 +89,12 @@ private struct Drawing: Sendable {
             overlays.insert(.init(mask: found, colour: .skyBlue), at: 0)
         }
         return (renderer.picture(ct, slice: slice, overlays: overlays).captioned("slice \(slice)"), slice)
+    }
+
+    private var isStillThere: Bool {
+        if let found = try? SHA256.digest(ofFile: ct), Hexadecimal.text(found) == digest { return true }
+        guard let joined = try? ImageFile.joined(path: ct) else { return false }
+        return SHA256.hexadecimal(of: joined) == digest
     }
 
     /// Of the stored slices; the middle where there is nothing.

@@ -11,42 +11,42 @@ extension ArchiveStream {
     func resume() throws {
         guard let open = journal.run else { return }
         let known = try session.client.status().runs.first { $0.idempotencyKey == open.key }
-        guard !open.isEnded else {
-            // Left in the moment in which it was to end.
-            if let known, known.state == "running" { try session.client.closeItems(of: RunID(known.id)) }
-            return
-        }
-        guard let known, known.state != "cancelled" else {
-            return try journal.note(.init(number: open.number, key: open.key, isEnded: true))
-        }
+        guard let known, known.state != "cancelled" else { return try end(open) }
         let run = RunID(known.id)
+        // Left in the moment in which it was to end; of other settings; or the journal has lost what was sent last:
+        // what comes of it cannot be used.
+        guard !open.isEnded, open.settings == plan.settingsDigest, known.volumeCount <= journal.sent.count else {
+            if known.state == "running" { try leave(run, known) }
+            return try end(open)
+        }
         // Said, and never heard there.
         if known.volumeCount < journal.sent.count { try journal.noteSentCount(known.volumeCount) }
         session.adopt(run, key: open.key)
         self.run = run
         for (position, sent) in journal.sent.enumerated() {
-            let row = journal.rows[sent.name]
-            let hasRow = row?.content == sent.content && !isAskedForAgain(row, sent)
-            if !hasRow { inFlight[position] = sent }
+            if journal.rows[sent.name]?.content != sent.content { inFlight[position] = sent }
         }
         if !inFlight.isEmpty {
             progress.say("going on with \(run): \(inFlight.count) CTs were sent by an earlier command")
         }
         try fetch(of: run)
         // Nothing more can be sent to it.
-        if known.state != "running" { try forgetRun(open) }
+        if known.state != "running" { try end(open) }
     }
 
-    private func forgetRun(_ open: ArchiveJournal.OpenRun) throws {
-        try journal.note(.init(number: open.number, key: open.key, isEnded: true))
+    /// Nothing goes to it any more.
+    func end(_ open: ArchiveJournal.OpenRun) throws {
+        var ended = open
+        ended.isEnded = true
+        if !open.isEnded { try journal.note(ended) }
         run = nil
         inFlight = [:]
     }
 
-    /// `--retry-failed` has sent a refused one once more: what came of that is what counts.
-    private func isAskedForAgain(_ row: AnswerRow?, _ sent: ArchiveJournal.Sent) -> Bool {
-        guard row?.refused != nil else { return false }
-        return journal.sent.filter { $0.name == sent.name && $0.content == sent.content }.count > 1
+    /// A run that nobody waits for ends, at once where some of it is still to be done.
+    private func leave(_ run: RunID, _ status: StatusReport.Run) throws {
+        let isDone = status.works.done + status.works.refused == status.works.total
+        try isDone ? session.client.closeItems(of: run) : session.client.cancel(run)
     }
 
     func openRunIfNeeded() throws {
@@ -59,12 +59,10 @@ extension ArchiveStream {
         let number = (journal.run?.number ?? 0) + 1
         let submission = try plan.submission(folderID: journal.folderID, number: number, session: session)
         // Before it is there: what is not there is looked for once, and no harm is done.
-        try journal.note(.init(number: number, key: submission.idempotencyKey, isEnded: false))
+        try journal.note(.init(
+            number: number, key: submission.idempotencyKey, isEnded: false, settings: plan.settingsDigest))
         run = try session.submit(submission, folder: plan.output.path, progress: progress)
         sequence = 0
-        if let folder = plan.options.answerFolder(in: plan.output.path), let root = plan.options.shared?.path {
-            try FileSystem.makeFolder("\(root)/\(folder)")
-        }
     }
 
     /// All that is to be sent is answered: the run ends, unless some of it is to be answered by others.
@@ -78,29 +76,47 @@ extension ArchiveStream {
     /// All that was sent is answered: no more comes, and what is to be said of it is said.
     private func closeRun(_ run: RunID) throws {
         guard let open = journal.run else { return }
-        try journal.note(.init(number: open.number, key: open.key, isEnded: true))
-        try session.client.closeItems(of: run)
-        // The last comparisons may still be under way.
-        _ = try session.wait(for: run, progress: progress, onChange: { try self.fetch(of: run) })
-        self.run = nil
-        inFlight = [:]
-        try? FileSystem.removeIfEmpty("\(plan.output.path)/\(StreamOptions.answerFolderName)")
+        try end(open)
+        if hasGivenUp {
+            try session.client.cancel(run)
+        } else {
+            try session.client.closeItems(of: run)
+            // The last comparisons may still be under way.
+            _ = try session.wait(for: run, progress: progress, onChange: { try self.fetch(of: run) })
+            // What was being compared when its answer came has stayed until now.
+            if session.isVerifying { try session.client.collect(Array(journal.sent.indices), of: run) }
+        }
+        hasGivenUp = false
+        // What is left there came too late to count.
+        try? FileSystem.removeTree("\(plan.output.path)/\(StreamOptions.answerFolderName)")
     }
 
     /// Inputs that a worker does not see on the shared file system.
     func bringWhatIsWanted(of run: RunID) throws {
         guard plan.options.shared != nil else { return }
         for digest in try session.client.wanted(of: run) {
-            guard let path = path(of: "\(digest)"), let byteCount = try? FileSystem.byteCount(of: path) else {
-                continue
-            }
-            let blob = BlobReference(role: "ct", name: Archive.fileName(path), digest: digest, byteCount: byteCount)
+            guard let path = path(of: "\(digest)") else { continue }
             do {
+                let blob = BlobReference(
+                    role: "ct", name: WireName.fitting(Archive.fileName(path), byteCountMax: Limits.nameBytesMax),
+                    digest: digest, byteCount: try FileSystem.byteCount(of: path))
                 try session.client.upload(path: path, as: blob)
-            } catch ClientError.damaged, ClientError.refused {
-                // It has changed: its stamp says so, and it is sent as another CT.
-                progress.warn("\(path) has changed since it was looked at; say the same command again")
+            } catch let error as FileError where error.path == path {
+                try giveUp("\(digest)", "\(error); say the same command again when it is there")
+            } catch ClientError.damaged {
+                try giveUp("\(digest)", "\(path) has changed since it was looked at; say the same command again")
+            } catch ClientError.refused(let refusal) where refusal.code == .damaged || refusal.code == .malformed {
+                try giveUp("\(digest)", "\(path) has changed since it was looked at; say the same command again")
             }
+        }
+    }
+
+    /// Nobody can compute on what is not there any more. Without content: the next command looks at the file again.
+    private func giveUp(_ digest: String, _ message: String) throws {
+        hasGivenUp = true
+        progress.warn("refused: \(message)")
+        for (position, sent) in inFlight where sent.content.ct == digest || sent.content.mask == digest {
+            try conclude(position, with: AnswerRow(name: sent.name, source: sent.source, refused: message))
         }
     }
 
@@ -122,30 +138,24 @@ extension ArchiveStream {
         guard status.works.leased == 0, !status.isPaused, let run else { return tooLargeSinceMilliseconds = nil }
         let workers = try session.client.status().workers.filter { $0.isConnected && !$0.isLeaving }
         let sizes = workers.map { $0.memoryByteCount ?? .max }
-        guard let most = sizes.max(), inFlight.values.allSatisfy({ memoryNeeded($0) > most }) else {
+        guard let most = sizes.max(), inFlight.values.allSatisfy({ $0.memoryByteCount > most }) else {
             return tooLargeSinceMilliseconds = nil
         }
         let now = MonotonicClock.nowMilliseconds(), since = tooLargeSinceMilliseconds ?? now
         tooLargeSinceMilliseconds = since
         guard now - since >= Self.patienceMilliseconds else { return }
         func gibibytes(_ count: UInt64) -> String { String(format: "%.1f GiB", Double(count) / Double(1 << 30)) }
-        for item in inFlight.values {
-            let reason = "\(item.source): needs \(gibibytes(memoryNeeded(item))) of memory, and the largest worker has "
-                + "\(gibibytes(most)); start one on a larger machine, and say --retry-failed"
+        for (position, item) in inFlight {
+            let reason = "\(item.source): needs \(gibibytes(item.memoryByteCount)) of memory, and the largest worker "
+                + "has \(gibibytes(most)); start one on a larger machine, and say --retry-failed"
             progress.warn("refused: \(reason)")
-            try note(AnswerRow(
+            try conclude(position, with: AnswerRow(
                 name: item.name, source: item.source, refused: reason, byteCount: item.byteCount,
                 content: item.content, build: Version.build))
         }
-        inFlight = [:]
         // Nobody will do it; the same command opens another run.
         try session.client.cancel(run)
-        try journal.note(.init(number: journal.run!.number, key: journal.run!.key, isEnded: true))
-        self.run = nil
-    }
-
-    private func memoryNeeded(_ item: ArchiveJournal.Sent) -> UInt64 {
-        FileStamp(item.source).flatMap { journal.seen(item.source, $0)?.memoryByteCount } ?? 0
+        try end(journal.run!)
     }
 
     // MARK: - Machines that are not trusted
@@ -181,8 +191,13 @@ struct WatchedFolder {
     /// A look may take so much of the time.
     private static let lookShare: UInt64 = 20
 
-    init(_ inputs: Inputs) {
+    /// What is there and does not grow.
+    mutating func begin(_ inputs: Inputs) -> Inputs {
+        var inputs = inputs
+        let now = WallClock.nowSeconds()
+        inputs.archive.keep { $0.stamp?.isSettled(at: now) ?? true }
         for item in inputs.archive.items { taken[item.path] = item.stamp }
+        return inputs
     }
 
     /// Waits a moment.

@@ -39,6 +39,9 @@ final class ArchiveStream {
     private var lastPageMilliseconds = MonotonicClock.nowMilliseconds()
     /// Since when nobody has had the memory for what is left.
     var tooLargeSinceMilliseconds: UInt64?
+    /// The archive no longer has what a worker asked for: such items cannot end.
+    var hasGivenUp = false
+    private var watched: WatchedFolder?
     /// Machines whose answers were asked for once more, since they were set aside.
     var distrusted: Set<String> = []
 
@@ -58,7 +61,13 @@ final class ArchiveStream {
     // MARK: - The whole
 
     func flow() throws {
-        try take(plan.inputs)
+        var inputs = plan.inputs
+        if plan.options.isWatching {
+            var folder = WatchedFolder()
+            inputs = folder.begin(inputs)
+            watched = folder
+        }
+        try take(inputs)
         try beginTable()
         defer { try? plan.output.settle() }
         do {
@@ -81,7 +90,8 @@ final class ArchiveStream {
     /// What the archive holds now.
     private func take(_ inputs: Inputs) throws {
         for one in inputs.archive.refused {
-            try note(AnswerRow(name: one.name, source: one.path, refused: one.message))
+            try note(AnswerRow(
+                name: journal.rowName(one.name, of: one.path), source: one.path, refused: one.message))
         }
         todo = inputs.archive.items.sorted { ($0.stamp?.byteCount ?? 0) > ($1.stamp?.byteCount ?? 0) }
         todoIndex = 0
@@ -89,7 +99,6 @@ final class ArchiveStream {
     }
 
     private func goThrough() throws {
-        var waiting = WatchedFolder(plan.inputs)
         while true {
             try StopWatch.check()
             try session.check()
@@ -103,7 +112,7 @@ final class ArchiveStream {
             guard plan.options.isWatching else { return }
             try makePage(isDue: true)
             progress.show("\(table.ownRows.count) CTs have their answers; looking for more, until Ctrl-C")
-            guard let lookAgain = plan.options.lookAgain, let more = try waiting.next(lookAgain) else { continue }
+            guard let lookAgain = plan.options.lookAgain, let more = try watched?.next(lookAgain) else { continue }
             more.tell(progress, as: "refused")
             try take(more)
         }
@@ -163,14 +172,14 @@ final class ArchiveStream {
         switch standing {
         case .done: table.keep(item.name)
         case .known(let row, let mask): try adopt(row, for: item, mask: mask)
-        case .refused(let message): try refuse(item, message, as: item.name)
-        // The name's row is that of the CT whose answer lies there.
-        case .otherCT(let message): try refuse(item, message, as: item.path)
+        case .refused(let message), .otherCT(let message): try refuse(item, message)
         case .refusedBefore: table.keep(item.name)
         case .inFlight: break
         case .twin(let content, let mask): twins[content, default: []].append((item, mask))
         case .toSend(let submission, let sent):
             try openRunIfNeeded()
+            // Refused before, and asked for again: what comes now is what counts.
+            if journal.rows[item.name]?.refused != nil { try journal.drop(item.name) }
             try journal.note(sent)
             inFlight[journal.sent.count - 1] = sent
             unsent.append(submission)
@@ -203,9 +212,9 @@ final class ArchiveStream {
         try note(adopted)
     }
 
-    private func refuse(_ item: Archive.Item, _ message: String, as name: String) throws {
+    private func refuse(_ item: Archive.Item, _ message: String) throws {
         progress.warn("refused: \(message)")
-        try note(AnswerRow(name: name, source: item.path, refused: message))
+        try note(AnswerRow(name: journal.rowName(item.name, of: item.path), source: item.path, refused: message))
     }
 
     // MARK: - Answers
@@ -214,7 +223,7 @@ final class ArchiveStream {
         guard let run else { return nil }
         let status = try session.standing(of: run)
         guard status.state != "cancelled" else {
-            try journal.note(.init(number: journal.run!.number, key: journal.run!.key, isEnded: true))
+            try end(journal.run!)
             throw CommandError("\(run) was cancelled; what came of it before is in \(plan.output.path)")
         }
         try fetch(of: run)
@@ -234,16 +243,26 @@ final class ArchiveStream {
             if inFlight[position] == nil { collected.append(position) }
             try StopWatch.check()
             // Not all at the end: a thousand may have come at once.
-            if collected.count >= 64 {
-                try session.client.collect(collected, of: run)
-                collected = []
-            }
+            if collected.count >= 64 { try say(&collected, of: run) }
         }
-        if !collected.isEmpty { try session.client.collect(collected, of: run) }
+        try say(&collected, of: run)
+    }
+
+    /// That these answers are safe here.
+    private func say(_ collected: inout [Int], of run: RunID) throws {
+        guard !collected.isEmpty else { return }
+        try journal.sync()
+        try session.client.collect(collected, of: run)
+        collected = []
     }
 
     private func take(_ output: RunOutput, at position: Int) throws {
         let item = inFlight[position]!
+        // Its CT has changed since it was sent: another answer is on its way, or here.
+        guard journal.owners[item.name]?.content == item.content else {
+            inFlight[position] = nil
+            return removeShared(output)
+        }
         var row = AnswerRow(name: item.name, source: item.source)
         if output.state == .refused {
             row.refused = output.report
@@ -263,12 +282,17 @@ final class ArchiveStream {
             computedCount += 1
             for warning in row.warnings ?? [] { progress.warn("warning: \(item.source): \(warning)") }
         }
-        inFlight[position] = nil
+        try conclude(position, with: row)
+        removeShared(output)
+        try makePage(isDue: false)
+    }
+
+    /// An item that was sent has its row now, and so have CTs of the same bytes.
+    func conclude(_ position: Int, with row: AnswerRow) throws {
+        guard let item = inFlight.removeValue(forKey: position) else { return }
         doneByteCount += item.byteCount
         try note(row)
-        removeShared(output)
         try answerTwins(of: item.content, with: row)
-        try makePage(isDue: false)
     }
 
     /// What lay on the shared file system for us has its place now.

@@ -10,8 +10,8 @@ struct SegmentationPlan {
     var settings: any RunSettings
     /// `--members`
     var hasMemberAnswers: Bool
-    /// What is added to the CTs' values.
-    var addHU: Double?
+    /// How CTs and masks are read, where somebody said so.
+    var reading: ReadingOptions?
     var inputs: Inputs
     var output: OutputFolder
     var options = StreamOptions()
@@ -31,6 +31,16 @@ struct SegmentationPlan {
         Settings(
             recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
             otherDigests: run.description.otherDigests, configuration: settings.answerIdentity.value)
+    }
+
+    /// By what the answer to these files is known.
+    func content(ct: String, mask: String?) -> AnsweredContent {
+        AnsweredContent(ct: ct, mask: mask, reading: reading.map { JSONText.encode($0) })
+    }
+
+    /// Of everything that a run computes with.
+    var settingsDigest: String {
+        SHA256.hexadecimal(of: Array((JSONText.encode(identity) + settings.json()).utf8))
     }
 
     /// "vote", and each replica's where they are asked for.
@@ -113,7 +123,7 @@ struct SegmentationPlan {
             seed: run.description.seed, replicaCount: UInt16(run.description.replicaCount),
             checkpointSeconds: 60, inputs: replicas, itemManifest: nil,
             idempotencyKey: SHA256.hexadecimal(of: Array(identity.utf8)), isOpen: true,
-            answerFolder: options.answerFolder(in: output.path) ?? "")
+            answerFolder: try options.makeAnswerFolder(in: output.path) ?? "")
     }
 }
 
@@ -134,8 +144,16 @@ struct StreamOptions {
     /// Looks through the archive again.
     var lookAgain: (() throws -> Inputs)?
 
-    /// Where workers that share a file system put answers, below its root.
-    func answerFolder(in output: String) -> String? { shared?.relative("\(output)/\(Self.answerFolderName)") }
+    /// Makes the folder where workers that share a file system put answers.
+    /// - Returns: its path below the root; nil without such a file system, or where the answers lie elsewhere.
+    func makeAnswerFolder(in output: String) throws -> String? {
+        guard let shared else { return nil }
+        let folder = "\(output)/\(Self.answerFolderName)"
+        try FileSystem.makeFolder(folder)
+        if let relative = shared.relative(folder) { return relative }
+        try FileSystem.removeIfEmpty(folder)
+        return nil
+    }
 
     /// As workers know it.
     static let answerFolderName = ".quintet-answers"
