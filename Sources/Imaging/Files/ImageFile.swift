@@ -1,3 +1,5 @@
+import Numerics
+
 /// CT volumes in any format that is read here.
 public enum ImageFile {
     /// Reads a volume in Hounsfield units, in the order it is stored in.
@@ -15,6 +17,26 @@ public enum ImageFile {
     /// - Throws: `ImageFileError`.
     public static func read(single path: String, name: String) throws(ImageFileError) -> LoadedImage {
         try read(ByteInput(path: path, name: name), path: nil)
+    }
+
+    /// Several such files, side by side on the pool's threads: most of the time is zlib's, which has one.
+    /// - Throws: the first one's `ImageFileError`.
+    package static func read(
+        singles: [(path: String, name: String)], pool: ThreadPool
+    ) throws(ImageFileError) -> [LoadedImage] {
+        var images = [Result<LoadedImage, ImageFileError>?](repeating: nil, count: singles.count)
+        images.withUnsafeMutableBufferPointer { images in
+            // Each task writes its own element.
+            nonisolated(unsafe) let images = images
+            pool.run(taskCount: singles.count) { number in
+                images[number] = Result { () throws(ImageFileError) in
+                    try read(single: singles[number].path, name: singles[number].name)
+                }
+            }
+        }
+        var all: [LoadedImage] = []
+        for image in images { all.append(try image!.get()) }
+        return all
     }
 
     /// A single file in memory (.nii, .nii.gz, .mha).

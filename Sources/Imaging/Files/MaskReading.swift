@@ -60,8 +60,17 @@ extension LoadedImage {
                 remedy: "leave --labels out, or save it as whole numbers")
         }
         return MaskReading(
-            mask: volume.with(volume.voxels.map { $0 >= 0.5 ? 1 : 0 }), labels: [],
+            mask: volume.with(halfAndMore()), labels: [],
             warnings: ["Its values are no whole numbers: one half and more counts as inside; save it as 0 and 1."])
+    }
+
+    /// 1 where the value is one half or more.
+    private func halfAndMore() -> [UInt8] {
+        volume.voxels.withUnsafeBufferPointer { values in
+            [UInt8](count: values.count) { inside in
+                for index in values.indices { inside[index] = values[index] >= 0.5 ? 1 : 0 }
+            }
+        }
     }
 
     private func labelReading(found: [Int], wanted: Set<Int>?) throws(ImageFileError) -> MaskReading {
@@ -71,7 +80,7 @@ extension LoadedImage {
                     source.name, .unsupported, "is a map of \(found.count) labels (\(Self.text(found)))",
                     remedy: "say which of them count, such as --labels 3,4, or save it as 0 and 1")
             }
-            let inside = volume.with(volume.voxels.map { UInt8($0 >= 0.5 ? 1 : 0) })
+            let inside = volume.with(halfAndMore())
             guard found.count > 1 else { return MaskReading(mask: inside, labels: found) }
             let luna = Set(found).isSuperset(of: [3, 4, 5])
                 ? " (in LUNA16's masks 3 and 4 are the lungs and 5 is the trachea)" : ""
@@ -150,15 +159,43 @@ private struct ValueSurvey {
 
     init(_ voxels: [Float]) {
         var isFound = [Bool](repeating: false, count: MaskReading.labelMax + 1)
-        var last = Float.nan
-        for value in voxels where value != last {
-            last = value
-            least = min(least, value)
-            most = max(most, value)
-            let whole = value.rounded()
-            if abs(value - whole) > MaskReading.roundingMax { isWhole = false }
-            if whole >= 1, whole <= Float(MaskReading.labelMax) { isFound[Int(whole)] = true }
+        voxels.withUnsafeBufferPointer { voxels in
+            var last = Float.nan, index = 0
+            while index < voxels.count {
+                // Masks are made of runs.
+                if index + Self.stride <= voxels.count, Self.isOneValue(voxels.baseAddress! + index, last) {
+                    index += Self.stride
+                    continue
+                }
+                let end = min(index + Self.stride, voxels.count)
+                while index < end {
+                    if voxels[index] != last {
+                        last = voxels[index]
+                        look(at: last, &isFound)
+                    }
+                    index += 1
+                }
+            }
         }
         labels = isFound.indices.filter { isFound[$0] }
+    }
+
+    private mutating func look(at value: Float, _ isFound: inout [Bool]) {
+        least = min(least, value)
+        most = max(most, value)
+        let whole = value.rounded()
+        if abs(value - whole) > MaskReading.roundingMax { isWhole = false }
+        if whole >= 1, whole <= Float(MaskReading.labelMax) { isFound[Int(whole)] = true }
+    }
+
+    private static let stride = 32
+
+    private static func isOneValue(_ values: UnsafePointer<Float>, _ value: Float) -> Bool {
+        let wanted = SIMD8<Float>(repeating: value), raw = UnsafeRawPointer(values)
+        var differs = SIMDMask<SIMD8<Int32>>(repeating: false)
+        for place in Swift.stride(from: 0, to: stride, by: 8) {
+            differs .|= raw.loadUnaligned(fromByteOffset: 4 * place, as: SIMD8<Float>.self) .!= wanted
+        }
+        return !any(differs)
     }
 }

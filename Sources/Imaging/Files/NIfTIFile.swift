@@ -1,3 +1,5 @@
+import Numerics
+
 /// NIfTI-1 in and out: .nii, .nii.gz, .hdr with .img, either of them compressed.
 ///
 /// Voxels stay in the file's order, which is this program's: x fastest. Reading applies slope and intercept.
@@ -109,9 +111,10 @@ public enum NIfTIFile {
     ///     in that file's own order. nil: sform and qform are made from the volume's geometry.
     ///   - slope: stored value * slope + intercept = meaning.
     ///   - isCompressed: gzip, for a name that ends in .gz.
+    ///   - isMask: the voxels are runs of one value, see `Deflate.gzip`.
     public static func encode<Voxel: NIfTIVoxel>(
         _ volume: Volume<Voxel>, like source: ImageSource? = nil, slope: Float = 1, intercept: Float = 0,
-        isCompressed: Bool = true
+        isCompressed: Bool = true, isMask: Bool = false
     ) -> [UInt8] {
         let shape = volume.shape
         precondition(max(shape.depth, shape.height, shape.width) <= ImageLimits.axisVoxelCountMax)
@@ -122,9 +125,21 @@ public enum NIfTIFile {
         let front = header.bytes + [0, 0, 0, 0]
         return front.withUnsafeBytes { front in
             volume.voxels.withUnsafeBytes { voxels in
-                isCompressed ? Deflate.gzip([front, voxels]) : Array(front) + Array(voxels)
+                isCompressed
+                    ? Deflate.gzip([front, voxels], isOfRuns: isMask) : Array(front) + Array(voxels)
             }
         }
+    }
+
+    /// Masks on one file's grid, each as `encode` makes it, side by side.
+    public static func encode(masks: [Mask], like source: ImageSource, pool: ThreadPool) -> [[UInt8]] {
+        var encoded = [[UInt8]](repeating: [], count: masks.count)
+        encoded.withUnsafeMutableBufferPointer { encoded in
+            // Each task writes its own element.
+            nonisolated(unsafe) let encoded = encoded
+            pool.run(taskCount: masks.count) { encoded[$0] = encode(masks[$0], like: source, isMask: true) }
+        }
+        return encoded
     }
 
     /// Writes a file whole or not at all; compressed when the name ends in .gz.

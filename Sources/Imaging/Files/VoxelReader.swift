@@ -57,10 +57,11 @@ enum VoxelReader {
         _ stream: ByteStream, shape: VolumeShape, decoder: VoxelDecoder
     ) throws(ImageFileError) -> [Float] {
         var failure: ImageFileError?
-        let voxels = [Float](unsafeUninitializedCapacity: shape.voxelCount) { target, initializedCount in
+        let voxels = [Float](count: shape.voxelCount) { voxels in
+            // Left as they are after a failure, of which nobody sees them.
+            let target = UnsafeMutableBufferPointer(start: voxels, count: shape.voxelCount)
             do throws(ImageFileError) {
                 try fill(target, from: stream, decoder: decoder, shape: shape)
-                initializedCount = shape.voxelCount
             } catch { failure = error }
         }
         if let failure { throw failure }

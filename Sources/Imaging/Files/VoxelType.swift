@@ -39,7 +39,9 @@ struct VoxelDecoder {
         case .int32: return integers(source, target, Int32.self)
         case .uint64: return integers(source, target, UInt64.self)
         case .int64: return integers(source, target, Int64.self)
-        case .float32: return floats(source, target, UInt32.self) { Double(Float(bitPattern: $0)) }
+        case .float32:
+            if scaling.isIdentity && !swapsBytes { return singles(source, target) }
+            return floats(source, target, UInt32.self) { Double(Float(bitPattern: $0)) }
         case .float64: return floats(source, target, UInt64.self) { Double(bitPattern: $0) }
         }
     }
@@ -64,6 +66,18 @@ struct VoxelDecoder {
             badCount += value.isFinite ? 0 : 1
         }
         return badCount
+    }
+
+    /// As they are; but for -0, which becomes 0 as by any scaling.
+    private func singles(_ source: UnsafeRawBufferPointer, _ target: UnsafeMutableBufferPointer<Float>) -> Int {
+        let stored = source.baseAddress!
+        var badCount: UInt32 = 0
+        for index in 0 ..< target.count {
+            let value = stored.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+            target[index] = value + 0
+            badCount &+= value.bitPattern & 0x7f80_0000 == 0x7f80_0000 ? 1 : 0
+        }
+        return Int(badCount)
     }
 
     @inline(__always)

@@ -27,12 +27,14 @@ extension Volume where Element == UInt8 {
             for depth in 0 ..< shape.depth {
                 for height in 0 ..< shape.height {
                     let start = shape.index(z: depth, y: height, x: 0)
-                    let row = UnsafeBufferPointer(rebasing: voxels[start ..< start + shape.width])
-                    guard let first = row.firstIndex(where: { $0 > 0 }) else { continue }
+                    let end = start + shape.width, first = voxels.firstSet(from: start, to: end)
+                    guard first < end else { continue }
                     z.include(depth)
                     y.include(height)
-                    x.include(first)
-                    x.include(row.lastIndex { $0 > 0 }!)
+                    x.include(first - start)
+                    var last = end - 1
+                    while voxels[last] == 0 { last -= 1 }
+                    x.include(last - start)
                 }
             }
         }

@@ -90,11 +90,11 @@ public struct LiverRestoreSegment: Recipe {
             }
             let tumour = liver.back(bits.mask(geometry: liver.pixels.geometry), pool: resources.pool)
             outputs.append(RecipeOutput(
-                role: "mask", name: name, bytes: NIfTIFile.encode(tumour, like: liver.source)))
+                role: "mask", name: name, bytes: NIfTIFile.encode(tumour, like: liver.source, isMask: true)))
             figures[name] = LiverAnswers.Figures(liver, tumour: tumour)
         }
         outputs.append(RecipeOutput(
-            role: "liver", name: "liver", bytes: NIfTIFile.encode(liver.sourceLiver, like: liver.source)))
+            role: "liver", name: "liver", bytes: NIfTIFile.encode(liver.sourceLiver, like: liver.source, isMask: true)))
         return RecipeResult(outputs: outputs, reportJSON: JSONText.encode(figures))
     }
 

@@ -44,7 +44,11 @@ public struct LungAnswer: Sendable {
         // The lung on the file's grid bounds the answer: the coarser grid's voxels may reach over its rim.
         func back(_ mask: Mask) -> Mask {
             var result = volume.plan.back(mask, pool: pool)
-            for index in result.voxels.indices { result.voxels[index] &= volume.sourceLung.voxels[index] }
+            volume.sourceLung.voxels.withUnsafeBufferPointer { lung in
+                result.voxels.withUnsafeMutableBufferPointer { voxels in
+                    for index in voxels.indices { voxels[index] &= lung[index] }
+                }
+            }
             return result
         }
         var onGrid = answer.grown.mask(geometry: volume.lung.geometry, pool: pool)
@@ -85,10 +89,8 @@ public struct LungAnswer: Sendable {
         figures.seenByAllButTwoPercent = agreement.percent[2]
     }
 
-    func outputs(name: String) -> [RecipeOutput] {
-        [
-            RecipeOutput(role: "mask", name: name, bytes: NIfTIFile.encode(grown, like: source)),
-            RecipeOutput(role: "core", name: name, bytes: NIfTIFile.encode(withoutGrowing, like: source)),
-        ]
+    func outputs(name: String, pool: ThreadPool) -> [RecipeOutput] {
+        let files = NIfTIFile.encode(masks: [grown, withoutGrowing], like: source, pool: pool)
+        return zip(["mask", "core"], files).map { RecipeOutput(role: $0, name: name, bytes: $1) }
     }
 }

@@ -55,7 +55,7 @@ struct LungBallotBox: BallotBox {
         func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
         return BallotResult(
             files: [ballot.healthy, answer.grown, answer.core].map { bits in
-                NIfTIFile.encode(bits.mask(geometry: geometry, pool: pool), like: ct.source)
+                NIfTIFile.encode(bits.mask(geometry: geometry, pool: pool), like: ct.source, isMask: true)
             },
             text: String(
                 format: "%.1f ml of lesions, %.1f%% of the lung", burden.lesionML, burden.lungPercent ?? 0),

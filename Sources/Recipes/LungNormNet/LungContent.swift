@@ -43,66 +43,100 @@ package struct LungContent: Equatable {
             (least, most) = (min(least, other.least), max(most, other.most))
         }
 
-        mutating func count(_ value: Float) {
-            inside += 1
-            if value < LungContent.airHU { air += 1 }
-            if value > LungContent.tissueHU { tissue += 1 }
-            if value > LungContent.boneHU { bone += 1 }
-            guard value.isFinite else { return }
-            least = min(least, value)
-            most = max(most, value)
+        /// Values of a run that lies inside.
+        mutating func count(_ values: UnsafeBufferPointer<Float>, _ run: Range<Int>) {
+            var (air, tissue, bone): (Int32, Int32, Int32) = (0, 0, 0)
+            for index in run {
+                let value = values[index]
+                air &+= value < LungContent.airHU ? 1 : 0
+                tissue &+= value > LungContent.tissueHU ? 1 : 0
+                bone &+= value > LungContent.boneHU ? 1 : 0
+            }
+            inside += run.count
+            (self.air, self.tissue, self.bone) = (self.air + Int(air), self.tissue + Int(tissue), self.bone + Int(bone))
+            for index in run where values[index] < least && values[index] > -.infinity { least = values[index] }
+            for index in run where values[index] > most && values[index] < .infinity { most = values[index] }
         }
 
-        /// Where the mask ends here, whether there is air a little further on.
-        mutating func look(beside index: Int, at place: Int, _ row: Row, _ ct: Volume<Float>, _ mask: Mask) {
-            var sign = -1
-            while sign <= 1 {
-                defer { sign += 2 }
-                guard (0..<row.length).contains(place + sign * row.steps) else { continue }
-                let far = index + sign * row.steps * row.stride
-                guard mask.voxels[index + sign * row.stride] == 0, mask.voxels[far] == 0 else { continue }
-                beside += 1
-                if ct.voxels[far] < LungContent.airHU { airBeside += 1 }
+        /// Where the mask has ended: whether it has so a little further on, too, and whether there is air then.
+        mutating func look(at far: Int, _ values: UnsafeBufferPointer<Float>, _ mask: UnsafeBufferPointer<UInt8>) {
+            guard mask[far] == 0 else { return }
+            beside += 1
+            if values[far] < LungContent.airHU { airBeside += 1 }
+        }
+    }
+
+    /// The ways to a voxel's neighbours along an axis.
+    private struct Way {
+        var length: Int
+        var stride: Int
+        /// `besideMM` in voxels.
+        var steps: Int
+
+        init(_ length: Int, _ stride: Int, _ spacingMM: Double) {
+            (self.length, self.stride) = (length, stride)
+            steps = max(1, Int(min(besideMM / spacingMM, Double(ImageLimits.axisVoxelCountMax)).rounded()))
+        }
+
+        /// Those that do not leave the volume within `steps`, as strides.
+        func from(_ place: Int) -> [Int] {
+            [-1, 1].filter { (0..<length).contains(place + $0 * steps) }.map { $0 * stride }
+        }
+    }
+
+    /// The CT, its mask and the ways from a voxel to its neighbours.
+    private struct Field {
+        let shape: VolumeShape
+        let values: UnsafeBufferPointer<Float>
+        let mask: UnsafeBufferPointer<UInt8>
+        let alongX: Way, alongY: Way, alongZ: Way
+
+        init(_ ct: Volume<Float>, _ values: UnsafeBufferPointer<Float>, _ mask: UnsafeBufferPointer<UInt8>) {
+            (shape, self.values, self.mask) = (ct.shape, values, mask)
+            let spacing = ct.geometry.boxSpacing
+            alongX = Way(shape.width, 1, spacing.xMM)
+            alongY = Way(shape.height, shape.width, spacing.yMM)
+            alongZ = Way(shape.depth, shape.sliceVoxelCount, spacing.zMM)
+        }
+
+        func tally(slice z: Int) -> Tally {
+            var tally = Tally()
+            let waysZ = alongZ.from(z).map { ($0, $0 * alongZ.steps) }
+            for y in 0..<shape.height {
+                let start = shape.index(z: z, y: y, x: 0), row = start..<start + shape.width
+                guard mask.firstSet(from: row.lowerBound, to: row.upperBound) < row.upperBound else { continue }
+                let ways = alongY.from(y).map { ($0, $0 * alongY.steps) } + waysZ
+                mask.forEachRun(in: row) { run in
+                    tally.count(values, run)
+                    // Along the row, what is beside a run is at its ends.
+                    for (end, stride) in [(run.lowerBound, -1), (run.upperBound - 1, 1)]
+                    where row.contains(end + stride * alongX.steps) {
+                        tally.look(at: end + stride * alongX.steps, values, mask)
+                    }
+                    for (stride, far) in ways {
+                        mask.forEachClear(in: run.lowerBound + stride..<run.upperBound + stride) {
+                            tally.look(at: $0 - stride + far, values, mask)
+                        }
+                    }
+                }
             }
+            return tally
         }
     }
 
     /// One for each slice.
     private static func tallies(_ ct: Volume<Float>, _ mask: Mask, pool: ThreadPool) -> [Tally] {
-        let shape = ct.shape, spacing = ct.geometry.boxSpacing
-        func row(_ length: Int, _ stride: Int, _ spacingMM: Double) -> Row {
-            let steps = min(besideMM / spacingMM, Double(ImageLimits.axisVoxelCountMax)).rounded()
-            return Row(length: length, stride: stride, steps: max(1, Int(steps)))
-        }
-        let alongX = row(shape.width, 1, spacing.xMM), alongY = row(shape.height, shape.width, spacing.yMM)
-        let alongZ = row(shape.depth, shape.sliceVoxelCount, spacing.zMM)
-        var tallies = [Tally](repeating: Tally(), count: shape.depth)
-        tallies.withUnsafeMutableBufferPointer { tallies in
-            nonisolated(unsafe) let tallies = tallies
-            pool.run(taskCount: shape.depth) { z in
-                var tally = Tally()
-                for y in 0..<shape.height {
-                    for x in 0..<shape.width {
-                        let index = shape.index(z: z, y: y, x: x)
-                        guard mask.voxels[index] > 0 else { continue }
-                        tally.count(ct.voxels[index])
-                        tally.look(beside: index, at: x, alongX, ct, mask)
-                        tally.look(beside: index, at: y, alongY, ct, mask)
-                        tally.look(beside: index, at: z, alongZ, ct, mask)
-                    }
+        var tallies = [Tally](repeating: Tally(), count: ct.shape.depth)
+        ct.voxels.withUnsafeBufferPointer { values in
+            mask.voxels.withUnsafeBufferPointer { mask in
+                tallies.withUnsafeMutableBufferPointer { tallies in
+                    // Each task writes its own element; the others are only read.
+                    nonisolated(unsafe) let (field, tallies) = (Field(ct, values, mask), tallies)
+                    pool.run(taskCount: tallies.count) { tallies[$0] = field.tally(slice: $0) }
                 }
-                tallies[z] = tally
             }
         }
         return tallies
-    }
-
-    /// The way to a voxel's neighbours along one axis.
-    private struct Row {
-        var length: Int
-        var stride: Int
-        /// `besideMM` in voxels.
-        var steps: Int
     }
 
     /// By a histogram between the least and the greatest value inside: to a hundredth of a HU where they are HU.
@@ -111,9 +145,17 @@ package struct LungContent: Equatable {
         let binCount = 1 << 18, scale = Float(binCount - 1) / (most - least)
         var counts = [Int](repeating: 0, count: binCount)
         var total = 0
-        for index in mask.voxels.indices where mask.voxels[index] > 0 && ct.voxels[index].isFinite {
-            counts[Int((ct.voxels[index] - least) * scale)] += 1
-            total += 1
+        mask.voxels.withUnsafeBufferPointer { inside in
+            ct.voxels.withUnsafeBufferPointer { values in
+                counts.withUnsafeMutableBufferPointer { counts in
+                    inside.forEachRun(in: inside.indices) { run in
+                        for index in run where values[index].isFinite {
+                            counts[Int((values[index] - least) * scale)] += 1
+                            total += 1
+                        }
+                    }
+                }
+            }
         }
         var below = 0
         for (bin, count) in counts.enumerated() {

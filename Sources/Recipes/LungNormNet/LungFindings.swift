@@ -16,7 +16,7 @@ package struct LungSides {
         let towardRight = (0..<3).map { lung.geometry.affine[$0] }
         axis = (0..<3).max { abs(towardRight[$0]) < abs(towardRight[$1]) }!
         isRightUpward = towardRight[axis] > 0
-        let profile = Self.profile(of: lung, axis)
+        let profile = lung.setCounts()[axis]
         guard let first = profile.firstIndex(where: { $0 > 0 }), let last = profile.lastIndex(where: { $0 > 0 }) else {
             plane = nil
             return
@@ -29,33 +29,9 @@ package struct LungSides {
 
     /// Voxels on each side.
     package func counts(_ mask: Mask) -> (left: Int, right: Int) {
-        let profile = Self.profile(of: mask, axis)
+        let profile = mask.setCounts()[axis]
         let lower = profile.prefix(plane ?? 0).reduce(0, +), upper = profile.dropFirst(plane ?? 0).reduce(0, +)
         return isRightUpward ? (lower, upper) : (upper, lower)
-    }
-
-    /// Set voxels by their index along an axis.
-    private static func profile(of mask: Mask, _ axis: Int) -> [Int] {
-        let shape = mask.shape
-        var profile = [Int](repeating: 0, count: [shape.width, shape.height, shape.depth][axis])
-        var row = [UInt32](repeating: 0, count: shape.width)
-        mask.voxels.withUnsafeBufferPointer { voxels in
-            for z in 0..<shape.depth {
-                for y in 0..<shape.height {
-                    let start = (z * shape.height + y) * shape.width
-                    guard axis > 0 else {
-                        row.withUnsafeMutableBufferPointer { row in
-                            for x in 0..<shape.width { row[x] &+= UInt32(voxels[start + x]) }
-                        }
-                        continue
-                    }
-                    var sum = 0
-                    for x in start..<start + shape.width { sum &+= Int(voxels[x]) }
-                    profile[axis == 1 ? y : z] += sum
-                }
-            }
-        }
-        return axis == 0 ? row.map { Int($0) } : profile
     }
 }
 

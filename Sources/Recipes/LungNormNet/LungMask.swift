@@ -6,6 +6,8 @@ public struct LungMask: Sendable {
     public let mask: Mask
     /// What there is to say beside the figures that come of it: a sentence each, without the CT's name.
     public let warnings: [String]
+    /// Of the CT.
+    let continuity: SliceContinuity
 
     /// - Parameters:
     ///   - given: a file with the lungs, in any orientation on the CT's grid; nil: found by the built-in segmenter.
@@ -30,10 +32,11 @@ public struct LungMask: Sendable {
             mask = try Self.found(in: ct, pool: pool, isCancelled: isCancelled)
         }
         if isCancelled() { throw RecipeError.interrupted }
+        continuity = SliceContinuity(ct)
         warnings = said + MissingSlices.warnings(ct, lung: mask) + (try LungPlausibility(
             content: LungContent(ct.volume, mask: mask, pool: pool), ct: ct, maskName: given?.source.name).warnings())
             + MaskShape(mask, orientation: ct.source.orientation).warnings(
-                isMade: given == nil, emptySlices: given == nil ? [] : SliceContinuity(ct).emptySlices)
+                isMade: given == nil, emptySlices: given == nil ? [] : continuity.emptySlices)
     }
 
     private static func found(in ct: LoadedImage, pool: ThreadPool, isCancelled: () -> Bool) throws -> Mask {

@@ -126,14 +126,14 @@ public struct LungNormNet: Recipe {
                     withBallots: votes.map { try BitMask(bytes: InputFile.bytes($0)) }, name: volume.source.name)
             }
             let answered = resources.nowNanoseconds()
-            outputs += answer.outputs(name: name)
+            outputs += answer.outputs(name: name, pool: resources.pool)
             writeNanoseconds += resources.nowNanoseconds() - answered
             figures[name] = answer.figures
             resources.reportProgress(Double(number + 1) / Double(ballots.count))
         }
         let finished = resources.nowNanoseconds()
         outputs.append(RecipeOutput(
-            role: "lung", name: "lung", bytes: NIfTIFile.encode(volume.sourceLung, like: volume.source)))
+            role: "lung", name: "lung", bytes: NIfTIFile.encode(volume.sourceLung, like: volume.source, isMask: true)))
         writeNanoseconds += resources.nowNanoseconds() - finished
         let milliseconds = (resources.nowNanoseconds() - start) / 1_000_000
         resources.log("\(volume.source.name): finished in \(milliseconds) ms, of it "

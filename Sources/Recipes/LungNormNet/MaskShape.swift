@@ -19,25 +19,7 @@ package struct MaskShape {
     private let voxelsBySlice: [Int]
 
     package init(_ mask: Mask, orientation: Orientation) {
-        let shape = mask.shape
-        var alongX = [Int](repeating: 0, count: shape.width), alongY = [Int](repeating: 0, count: shape.height)
-        var alongZ = [Int](repeating: 0, count: shape.depth)
-        mask.voxels.withUnsafeBufferPointer { voxels in
-            for z in 0..<shape.depth {
-                for y in 0..<shape.height {
-                    let start = shape.index(z: z, y: y, x: 0)
-                    var row = 0
-                    for x in 0..<shape.width {
-                        let inside = voxels[start + x] > 0 ? 1 : 0
-                        alongX[x] += inside
-                        row += inside
-                    }
-                    alongY[y] += row
-                    alongZ[z] += row
-                }
-            }
-        }
-        let counts = [alongX, alongY, alongZ]
+        let counts = mask.setCounts()
         axis = orientation.superiorAxis
         let bySlice = counts[axis]
         voxelsBySlice = bySlice

@@ -38,7 +38,7 @@ public enum Preparation {
             centredOn: box, height: fitted(planeHeight, box.y.count), width: fitted(planeWidth, box.x.count))
         try checkSize(plan.preparedShape, name: ct.source.name, preset: preset)
         let warnings = ct.source.warnings + (try ScanExtent.warnings(ct.source)) + ValueLevels(ct).warnings
-            + SliceContinuity(ct).warnings + lungMask.warnings
+            + lungMask.continuity.warnings + lungMask.warnings
         try goOn()
         var lung = plan.cut(lungOnGrid, fill: 0)
         var intensity = plan.cut(plan.image(ct.volume, pool: pool), fill: clipHU.lowerBound)

@@ -35,11 +35,11 @@ final class PreparedCache: @unchecked Sendable {
         let start = resources.nowNanoseconds()
         var readNanoseconds: UInt64 = 0
         let volume = try Preparation.refusing {
-            let image = try ImageFile.read(single: ct.path, name: ct.name)
-            let mask = try lung.map { try ImageFile.read(single: $0.path, name: $0.name) }
+            let files = try ImageFile.read(
+                singles: ([ct] + (lung.map { [$0] } ?? [])).map { ($0.path, $0.name) }, pool: resources.pool)
             readNanoseconds = resources.nowNanoseconds() - start
             return try Preparation.run(
-                ct: image, lung: mask,
+                ct: files[0], lung: lung == nil ? nil : files[1],
                 reading: configuration.reading, preset: configuration.preset,
                 planeHeight: configuration.planeHeight, planeWidth: configuration.planeWidth, forTraining: false,
                 pool: resources.pool, isCancelled: resources.isCancelled)

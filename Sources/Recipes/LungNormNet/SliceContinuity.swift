@@ -67,10 +67,9 @@ package struct SliceContinuity {
         var differences = zip(before, now).map { $1 - $0 }.filter(\.isFinite)
         guard !differences.isEmpty else { return Step(slice: slice, meanHU: 0, medianHU: 0) }
         let sum = differences.reduce(0) { $0 + Double(min(abs($1), differenceMaxHU)) }
-        differences.sort()
         return Step(
             slice: slice, meanHU: Float(sum / Double(differences.count)),
-            medianHU: differences[differences.count / 2])
+            medianHU: differences.selectSmallest(differences.count / 2))
     }
 
     package var typicalHU: Float {
