@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Quintet needs on Debian or Ubuntu. The one place where system packages are named.
+#     install-packages.sh          what `make build` needs
+#     install-packages.sh dicom    what `make dicom` needs
 set -euo pipefail
 
 packages=(
@@ -12,14 +14,23 @@ packages=(
     pkg-config       # how the package manager finds the two above
 )
 
-if ! command -v swift >/dev/null; then
+dicom_packages=(
+    build-essential  # the compiler of C++, too
+    libdcmtk-dev     # DICOM files, with JPEG, JPEG-LS and RLE
+)
+
+target=build
+if [ "${1:-}" = dicom ]; then
+    packages=("${dicom_packages[@]}")
+    target=dicom
+elif ! command -v swift >/dev/null; then
     echo "quintet: no Swift compiler found. Install Swift 6.0 or newer (https://www.swift.org/install/linux)," >&2
     echo "         put its usr/bin on PATH, and run the same command again." >&2
     exit 1
 fi
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "quintet: this is no Debian or Ubuntu. Install the equivalents of these, then run 'make build':" >&2
+    echo "quintet: this is no Debian or Ubuntu. Install the equivalents of these, then run 'make $target':" >&2
     echo "         ${packages[*]}" >&2
     exit 0
 fi

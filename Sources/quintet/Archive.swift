@@ -25,6 +25,8 @@ package struct Archive {
         package var path: String
         /// As it was seen when the archive was looked through.
         var stamp: FileStamp?
+        /// Where the CT is a DICOM series, in the folder that `path` names; nil for a file.
+        var series: DicomSeries?
 
         /// The name where it must be short: on the wire.
         var label: String { WireName.fitting(name, byteCountMax: Limits.nameBytesMax) }
@@ -51,6 +53,8 @@ package struct Archive {
     package private(set) var refused: [Refused] = []
     /// What was left out on purpose.
     package private(set) var notes: [String] = []
+    /// Of the items that are DICOM series.
+    private(set) var seriesByName: [String: DicomSeries] = [:]
     private var walks: [FolderWalk] = []
     private var pathByName: [String: String] = [:]
     private let purpose: Purpose
@@ -74,7 +78,7 @@ package struct Archive {
             let reasons = (refused.prefix(5).map(\.message) + notes.prefix(5)).map { "\n  " + $0 }.joined()
             throw UsageError("there is no \(purpose == .cts ? "CT" : "mask") that can be taken in "
                 + "\(paths.joined(separator: ", ")); "
-                + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd and .mha" + reasons)
+                + "quintet reads .nii, .nii.gz, .hdr/.img, .mhd, .mha and folders of DICOM" + reasons)
         }
     }
 
@@ -86,7 +90,12 @@ package struct Archive {
             let isBelow = folder != "." && path.hasPrefix(folder + "/")
             let below = isBelow ? String(path.dropFirst(folder.count + 1)) : path
             let parts = below.split(separator: "/").filter { $0 != "." && $0 != ".." }
-            add(FolderWalk.File(relative: parts.joined(separator: "/"), path: path))
+            let relative = parts.joined(separator: "/")
+            if FileSystem.isFolder(path) {
+                try add(folder: path, as: relative)
+            } else {
+                add(FolderWalk.File(relative: relative, path: path))
+            }
         }
         refuseEqualNames()
         items.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -134,11 +143,42 @@ package struct Archive {
                 notes.append("left out: " + message)
             }
         }
-        var foreign = ForeignImages(root: root)
+        var foreign = ForeignImages(), dicom = DicomFinder(root: root)
         for file in walk.files {
-            if Self.isImage(file.relative) { add(file) } else { foreign.look(at: file) }
+            if Self.isImage(file.relative) {
+                add(file)
+            } else {
+                foreign.look(at: file)
+                dicom.look(at: file)
+            }
         }
         for (name, path, message) in foreign.found { refuse(name, path, message) }
+        // Masks are images of one file.
+        if purpose == .cts { add(try dicom.find()) }
+    }
+
+    private mutating func add(_ dicom: DicomFinder.Outcome) {
+        for (name, path, message) in dicom.refused { refuse(name, path, message) }
+        notes += dicom.notes
+        for ct in dicom.cts {
+            add(Item(
+                name: ct.name, relative: ct.name, path: ct.path, stamp: ct.series.walkedStamp, series: ct.series))
+        }
+    }
+
+    /// A folder that a list or a table names is one CT: a DICOM series.
+    private mutating func add(folder: String, as relative: String) throws {
+        var dicom = DicomFinder(root: folder)
+        for file in try FolderWalk(folder, isStopped: { StopSignal.isRequested }).files { dicom.look(at: file) }
+        let found = try dicom.find()
+        guard found.cts.count == 1, found.refused.isEmpty else {
+            let reasons = found.refused.prefix(3).map { "; " + $0.message }.joined()
+            return refuse(relative, folder, "\(folder): is a folder, and of DICOM series of a CT it holds "
+                + "\(found.cts.count) that can be taken, not one; name a file, or a folder with one series\(reasons)")
+        }
+        notes += found.notes
+        let series = found.cts[0].series
+        add(Item(name: relative, relative: relative, path: folder, stamp: series.walkedStamp, series: series))
     }
 
     private mutating func refuse(_ name: String, _ path: String, _ message: String) {
@@ -148,15 +188,19 @@ package struct Archive {
     private mutating func add(_ file: FolderWalk.File) {
         let folder = FileSystem.folder(of: file.relative)
         let stem = ImageFile.stem(file.relative)
-        let item = Item(
+        add(Item(
             name: folder == "." ? stem : folder + "/" + stem, relative: file.relative, path: file.path,
-            stamp: file.stamp ?? FileStamp(file.path))
+            stamp: file.stamp ?? FileStamp(file.path)))
+    }
+
+    private mutating func add(_ item: Item) {
         if let problem = Self.problem(of: item) { return refuse(item.name, item.path, problem) }
         if let twin = pathByName[item.name], let one = FileIdentity(twin), one == FileIdentity(item.path) {
             return notes.append("\(item.path) is named twice; it is taken once")
         }
         pathByName[item.name] = item.path
         items.append(item)
+        if let series = item.series { seriesByName[item.name] = series }
     }
 
     /// The name becomes a path, travels with the file and stands in logs: what none of them may hold is said here.

@@ -91,7 +91,7 @@ struct Comparison {
                 + output.guide.referenceNames.joined(separator: " and ") + " lack it")
             return nil
         }
-        return try read(ct.path)
+        return try ct.read()
     }
 
     private func withReference(

@@ -13,7 +13,8 @@ package struct Program {
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, ForgetCommand.self,
         PauseCommand.self, ResumeCommand.self, PriorityCommand.self, DrainCommand.self, ReadmitCommand.self,
-        LabCommand.self, PromoteCommand.self, TokenCommand.self, BenchCommand.self, CompletionCommand.self,
+        LabCommand.self, DicomCommand.self, PromoteCommand.self, TokenCommand.self,
+        BenchCommand.self, CompletionCommand.self,
         ManCommand.self,
     ] }
 

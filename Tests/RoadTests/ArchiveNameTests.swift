@@ -55,16 +55,15 @@ import quintet
 
     @Test func whatLooksLikeACTAndIsNotReadIsNamed() throws {
         let road = try road(
-            "ct/a.nii.gz", "ct/b.nrrd", "ct/c.nii.bz2", "ct/notes.txt", "ct/d.img", "ct/pat/1.dcm", "ct/pat/2.dcm")
+            "ct/a.nii.gz", "ct/b.nrrd", "ct/c.nii.bz2", "ct/notes.txt", "ct/d.img")
         defer { road.remove() }
-        try (Data(count: 128) + Data("DICM".utf8)).write(to: URL(fileURLWithPath: road.path("ct/IM0001")))
         let archive = try Archive([road.path("ct")])
         #expect(archive.items.map(\.name) == ["a"])
         let messages = archive.refused.map(\.message).joined(separator: "\n")
-        for part in ["b.nrrd", "c.nii.bz2", "d.img", "(files: 2)", "(files: 1)", "dcm2niix"] {
+        for part in ["b.nrrd", "c.nii.bz2", "d.img"] {
             #expect(messages.contains(part), "\(messages)")
         }
-        #expect(archive.refused.count == 5 && !messages.contains("notes.txt"))
+        #expect(archive.refused.count == 3 && !messages.contains("notes.txt"))
     }
 
     @Test func aNameThatIsNoUTF8IsNamed() throws {

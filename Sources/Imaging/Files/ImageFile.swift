@@ -102,7 +102,7 @@ public enum ImageFile {
         if let pointer = FilePointer.kind(start) { return pointer }
         let export = "name a .nii, .nii.gz, .hdr, .mha or .mhd file"
         if start.count >= 132, Array(start[128..<132]) == Array("DICM".utf8) {
-            return ("one DICOM slice", "convert the series with dcm2niix -z y FOLDER")
+            return ("one DICOM slice", "name the folder of its series")
         }
         let signatures: [([UInt8], String, String)] = [
             ([0x89, 0x50, 0x4e, 0x47], "a PNG picture", export),

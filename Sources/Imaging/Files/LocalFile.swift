@@ -16,7 +16,7 @@ enum LocalFile {
             close(descriptor)
             throw ImageFileError(
                 name, .unreachable, folder ? "is a folder" : "is not a regular file",
-                remedy: folder ? "name the image inside it (a DICOM folder must first be converted with dcm2niix)"
+                remedy: folder ? "name the image inside it"
                     : "name a .nii, .nii.gz, .hdr, .mha or .mhd file")
         }
         return (descriptor, Int(status.st_size))

@@ -28,8 +28,8 @@ enum PrepareCommand: RecipeCommand {
 
     private static func details(_ guide: PreparationGuide) -> String {
         """
-        CT: files or folders; .nii, .nii.gz, .hdr/.img, .mhd, .mha. A CT that cannot be used is named with the
-        reason and left out; the others go on, and the exit code is then 3.
+        CT: files or folders; .nii, .nii.gz, .hdr/.img, .mhd, .mha, DICOM series. A CT that cannot be used is
+        named with the reason and left out; the others go on, and the exit code is then 3.
         \(guide.details)
 
         example: quintet prepare healthy-cts --out data --preset lab
@@ -87,7 +87,7 @@ enum PrepareCommand: RecipeCommand {
             do {
                 let outcome = try preparation.prepare(
                     PreparationItem(
-                        name: entryName(item), ct: ImageFile.read(path: item.path, name: item.relative),
+                        name: entryName(item), ct: item.read(),
                         mask: inputs.masks?.mask(for: item).map { try ImageFile.read(path: $0, name: $0) },
                         reading: reading, excludedSlices: table.slices(of: item.name)),
                     digest: { SHA256.hexadecimal(of: $0) }, pool: pool, isCancelled: { StopSignal.isRequested })

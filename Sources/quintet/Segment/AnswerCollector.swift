@@ -15,7 +15,9 @@ struct AnswerCollector {
 
     /// - Throws: `UnusableAnswer`, before anything of the volume is written.
     func collect(_ output: RunOutput, of item: ArchiveJournal.Sent) throws -> AnswerRow {
-        let (figures, warnings) = try figures(of: output)
+        let (figures, told) = try figures(of: output)
+        // What reading the DICOM series has shown, of which a worker sees only the volume.
+        let warnings = (plan.inputs.archive.seriesByName[item.name]?.warnings ?? []) + (told ?? [])
         // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
         let answers = Set(plan.answerNames)
         let masks = Dictionary(uniqueKeysWithValues: plan.guide.masks.map { ($0.role, $0) })
@@ -39,7 +41,8 @@ struct AnswerCollector {
         }
         return AnswerRow(
             name: item.name, source: item.source, figures: figures, mask: item.mask ?? "made here",
-            addHU: plan.reading?.addHU, warnings: warnings?.prefix(20).map { $0.printable(most: 600) },
+            addHU: plan.reading?.addHU,
+            warnings: told == nil && warnings.isEmpty ? nil : warnings.prefix(20).map { $0.printable(most: 600) },
             byteCount: item.byteCount, content: item.content, seconds: output.seconds, worker: output.worker,
             files: files)
     }

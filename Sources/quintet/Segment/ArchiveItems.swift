@@ -39,7 +39,7 @@ extension ArchiveStream {
         let mask = try plan.inputs.masks?.mask(for: item)
         let row = journal.rows[item.name]
         if let row, let content = row.content, content == plan.content(ct: content.ct, mask: content.mask),
-            try isUnchanged(item.path, content.ct),
+            isUnchanged(item, content.ct),
             try mask.map({ try isUnchanged($0, content.mask) }) ?? (content.mask == nil)
         {
             if let refused = row.refused {
@@ -52,7 +52,7 @@ extension ArchiveStream {
             }
         }
         let knownMask = try mask.map { try read($0, isMask: true) }
-        let ct = try read(item.path, isMask: false)
+        let ct = try item.series.map { try read($0, item) } ?? read(item.path, isMask: false)
         let content = plan.content(ct: ct.digest, mask: knownMask?.digest)
         if let other = otherCT(than: item, content) { return .otherCT(other) }
         if let answer = journal.answer(to: content), try isWhole(answer) {
@@ -73,6 +73,12 @@ extension ArchiveStream {
         let them = OutputFolder.list(strangers.map(plan.output.path(of:)))
         throw Archive.Refusal("\(item.path): \(them): there already, and not as quintet wrote it; move it "
             + "away, or say --overwrite")
+    }
+
+    private func isUnchanged(_ item: Archive.Item, _ digest: String?) -> Bool {
+        guard let stamp = item.series.map({ $0.stamp }) ?? FileStamp(item.path), let seen = journal.seen(item, stamp)
+        else { return false }
+        return seen.digest == digest
     }
 
     /// By its stamp: without reading it.
@@ -129,9 +135,46 @@ extension ArchiveStream {
         return Known(digest: digest, byteCount: stamp.byteCount, memoryByteCount: memory, joined: nil)
     }
 
+    /// A series is known by the volume that it makes.
+    private func read(_ series: DicomSeries, _ item: Archive.Item) throws -> Known {
+        guard let stamp = series.stamp else {
+            throw Archive.Refusal("\(item.path): slices are not there any more; say the same command again")
+        }
+        if let seen = journal.seen(item, stamp) {
+            return Known(
+                digest: seen.digest, byteCount: stamp.byteCount, memoryByteCount: seen.memoryByteCount, joined: nil)
+        }
+        let before = WallClock.nowSeconds(), volume = try DicomProgram.convert(series, source: item.path)
+        let known = Known(
+            digest: SHA256.hexadecimal(of: volume), byteCount: UInt64(volume.count),
+            memoryByteCount: plan.guide.memoryByteCount(series.shape), joined: volume)
+        guard series.stamp == stamp else {
+            throw Archive.Refusal("\(item.path) is being written; say the same command again when it is whole")
+        }
+        if stamp.isSettled(at: before) {
+            try journal.note(.init(
+                path: ArchiveJournal.key(of: item), stamp: stamp, digest: known.digest,
+                memoryByteCount: known.memoryByteCount))
+        }
+        return known
+    }
+
+    /// A series that was read by an earlier command is made a volume once more where it is to be sent.
+    private func sendable(_ ct: Known, of item: Archive.Item) throws -> Known {
+        guard let series = item.series, ct.joined == nil else { return ct }
+        let volume = try DicomProgram.convert(series, source: item.path)
+        guard SHA256.hexadecimal(of: volume) == ct.digest else {
+            throw Archive.Refusal("\(item.path) has changed while it was read; say the same command again")
+        }
+        var sendable = ct
+        (sendable.joined, sendable.byteCount) = (volume, UInt64(volume.count))
+        return sendable
+    }
+
     private func submission(
-        _ item: Archive.Item, _ mask: String?, _ ct: Known, _ knownMask: Known?, _ content: AnsweredContent
+        _ item: Archive.Item, _ mask: String?, _ known: Known, _ knownMask: Known?, _ content: AnsweredContent
     ) throws -> ItemStanding {
+        let ct = try sendable(known, of: item)
         var files = [(path: item.path, label: item.fileLabel, role: "ct", known: ct)]
         if let mask, let knownMask {
             let label = WireName.fitting(mask.printable(most: .max), byteCountMax: Limits.nameBytesMax)

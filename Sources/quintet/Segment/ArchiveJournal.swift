@@ -164,6 +164,19 @@ struct ArchiveJournal {
         return file
     }
 
+    /// The same of a CT, which may be a DICOM series.
+    func seen(_ item: Archive.Item, _ stamp: FileStamp) -> SeenFile? {
+        guard item.series != nil else { return seen(item.path, stamp) }
+        guard let file = seen[Self.key(of: item)], file.stamp == stamp else { return nil }
+        return file
+    }
+
+    /// What a CT is noted under: of a series its folder and which of those there it is.
+    static func key(of item: Archive.Item) -> String {
+        let path = (try? FileSystem.absolutePath(item.path)) ?? item.path
+        return item.series.map { "\(path)#\($0.shortID)" } ?? path
+    }
+
     mutating func note(_ file: SeenFile) throws { try add(Line(seen: file)) }
     mutating func note(_ run: OpenRun) throws { try add(Line(run: run)) }
     mutating func note(_ item: Sent) throws { try add(Line(sent: item)) }

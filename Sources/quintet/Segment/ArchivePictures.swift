@@ -51,7 +51,7 @@ struct ArchivePictures {
             plan.output.path(of: SegmentationFolder.fileName(row.name, answer: "vote", $0))
         }
         return Drawing(
-            ct: row.source, digest: row.content?.ct ?? "",
+            ct: row.source, series: plan.inputs.archive.seriesByName[row.name], digest: row.content?.ct ?? "",
             mask: plan.output.path(of: ArchivePage.fileName(row, plan)), region: region, window: plan.guide.window)
     }
 
@@ -69,6 +69,8 @@ struct ArchivePictures {
 /// One picture, by its files.
 private struct Drawing: Sendable {
     var ct: String
+    /// Where the CT is one.
+    var series: DicomSeries?
     /// Of the CT: another one may lie there by now.
     var digest: String
     var mask: String
@@ -79,7 +81,7 @@ private struct Drawing: Sendable {
     private static let pixelMM = 1.2
 
     func draw() -> (picture: Picture, slice: Int)? {
-        guard isStillThere, let ct = try? ImageFile.read(path: ct).volume,
+        guard let ct = volume(),
             let answer = try? ImageFile.read(path: mask).mask(), answer.shape == ct.shape
         else { return nil }
         let renderer = SliceRenderer(range: window, pixelMM: Self.pixelMM)
@@ -89,6 +91,15 @@ private struct Drawing: Sendable {
             overlays.insert(.init(mask: found, colour: .skyBlue), at: 0)
         }
         return (renderer.picture(ct, slice: slice, overlays: overlays).captioned("slice \(slice)"), slice)
+    }
+
+    /// nil where it is not the CT of the answer any more.
+    private func volume() -> Volume<Float>? {
+        guard let series else { return isStillThere ? try? ImageFile.read(path: ct).volume : nil }
+        guard let bytes = try? DicomProgram.convert(series, source: ct), SHA256.hexadecimal(of: bytes) == digest else {
+            return nil
+        }
+        return try? ImageFile.read(bytes: bytes, name: ct).volume
     }
 
     private var isStillThere: Bool {

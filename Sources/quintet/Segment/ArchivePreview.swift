@@ -51,12 +51,12 @@ struct ArchivePreview {
         do {
             _ = try plan.inputs.masks?.mask(for: item)
             if let row = journal.rows[item.name], row.refused == nil, row.source == item.path,
-                let stamp = item.stamp, journal.seen(item.path, stamp)?.digest == row.content?.ct
+                let stamp = item.stamp, journal.seen(item, stamp)?.digest == row.content?.ct
             {
                 report.doneCount += 1
                 return
             }
-            _ = try ImageFile.shape(path: item.path, name: item.path)
+            if item.series == nil { _ = try ImageFile.shape(path: item.path, name: item.path) }
             report.toDoCount += 1
             report.toDoByteCount += byteCount
         } catch {

@@ -196,7 +196,7 @@ struct WatchedFolder {
         var inputs = inputs
         let now = WallClock.nowSeconds()
         inputs.archive.keep { $0.stamp?.isSettled(at: now) ?? true }
-        for item in inputs.archive.items { taken[item.path] = item.stamp }
+        for item in inputs.archive.items { taken[item.name] = item.stamp }
         return inputs
     }
 
@@ -211,15 +211,15 @@ struct WatchedFolder {
         (lookedMilliseconds, waitMilliseconds) = (ended, max(Self.leastMilliseconds, Self.lookShare * (ended - began)))
         var seen: [String: FileStamp] = [:], settled: Set<String> = []
         for item in inputs.archive.items {
-            guard let stamp = item.stamp, taken[item.path] != stamp else { continue }
-            seen[item.path] = stamp
+            guard let stamp = item.stamp, taken[item.name] != stamp else { continue }
+            seen[item.name] = stamp
             // The same at two looks, some seconds apart.
-            if candidates[item.path] == stamp, stamp.isSettled(at: WallClock.nowSeconds()) { settled.insert(item.path) }
+            if candidates[item.name] == stamp, stamp.isSettled(at: WallClock.nowSeconds()) { settled.insert(item.name) }
         }
         candidates = seen
         guard !settled.isEmpty else { return nil }
-        inputs.archive.keep { item in settled.contains(item.path) }
-        for item in inputs.archive.items { taken[item.path] = item.stamp }
+        inputs.archive.keep { item in settled.contains(item.name) }
+        for item in inputs.archive.items { taken[item.name] = item.stamp }
         return inputs
     }
 }

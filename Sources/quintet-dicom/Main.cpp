@@ -1,0 +1,181 @@
+// quintet-dicom: reads DICOM for `quintet`, in a process that holds nothing. The paths of files come by standard input,
+// a zero byte behind each; what was asked for goes to standard output.
+//
+//   quintet-dicom list       a line of JSON for each series, and one for each file that cannot be read. Before a file is
+//                            opened its number goes out ("@17"), so that one that ends this process is known
+//   quintet-dicom check      tries what it must not be able to do
+//   quintet-dicom read UID   the series as NIfTI-1; its numbers, warnings or refusal as JSON on standard error
+//
+// Exit codes: 0 done, 3 refused, anything else failed.
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dctk.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <iterator>
+#include <new>
+
+#include "Confinement.h"
+#include "NIfTI.h"
+#include "Series.h"
+#include "Text.h"
+#include "Voxels.h"
+
+namespace {
+
+using namespace quintet;
+
+constexpr int refused = 3, failed = 1, wrongUsage = 2;
+constexpr std::size_t pathByteCountMax = std::size_t{1} << 30;
+constexpr std::uint64_t headerMemoryByteCount = std::uint64_t{4} << 30;
+
+bool readPaths(std::vector<std::string>& paths) {
+    std::string path;
+    std::size_t byteCount = 0;
+    for (int c = std::getchar(); c != EOF; c = std::getchar()) {
+        if (++byteCount > pathByteCountMax) return false;
+        if (c != 0) {
+            path += static_cast<char>(c);
+            continue;
+        }
+        paths.push_back(path);
+        path.clear();
+    }
+    return path.empty();
+}
+
+/// Memory that one file asks for and nobody has costs that file, not the others.
+bool readHeaderSafely(const std::string& path, std::size_t index, Slice& slice, std::string& reason) {
+    try {
+        return readHeader(path, index, slice, reason);
+    } catch (const std::bad_alloc&) {
+        reason = "needs more memory than any slice does";
+        return false;
+    }
+}
+
+int list(const std::vector<std::string>& paths) {
+    limitResources(headerMemoryByteCount, 24 * 3600);
+    std::vector<Slice> slices;
+    for (std::size_t i = 0; i < paths.size(); i++) {
+        std::printf("@%zu\n", i);
+        std::fflush(stdout);
+        Slice slice;
+        std::string reason;
+        if (readHeaderSafely(paths[i], i, slice, reason)) {
+            // An index of other files, no object of a series.
+            if (slice.classUID == UID_MediaStorageDirectoryStorage || slice.seriesUID.empty()) {
+                if (slice.modality.empty()) continue;
+            }
+            slices.push_back(std::move(slice));
+        } else {
+            std::printf("{\"unreadable\":%zu,\"reason\":%s}\n", i, jsonText(reason).c_str());
+        }
+    }
+    for (Series& series : grouped(std::move(slices))) {
+        check(series);
+        std::printf("%s\n", json(series).c_str());
+    }
+    return std::fflush(stdout) == 0 ? 0 : failed;
+}
+
+int refuse(const std::string& reason) {
+    std::fprintf(stderr, "{\"refusal\":%s}\n", jsonText(reason).c_str());
+    return refused;
+}
+
+/// Whether every value is one of int16.
+bool areWhole(const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float value) {
+        return value >= -32768.0f && value <= 32767.0f && value == std::rint(value);
+    });
+}
+
+bool write(const Series& series, const std::vector<float>& values) {
+    const bool isFloat = !areWhole(values);
+    const auto front = niftiFront(series, isFloat);
+    if (std::fwrite(front.data(), 1, front.size(), stdout) != front.size()) return false;
+    if (isFloat) return std::fwrite(values.data(), sizeof(float), values.size(), stdout) == values.size();
+    std::vector<std::int16_t> piece(1 << 16);
+    for (std::size_t begin = 0; begin < values.size(); begin += piece.size()) {
+        const std::size_t count = std::min(piece.size(), values.size() - begin);
+        for (std::size_t i = 0; i < count; i++) piece[i] = static_cast<std::int16_t>(values[begin + i]);
+        if (std::fwrite(piece.data(), sizeof(std::int16_t), count, stdout) != count) return false;
+    }
+    return true;
+}
+
+int readSeries(const std::string& uid, const std::vector<std::string>& paths) {
+    limitResources(headerMemoryByteCount + voxelCountMax * sizeof(float), 3600);
+    std::vector<Slice> slices;
+    for (std::size_t i = 0; i < paths.size(); i++) {
+        Slice slice;
+        std::string reason;
+        std::fprintf(stderr, "@%zu\n", i);
+        if (!readHeaderSafely(paths[i], i, slice, reason)) return refuse(paths[i] + ": " + reason);
+        if (printable(slice.seriesUID) == uid) slices.push_back(std::move(slice));
+    }
+    if (slices.empty()) return refuse("the series is not there any more");
+    std::vector<Series> all = grouped(std::move(slices));
+    if (all.size() != 1) return refuse("several series of one name");
+    Series& series = all.front();
+    check(series);
+    if (!series.isCT) return refuse(series.slices.front().path + ": is " + series.what + ", no CT");
+    if (!series.refusal.empty()) return refuse(series.refusal);
+    const Slice& first = series.slices.front();
+    const std::size_t plane = static_cast<std::size_t>(first.rows) * static_cast<std::size_t>(first.columns);
+    if (plane > voxelCountMax / series.slices.size()) {
+        return refuse(first.path + ": its series has more voxels than any CT has");
+    }
+    std::vector<float> values(plane * series.slices.size());
+    for (std::size_t i = 0; i < series.slices.size(); i++) {
+        const Slice& slice = series.slices[i];
+        std::string reason;
+        std::fprintf(stderr, "@%zu\n", slice.index);
+        if (!readVoxels(slice, values.data() + i * plane, reason)) return refuse(slice.path + ": " + reason);
+    }
+    if (!write(series, values) || std::fflush(stdout) != 0) return failed;
+    std::fprintf(stderr, "%s\n", json(series).c_str());
+    return 0;
+}
+
+int run(int count, char** words) {
+    const std::string command = count > 1 ? words[1] : "";
+    const bool isCheck = command == "check" && count == 2;
+    if (!isCheck && !(command == "list" && count == 2) && !(command == "read" && count == 3)) {
+        std::fprintf(stderr, "quintet-dicom: a part of quintet, which starts it; see quintet dicom --help\n");
+        return wrongUsage;
+    }
+    if (isCheck) {
+        confine();
+        return checkConfinement() ? 0 : failed;
+    }
+    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    // Before files are out of reach for good: what implicit files mean stands there.
+    if (!dcmDataDict.isDictionaryLoaded()) {
+        std::fprintf(stderr, "quintet-dicom: DCMTK's dictionary is not there; install DCMTK again\n");
+        return failed;
+    }
+    registerCodecs();
+    std::vector<std::string> paths;
+    if (!readPaths(paths)) return wrongUsage;
+    confine();
+    return command == "list" ? list(paths) : readSeries(words[2], paths);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    try {
+        return run(count, words);
+    } catch (const std::bad_alloc&) {
+        return refuse("needs more memory than any CT does");
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "quintet-dicom: %s\n", error.what());
+        return failed;
+    }
+}
