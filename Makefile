@@ -101,9 +101,9 @@ test-standby: build
 test-lab: build
 	cluster/lab/test.sh
 
-# DICOM made by pydicom, answers read by highdicom and dciodvfy: needs root and PyPI.
+# DICOM made by pydicom of a CT (make test-dicom CT=file): needs root and PyPI.
 test-dicom: build dicom
-	cluster/dicom/check.sh
+	cluster/dicom/check.sh "$(CT)"
 
 packages:
 	@cluster/install-packages.sh

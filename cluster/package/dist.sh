@@ -13,7 +13,7 @@ root=$out/root
 mkdir -p "$root"
 
 make -s -C "$top" install-files DESTDIR="$root" PREFIX=/usr
-strip --strip-unneeded "$root/usr/bin/quintet"
+strip --strip-unneeded "$root/usr/bin/quintet" "$root/usr/bin/quintet-dicom"
 find "$root/usr/share/man" -name '*.1' -exec gzip -9n {} +
 install -D -m 644 "$top/LICENSE" "$root/usr/share/doc/quintet/copyright"
 install -m 644 "$top/README.md" "$root/usr/share/doc/quintet/README.md"
@@ -34,6 +34,10 @@ printf 'Source: quintet\nPackage: quintet\n' > "$out/debian/control"
 depends=$(cd "$out" && dpkg-shlibdeps -O --ignore-missing-info root/usr/bin/quintet 2> /dev/null \
     | sed -n 's/^shlibs:Depends=//p' | sed -E 's/\b(libssl3|libniftiio2|libznz3|libsqlite3-0)( \([^)]*\))/\1\2 | \1t64/g')
 [ -n "$depends" ] || { echo "dist.sh: dpkg-shlibdeps says nothing of the program's libraries" >&2; exit 1; }
+# DCMTK is for those who have DICOM: workers and coordinators need none.
+recommends=$(cd "$out" && dpkg-shlibdeps -O --ignore-missing-info root/usr/bin/quintet-dicom 2> /dev/null \
+    | sed -n 's/^shlibs:Depends=//p' | tr ',' '\n' | grep -o 'libdcmtk[0-9a-z]*' | head -1)
+[ -n "$recommends" ] || { echo "dist.sh: dpkg-shlibdeps says nothing of quintet-dicom's libraries" >&2; exit 1; }
 install -d "$root/DEBIAN"
 cat > "$root/DEBIAN/control" << EOF
 Package: quintet
@@ -42,7 +46,7 @@ Architecture: $architecture
 Maintainer: Quintet <quintet@localhost>
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
 Depends: $depends
-Recommends: adduser, libmicrohttpd12 | libmicrohttpd12t64
+Recommends: adduser, libmicrohttpd12 | libmicrohttpd12t64, $recommends
 Section: science
 Priority: optional
 Description: ensembles of segmentation networks on whatever machines there are
