@@ -31,6 +31,18 @@ public struct ClusterToken: Sendable, CustomStringConvertible, CustomDebugString
     /// A new token that is nowhere but here.
     public static func generate() -> ClusterToken { ClusterToken(key: SecureRandom.bytes(byteCount)) }
 
+    /// Whether a text is this token as its file has it, spaces and a line's end around it or not. How long that takes
+    /// says nothing about the token.
+    public func isWritten(as text: String) -> Bool {
+        guard let other = Hexadecimal.bytes(text.drop { $0.isWhitespace }.trimmingSuffix { $0.isWhitespace }) else {
+            return false
+        }
+        // Digests under a key that nobody knows: that and not the token is what a comparison could tell about.
+        let key = SecureRandom.bytes(Self.byteCount)
+        let (ours, theirs) = (SHA256.digest(of: key + self.key), SHA256.digest(of: key + other))
+        return zip(ours, theirs).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
     /// Makes a new token in a new file with mode 0600.
     /// - Throws: `FileError`; EEXIST when the file is there: a token is never overwritten.
     @discardableResult
@@ -73,5 +85,14 @@ public enum TokenError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformed(let file):
             "\(file) holds no token (64 hexadecimal digits); make one: quintet token"
         }
+    }
+}
+
+extension Substring {
+    /// Without what is at its end.
+    fileprivate func trimmingSuffix(while isLeftOut: (Character) -> Bool) -> Substring {
+        var text = self
+        while let last = text.last, isLeftOut(last) { text.removeLast() }
+        return text
     }
 }

@@ -14,4 +14,13 @@ public enum ConnectionSecurity: Sendable {
     public init(tokenFiles: [String]) throws {
         self = tokenFiles.isEmpty ? .plaintext : .preSharedKeys(try tokenFiles.map { try ClusterToken.load(file: $0) })
     }
+
+    /// Whether there is anything to show before one is let in.
+    public var hasToken: Bool { if case .preSharedKeys = self { true } else { false } }
+
+    /// Whether a text is one of the tokens, as their files have them.
+    public func takes(_ text: String) -> Bool {
+        guard case .preSharedKeys(let tokens) = self else { return false }
+        return tokens.map { $0.isWritten(as: text) }.contains(true)
+    }
 }

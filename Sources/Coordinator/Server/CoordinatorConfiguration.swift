@@ -27,6 +27,10 @@ public struct CoordinatorConfiguration: Sendable {
     public var leader: LeaderFolder?
     /// Where `/metrics`, `/health` and `/ready` are, over plain HTTP and for anybody who reaches it; nil: nowhere.
     public var metricsAddress: NetworkAddress?
+    /// Where people look on and steer by a browser; nil: nowhere. Without a certificate on loopback only.
+    public var liveAddress: NetworkAddress?
+    /// Of that page: certificates and private key, PEM texts.
+    public var liveCertificate: (chain: String, key: String)?
     /// Every entry of the audit is appended to this file as a line of JSON ("-": to standard output); nil: nowhere.
     public var eventLog: String?
     /// Whoever watches over the process hears that its loop turns.

@@ -17,6 +17,8 @@ public final class CoordinatorServer: @unchecked Sendable {
     public let port: UInt16
     /// Where the pages are; nil where nobody wants them.
     public var metricsPort: UInt16? { pages?.port }
+    /// Where the live page is; nil where nobody wants it.
+    public var livePort: UInt16? { live?.port }
     private let configuration: CoordinatorConfiguration
     private let blobs: BlobDirectory
     private let blobQueue = DispatchQueue(label: "quintet.blobs")
@@ -37,6 +39,10 @@ public final class CoordinatorServer: @unchecked Sendable {
     private var toldProblem: String?
     private var leader: LeaderFolder?
     private var pages: HTTPServer?
+    private var live: LiveDoor?
+    /// What the live page waits for until it is committed, by ticket.
+    private var wishes: [UInt64: LiveQuestion] = [:]
+    private var lastTicket: UInt64 = 0
     /// Let go of when `run` ends.
     private var lock: FolderLock?
 
@@ -51,6 +57,7 @@ public final class CoordinatorServer: @unchecked Sendable {
         case removed([ContentDigest])
         case store(StoreThread.Report)
         case asked(PageQuestion)
+        case live(LiveQuestion)
         case snapshotKept(BlobReference, number: UInt64, requestID: UInt32, ConnectionID)
     }
 
@@ -126,6 +133,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 }
             }
         }
+        live = try Self.openLive(configuration, inbox, waker)
         storeThread = StoreThread(
             store: store, folder: configuration.stateDirectory, log: configuration.log,
             eventLog: try configuration.eventLog.map {
@@ -139,6 +147,30 @@ public final class CoordinatorServer: @unchecked Sendable {
         self.lock = lock
     }
 
+    private static func openLive(
+        _ configuration: CoordinatorConfiguration, _ inbox: Inbox, _ waker: NetworkWaker
+    ) throws -> LiveDoor? {
+        guard let address = configuration.liveAddress else { return nil }
+        let reader = try Store(readingFrom: configuration.stateDirectory + "/state.sqlite")
+        return try LiveDoor(
+            address: address, certificate: configuration.liveCertificate, security: configuration.security,
+            reader: LiveReader(store: reader, build: configuration.build),
+            desk: LiveDesk { question in
+                inbox.withLock { $0.append(.live(question)) }
+                waker.wake()
+            }, log: configuration.log)
+    }
+
+    /// Whoever still waits is told that nothing comes.
+    private func closeLive() {
+        guard let live else { return }
+        live.end()
+        let reports = inbox.withLock { $0 }
+        for case .live(let question) in reports { question.give(nil) }
+        for question in wishes.values { question.give(nil) }
+        live.stop()
+    }
+
     private static func checkSecurity(_ configuration: CoordinatorConfiguration) throws {
         guard configuration.leaseSeconds >= 0.1, configuration.leaseSeconds <= 86_400,
             configuration.heartbeatSeconds > 0, configuration.heartbeatSeconds <= configuration.leaseSeconds / 2
@@ -147,6 +179,7 @@ public final class CoordinatorServer: @unchecked Sendable {
                 "a lease of \(configuration.leaseSeconds) s with heartbeats every \(configuration.heartbeatSeconds) s "
                     + "does not work; a lease lasts 0.1 s to a day and at least two heartbeats")
         }
+        try checkLive(configuration)
         guard case .plaintext = configuration.security else { return }
         let address = NetworkAddress(host: configuration.host, port: configuration.port)
         guard configuration.host == "*" || (try? address.isLoopback()) != true else { return }
@@ -154,6 +187,25 @@ public final class CoordinatorServer: @unchecked Sendable {
             "listening at \(configuration.host) without a token would let anyone in; make one with "
                 + "`quintet token new FILE` and give --token-file FILE to the coordinator and to every worker, "
                 + "or listen at 127.0.0.1")
+    }
+
+    /// What the page shows and lets people do is for those with the token, and goes over no wire in the clear.
+    private static func checkLive(_ configuration: CoordinatorConfiguration) throws {
+        guard let address = configuration.liveAddress else { return }
+        let isLoopback = try address.host != "*" && address.isLoopback()
+        guard !isLoopback else { return }
+        guard configuration.liveCertificate != nil else {
+            throw CoordinatorError(
+                "the live page at \(address) would go over the network in the clear, the token with it; listen at "
+                    + "127.0.0.1:\(address.port) and reach it from elsewhere with "
+                    + "`ssh -L \(address.port):127.0.0.1:\(address.port) THIS-MACHINE`, or give it a certificate: "
+                    + "--http-certificate FILE --http-key FILE")
+        }
+        guard configuration.security.hasToken else {
+            throw CoordinatorError(
+                "the live page at \(address) would be anybody's, since there is no token; make one with "
+                    + "`quintet token new FILE` and give --token-file FILE, or listen at 127.0.0.1:\(address.port)")
+        }
     }
 
     /// Makes a file known where it lies, so that a run on this machine copies nothing. The file must not change.
@@ -187,6 +239,7 @@ public final class CoordinatorServer: @unchecked Sendable {
     public func run() throws {
         defer {
             pages?.stop()
+            closeLive()
             lock = nil
         }
         let tick = max(20, min(Self.tickMillisecondsMax, configuration.leaseMilliseconds / 4))
@@ -293,7 +346,22 @@ public final class CoordinatorServer: @unchecked Sendable {
                 snapshots.isServed(blob.digest, connection)
                 send(.following(blob, number: number), requestID, connection)
             case .asked(let question): question.give(page(question.page, at: now))
+            case .live(let question): answer(question, at: now)
             }
+        }
+    }
+
+    private func answer(_ question: LiveQuestion, at now: UInt64) {
+        switch question.kind {
+        case .look:
+            var maker = StatusMaker(
+                scheduler: core.scheduler, nowMilliseconds: Int64(now), build: configuration.build)
+            maker.problem = core.problem
+            question.give(.status(maker.live()))
+        case .act(let action):
+            lastTicket += 1
+            wishes[lastTicket] = question
+            core.act(action, ticket: lastTicket, at: now)
         }
     }
 
@@ -330,6 +398,7 @@ public final class CoordinatorServer: @unchecked Sendable {
             case .abort(let connection, let reason):
                 note(connection, reason)
                 loop.abort(connection, reason: reason)
+            case .tell(let message, let ticket): wishes.removeValue(forKey: ticket)?.give(.told(message))
             case .read(let message, let requestID, let connection):
                 let answer = questions.answer(
                     message, core.scheduler, problem: core.problem, at: MonotonicClock.nowMilliseconds())

@@ -45,6 +45,18 @@ struct StatusMaker {
             events: events?.map { StatusReport.Event($0) })
     }
 
+    /// Of the runs that go on and the workers, from memory alone: times of what is stored are not in it.
+    func live() -> StatusReport {
+        StatusReport(
+            build: build, time: WallClock.nowText(), problem: problem,
+            setAside: scheduler.aside.isEmpty ? nil : scheduler.aside, workersOfUse: workersOfUse,
+            runs: scheduler.activeRuns.map { id in
+                let run = scheduler.runs[id]!
+                return describe(run, sessions(of: run), RunFacts())
+            },
+            workers: scheduler.workers.values.map(describe))
+    }
+
     /// Work that is being done, and work that could be; of paused runs only the former.
     private var workersOfUse: Int {
         scheduler.activeRuns.reduce(0) { sum, id in
@@ -82,7 +94,7 @@ struct StatusMaker {
             idempotencyKey: request.idempotencyKey, seed: request.seed,
             arithmetic: run.arithmetic.map { "\($0)" }, parameters: request.parameters,
             replicaCount: request.replicaCount, iterationCount: request.plan.steps.reduce(0) { $0 + $1.iterationCount },
-            volumeCount: run.layout.itemCount, fraction: fraction,
+            volumeCount: run.layout.itemCount, volumes: volumes(of: run), fraction: fraction,
             iterationsPerSecond: isRunning && !rates.isEmpty ? rates.reduce(0, +) : nil,
             volumesPerSecond: isRunning && replicas.isEmpty ? run.concludedRate(at: nowMilliseconds) : nil,
             secondsLeft: isRunning ? secondsLeft : nil, works: count(run),
@@ -133,6 +145,15 @@ struct StatusMaker {
             cancelled: sum(\.cancelled))
     }
 
+    private func volumes(of run: RunRecord) -> StatusReport.Volumes? {
+        // Each item ends with one step, as a rule; where there are several, with the one that is behind.
+        let counts = run.plan.steps.indices.filter(run.isLastOfItem).map { run.counts[$0] }
+        guard let done = counts.map(\.done).min() else { return nil }
+        return StatusReport.Volumes(
+            done: done, refused: counts.map { $0.refused + $0.refusedWithOthers }.max()!,
+            waiting: counts.map(\.unfinished).max()!)
+    }
+
     private func progress(of run: RunRecord, _ replicas: [StatusReport.Replica])
         -> (fraction: Double, secondsLeft: Double?)
     {
@@ -161,7 +182,8 @@ struct StatusMaker {
         return StatusReport.Replica(
             step: step.label, replica: work.index, state: work.state.name, iteration: iteration,
             checkpointIteration: checkpoint,
-            figures: work.metric?.values.filter(\.value.isFinite), iterationsPerSecond: rate,
+            figures: work.metric?.values.filter(\.value.isFinite), figuresIteration: work.metric?.iteration,
+            iterationsPerSecond: rate,
             secondsLeft: rate.map { left / $0 }, worker: lease?.worker, note: lease?.progress?.note)
     }
 
@@ -179,6 +201,8 @@ struct StatusMaker {
             memoryByteCount: worker.facts.memoryByteCount > 0 ? worker.facts.memoryByteCount : nil,
             isConnected: worker.isConnected, isLeaving: worker.isLeaving,
             arithmetic: worker.facts.arithmetic.map { String("\($0)".prefix(12)) },
+            hereSeconds: Double(nowMilliseconds - worker.sinceMilliseconds) / 1000,
+            slowness: worker.latestDone == nil ? nil : worker.slowness,
             silentSeconds: Double(nowMilliseconds - worker.lastSeenMilliseconds) / 1000,
             work: held.map { task($0, under: $1) } ?? check(of: worker.name))
     }
@@ -195,6 +219,7 @@ struct StatusMaker {
         StatusReport.WorkerTask(
             run: work.run.value, step: scheduler.step(of: work).label, name: scheduler.name(of: work),
             epoch: lease.epoch, fraction: finite(lease.progress?.fraction) ?? 0,
+            iterationsPerSecond: work.kind == .session ? lease.iterationsPerSecond : nil,
             seconds: Double(nowMilliseconds - lease.grantedMilliseconds) / 1000, note: lease.progress?.note)
     }
 }

@@ -46,6 +46,8 @@ public struct StatusReport: Codable, Sendable {
         public var iterationCount: UInt32
         /// Items: the volumes of an archive.
         public var volumeCount: Int
+        /// How many of those have their answer, or none; absent where there are no items.
+        public var volumes: Volumes?
         /// Share done, 0 to 1.
         public var fraction: Double
         /// Of all sessions together.
@@ -97,6 +99,14 @@ public struct StatusReport: Codable, Sendable {
         public var cancelled: Int
     }
 
+    public struct Volumes: Codable, Sendable {
+        public var done: Int
+        /// For a reason of their own, or of what they need.
+        public var refused: Int
+        /// Neither, and not cancelled.
+        public var waiting: Int
+    }
+
     public struct Replica: Codable, Sendable {
         /// The session's label.
         public var step: String
@@ -109,6 +119,8 @@ public struct StatusReport: Codable, Sendable {
         public var checkpointIteration: UInt32
         /// Of the latest iteration whose figures have arrived.
         public var figures: [String: Double]?
+        /// That iteration.
+        public var figuresIteration: UInt32?
         public var iterationsPerSecond: Double?
         public var secondsLeft: Double?
         public var worker: String?
@@ -128,6 +140,10 @@ public struct StatusReport: Codable, Sendable {
         public var isLeaving: Bool
         /// What its small fixed computation gave, the beginning of it: equal for workers that give the same bytes.
         public var arithmetic: String?
+        /// Since it came, lost connections in between or not.
+        public var hereSeconds: Double?
+        /// How many times as long as usual its latest work took; absent before it has done any.
+        public var slowness: Double?
         /// Since it was last heard.
         public var silentSeconds: Double
         /// What it works on; absent when it is idle.
@@ -142,6 +158,8 @@ public struct StatusReport: Codable, Sendable {
         public var name: String
         public var epoch: UInt64
         public var fraction: Double
+        /// Of a session.
+        public var iterationsPerSecond: Double?
         /// Since the lease was granted.
         public var seconds: Double
         public var note: String?

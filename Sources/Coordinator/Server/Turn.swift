@@ -5,6 +5,8 @@ import Protocol
 package enum Outgoing: Sendable {
     /// An answer, or with request id 0 a message of the coordinator's own.
     case send(Message, requestID: UInt32, to: ConnectionID)
+    /// To the live page: what a client would be told (`CoordinatorCore.act`).
+    case tell(Message, ticket: UInt64)
     /// After everything that was sent before.
     case close(ConnectionID, reason: String)
     /// At once; what waits for the peer is lost.
@@ -50,6 +52,7 @@ package struct Turn: Sendable {
             switch outgoing {
             case .send(_, let requestID, let connection):
                 return requestID == 0 ? nil : .send(.refusal(refusal), requestID: requestID, to: connection)
+            case .tell(_, let ticket): return .tell(.refusal(refusal), ticket: ticket)
             case .blob, .read, .close, .abort, .setAside, .snapshot: return outgoing
             case .vote, .verify, .removeBlobs: return nil
             }

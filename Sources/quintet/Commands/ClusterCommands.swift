@@ -19,6 +19,12 @@ enum CoordinatorCommand: Command {
             Option(
                 "--metrics", "HOST:PORT",
                 "pages for Prometheus and health checks: /metrics, /health, /ready; plain HTTP, for anybody"),
+            Option(
+                "--http", "HOST:PORT",
+                "a live page for browsers: runs, curves, workers, answers, buttons; login by the token. On loopback, "
+                    + "as in 127.0.0.1:8080 (from elsewhere by ssh -L), or with a certificate"),
+            Option("--http-certificate", "FILE", "for --http at other addresses: certificates, PEM"),
+            Option("--http-key", "FILE", "their private key, PEM, that only its owner can read"),
             Option("--event-log", "FILE", "append every event as a line of JSON; - is standard output"),
         ] + StandbyOptions.all + [
             Option("--port-file", "FILE", "write the port there once it listens, for scripts that ask for port 0"),
@@ -64,6 +70,8 @@ enum CoordinatorCommand: Command {
             endedRunSeconds: keepDays.map { $0 * 86_400 }, build: Version.build, log: logger(arguments))
         configuration.needsStandby = arguments.has("--sync-standby")
         configuration.metricsAddress = try arguments.text("--metrics").map(ClusterOptions.address)
+        configuration.liveAddress = try arguments.text("--http").map(ClusterOptions.address)
+        configuration.liveCertificate = try LiveCertificate.load(arguments)
         configuration.eventLog = arguments.text("--event-log")
         configuration.serviceNotice = ServiceNotice()
         return configuration
@@ -80,6 +88,11 @@ enum CoordinatorCommand: Command {
         if let warning = notice.warning { Console.error(warning) }
         if let port = server.metricsPort, let address = configuration.metricsAddress, !arguments.has("--quiet") {
             Console.error("metrics at http://\(NetworkAddress(host: address.host, port: port))/metrics")
+        }
+        if let port = server.livePort, let address = configuration.liveAddress, !arguments.has("--quiet") {
+            let scheme = configuration.liveCertificate == nil ? "http" : "https"
+            let login = arguments.has("--token-file") ? "; the login is the text in the token's file" : ""
+            Console.error("live page at \(scheme)://\(NetworkAddress(host: address.host, port: port))/\(login)")
         }
     }
 
