@@ -116,7 +116,8 @@ public final class HTTPServer: @unchecked Sendable {
             response.body.withUnsafeBytes { quintet_http_answer(request, $0.baseAddress, $0.count) }
         }
         let always = [
-            ("Content-Type", response.contentType), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+            ("Content-Type", response.contentType), ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
         ]
         for (name, value) in always + response.headers { quintet_http_add(request, name, value) }
         return response.status

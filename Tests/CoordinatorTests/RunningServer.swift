@@ -11,7 +11,7 @@ final class RunningServer {
     init(
         folder: String, leaseSeconds: Double = 60, port: UInt16 = 0, security: ConnectionSecurity = .plaintext,
         unusedBlobSeconds: Double = 86_400, endedRunSeconds: Double? = nil, limits: PeerLimits = PeerLimits(),
-        hasMetrics: Bool = false, needsStandby: Bool = false,
+        hasMetrics: Bool = false, hasLivePage: Bool = false, needsStandby: Bool = false,
         log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         var configuration = CoordinatorConfiguration(
@@ -20,6 +20,7 @@ final class RunningServer {
             endedRunSeconds: endedRunSeconds, build: "test", log: Log { log($1) })
         configuration.limits = limits
         configuration.needsStandby = needsStandby
+        if hasLivePage { configuration.liveAddress = NetworkAddress(host: "127.0.0.1", port: 0) }
         if hasMetrics { configuration.metricsAddress = NetworkAddress(host: "127.0.0.1", port: 0) }
         // No test is about it, and the thread of an honest peer may stand still before its hello.
         configuration.limits.handshakeMilliseconds = 600_000

@@ -357,6 +357,7 @@ extension Simulation {
                 }
                 queue.add(.coordinator(life: coordinator.life, .verified(work)), at: time + 1)
             case .setAside(let digest): coordinator.blobs.remove(digest)
+            case .tell: break  // nobody looks at a live page here
             case .removeBlobs(let digests):
                 if bug == .forgetsWhatIsLeaving { coordinator.core!.removed(digests) }
                 // The blob thread may have other things to do first.

@@ -44,7 +44,8 @@ enum LivePage {
         <a class="skip" href="#runs">To the runs</a>
         <header><h1>Quintet</h1><p id="about" role="status"></p>
         <button id="logout" type="button" hidden>Log out</button></header>
-        <noscript><p class="problem">This page needs its script, which comes with it and from nowhere else.</p></noscript>
+        <noscript><p class="problem">This page needs its script, which comes with it and from nowhere else.</p>
+        </noscript>
         <p id="problem" class="problem" role="alert" hidden></p>
         <main>
         <form id="login" method="post" autocomplete="off" hidden>

@@ -27,9 +27,9 @@ enum LiveScript {
         }
         const two = number => String(number).padStart(2, "0");
         function time(milliseconds) {
-          const t = new Date(milliseconds), now = new Date();
+          const t = new Date(milliseconds), now = new Date(Date.now());
           const clock = two(t.getHours()) + ":" + two(t.getMinutes()) + ":" + two(t.getSeconds());
-          const day = t.getFullYear() + "-" + two(t.getMonth() + 1) + "-" + two(t.getDate());
+          const day = t.toLocaleDateString("sv");  // 2026-03-01, in local time
           return t.toDateString() === now.toDateString() ? clock : day + " " + clock;
         }
         const count = (number, one, many) => whole(number) + " " + (number === 1 ? one : many);
@@ -56,7 +56,10 @@ enum LiveScript {
           if (answer && answer.ok) { $("token").value = ""; start(); }
           else say($("login-answer"), answer ? await answer.text() : "The coordinator does not answer.");
         });
-        $("logout").addEventListener("click", async () => { await post("logout").catch(() => null); location.reload(); });
+        $("logout").addEventListener("click", async () => {
+          await post("logout").catch(() => null);
+          location.reload();
+        });
 
         // Asks first, and says what came of it.
         function act(wish, question, yes, done) {

@@ -77,7 +77,8 @@ extension LiveScript {
           path() { return "pieces?run=" + this.run + "&what=" + this.what + this.query(); }
           row(found) {
             const p = found.piece, figures = [];
-            for (let i = 0; i + 1 < found.figures.length; i += 2) figures.push(found.figures[i] + " " + found.figures[i + 1]);
+            for (let i = 0; i + 1 < found.figures.length; i += 2)
+              figures.push(found.figures[i] + " " + found.figures[i + 1]);
             return this.what === "answers"
               ? [p.name, figures.join(", "), p.worker || "", short(p.seconds), time(p.at)]
               : [p.name, p.report, p.step, time(p.at)];
@@ -106,8 +107,9 @@ extension LiveScript {
           refresh() { return this.ask(); }
           path() { return "workers?state=" + this.state.value + "&sort=" + this.sort.value + this.query(); }
           row(w) {
-            const does = !w.isConnected ? "gone" : w.work ? (w.isLeaving ? "leaving; " : "") + "run " + w.work.run + ", "
-              + w.work.step + " " + w.work.name + (w.work.note ? " (" + w.work.note + ")" : "")
+            const does = !w.isConnected ? "gone" : w.work
+              ? (w.isLeaving ? "leaving; " : "") + "run " + w.work.run + ", " + w.work.step + " " + w.work.name
+                + (w.work.note ? " (" + w.work.note + ")" : "")
               : w.isLeaving ? "leaving" : "idle";
             const speed = w.work && w.work.iterationsPerSecond ? short(w.work.iterationsPerSecond) + " it./s"
               : w.slowness && Math.abs(w.slowness - 1) > .05 ? "takes " + short(w.slowness) + " x as usual" : "";
@@ -154,10 +156,17 @@ extension LiveScript {
           }
         }, 2000);
 
+        addEventListener("resize", () => {
+          for (const card of cards.values()) if (card.inside && card.inside.chart) card.inside.drawChart();
+        });
+
         let workers = null;
         async function start() {
           try { await get("workers"); } catch (error) {
-            if (error.message !== "login") { say($("about"), "The coordinator does not answer."); setTimeout(start, 3000); }
+            if (error.message !== "login") {
+              say($("about"), "The coordinator does not answer.");
+              setTimeout(start, 3000);
+            }
             return;
           }
           $("login").hidden = true; $("page").hidden = false;

@@ -119,7 +119,8 @@ extension LiveScript {
             }
             if (run.secondsLeft) parts.push("about " + duration(run.secondsLeft).trim() + " left");
             if (run.works && run.state === "running")
-              parts.push(count(run.works.leased, "piece", "pieces") + " under way, " + whole(run.works.ready) + " ready");
+              parts.push(count(run.works.leased, "piece", "pieces") + " under way, " + whole(run.works.ready)
+                + " ready");
             if (run.checks) parts.push(whole(run.checks.done || 0) + " compared, " + whole(run.checks.open || 0)
               + " to compare" + (run.checks.disputed ? ", " + whole(run.checks.disputed) + " disputed" : ""));
             if (run.submittedAt) parts.push("since " + time(Date.parse(run.submittedAt)));

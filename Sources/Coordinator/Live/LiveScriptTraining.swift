@@ -18,10 +18,6 @@ extension LiveScript {
                 this.replicas.element, el("h4", {}, "Where each replica was computed"), this.lanes,
                 el("details", {}, el("summary", {}, "The same as a table"), this.moves.element));
             }
-            if (run.volumeCount) {
-              this.answers = new Pieces(id, "answers", "Latest answers");
-              this.element.append(this.answers.element);
-            }
             this.refused = new Pieces(id, "refused", "Refused, and why");
             this.refused.element.hidden = true;
             this.element.append(this.refused.element);
@@ -29,6 +25,12 @@ extension LiveScript {
           }
           draw(run) {
             this.run = run;
+            // An archive begins without a CT; they come.
+            if (run.volumeCount && !this.answers) {
+              this.answers = new Pieces(this.id, "answers", "Latest answers");
+              this.element.prepend(this.answers.element);
+              this.asked = 0;
+            }
             this.refused.element.hidden = !run.refusedCount;
           }
           async refresh() {
@@ -66,12 +68,13 @@ extension LiveScript {
             const lines = this.curves.map(c => ({
               name: c.step === "train" ? "replica " + c.replica : c.step + " " + c.replica,
               points: pairs(c.figures[this.figure] || [])})).filter(line => line.points.length > 0);
-            this.chart.replaceChildren(lines.length ? chart(lines, this.figure)
+            this.chart.replaceChildren(lines.length ? chart(lines, this.figure, this.element.clientWidth)
               : el("p", {className: "dim"}, "No figures yet; they come with each checkpoint."));
           }
           drawMoves(replicas) {
             const now = Date.now(), stays = replicas.flatMap(r => r.stays);
-            const begin = Math.min(...stays.map(s => s.begin)), end = Math.max(...stays.map(s => s.end || now), begin + 1);
+            const begin = Math.min(...stays.map(s => s.begin));
+            const end = Math.max(...stays.map(s => s.end || now), begin + 1);
             const workers = [...new Set(stays.map(s => s.worker))];
             this.lanes.replaceChildren(...replicas.map(r => el("div", {className: "lane"},
               el("span", {}, r.step === "train" ? "replica " + r.replica : r.step + " " + r.replica),
@@ -111,19 +114,21 @@ extension LiveScript {
           const rough = (high - low) / 4 || 1, power = Math.pow(10, Math.floor(Math.log10(rough)));
           const step = [1, 2, 5, 10].map(f => f * power).find(s => s >= rough) || rough;
           const found = [];
-          for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step) found.push(v);
+          for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-6; i += 1) found.push(i * step + 0);
           return found;
         }
-        function chart(lines, name) {
-          const W = 860, H = 300, L = 64, R = 20, T = 14, B = 44;
+        // As wide as its place, so that its words are as large as all others.
+        function chart(lines, name, place) {
+          const W = Math.max(280, Math.min(1100, place || 860)), H = W < 500 ? 220 : 300;
+          const L = 54, R = 12, T = 14, B = 44;
           const all = lines.flatMap(line => line.points), xs = all.map(p => p[0]);
           const xMax = Math.max(...xs), yMax = Math.max(...all.map(p => p[1]));
           const yMin = Math.min(0, ...all.map(p => p[1]));
           const x = v => L + (W - L - R) * v / (xMax || 1), y = v => T + (H - T - B) * (yMax - v) / (yMax - yMin || 1);
           const last = lines.map(line => smoothed(line.points).slice(-1)[0][1]);
           const made = svg("svg", {viewBox: "0 0 " + W + " " + H, class: "chart", role: "img", "aria-label":
-            name + " of " + count(lines.length, "replica", "replicas") + " up to iteration " + whole(xMax) + "; smoothed, "
-            + lines.map((line, i) => line.name + " " + short(last[i])).join(", ")});
+            name + " of " + count(lines.length, "replica", "replicas") + " up to iteration " + whole(xMax)
+            + "; smoothed, " + lines.map((line, i) => line.name + " " + short(last[i])).join(", ")});
           for (const v of ticks(yMin, yMax)) {
             made.append(svg("line", {class: "grid", x1: L, x2: W - R, y1: y(v), y2: y(v)}));
             made.append(svg("text", {x: L - 8, y: y(v) + 4, "text-anchor": "end"}, short(v)));

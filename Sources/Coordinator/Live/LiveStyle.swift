@@ -41,7 +41,7 @@ enum LiveStyle {
         td.words { min-width: 14rem }
         .tools { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center; margin: .4rem 0 }
         .tools label { display: flex; gap: .4rem; align-items: center; flex-wrap: wrap }
-        svg.chart { display: block; width: 100%; height: auto; font-size: 12px; fill: var(--dim) }
+        svg.chart { display: block; width: 100%; height: auto; font-size: 13px; fill: var(--dim) }
         svg.chart .grid { stroke: var(--line); stroke-width: 1 }
         svg.chart path { fill: none; stroke-width: 2; stroke-linejoin: round }
         svg.chart path.raw { stroke-width: 1; opacity: .3 }
@@ -58,9 +58,10 @@ enum LiveStyle {
         .stay.lost { opacity: .65 } .stay.backup { height: .7rem; top: .8rem; bottom: auto }
         dialog { border: 1px solid var(--dim); border-radius: .4rem; max-width: 30rem; background: var(--back);
           color: inherit }
-        #said { min-height: 1.5rem; position: sticky; bottom: 0; background: var(--back); margin: 1rem 0 0 }
+        #said { position: fixed; bottom: 0; left: 0; right: 0; margin: 0; background: var(--back) }
+        #said:not(:empty) { padding: .5rem 1rem; border-top: 2px solid var(--accent) }
         @media (max-width: 30rem) { body { padding: 0 .6rem 2rem } article { padding: .5rem .6rem }
-          th, td { padding: .2rem .35rem } .lane { grid-template-columns: 1fr; gap: .1rem } svg.chart { font-size: 20px } }
+          th, td { padding: .2rem .35rem } .lane { grid-template-columns: 1fr; gap: .1rem } }
         @media (prefers-reduced-motion: no-preference) { progress { transition: none } }
         @media print { button, .tools, #said, .skip { display: none } article { break-inside: avoid } }
         """

@@ -43,7 +43,9 @@ struct LiveSummary: Equatable, Sendable {
         set("runsLeftOut", status.runs.count - running.count)
         for run in running { add(run, submittedAt: submittedAt(run.id)) }
         let isRunning = Set(status.runs.map(\.id))
-        for run in ended.prefix(Self.endedMax) where !isRunning.contains(run.id) { add(run, submittedAt: run.submittedAt) }
+        for run in ended.prefix(Self.endedMax) where !isRunning.contains(run.id) {
+            add(run, submittedAt: run.submittedAt)
+        }
     }
 
     private mutating func addWorkers(_ status: StatusReport) {
