@@ -136,7 +136,7 @@ def cancel(page, there, run):
     until("status says cancelled, too",
           lambda: next(r for r in status(there)["runs"] if r["id"] == run)["state"] == "cancelled")
     page.locator("#ended summary").first.click()
-    page.locator(f"article[data-run='{run}']").get_by_text("cancelled").wait_for()
+    page.locator(f"article[data-run='{run}']").get_by_text("cancelled").first.wait_for()
     print("  the page shows it among the ended ones")
 
 
