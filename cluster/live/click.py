@@ -166,6 +166,7 @@ def drain(page, worker):
 def archive(page):
     card = page.locator("article").filter(has_text="segment").first
     until("answers are listed", lambda: card.get_by_text("patient-").count() > 0, 240)
+    card.get_by_text("lesionML").first.wait_for()
     card.get_by_label("Search").first.fill("patient-3")
     until("the search finds one", lambda: card.locator("section[aria-label='Latest answers'] tbody tr").count() == 1)
     card.get_by_label("Search").first.fill("")

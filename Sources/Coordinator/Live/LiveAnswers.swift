@@ -175,11 +175,21 @@ enum LiveFigures {
             let object = try? JSONSerialization.jsonObject(with: Data(report.utf8)) as? [String: Any]
         else { return [] }
         var found: [String] = []
-        for (name, value) in object.sorted(by: { $0.key < $1.key }) where found.count < 2 * countMax {
-            guard let text = text(value) else { continue }
-            found += [name.cut(toBytes: textBytesMax), text]
-        }
+        collect(object, depth: 0, &found)
         return found
+    }
+
+    private static let depthMax = 3
+
+    /// Whatever the numbers are filed under.
+    private static func collect(_ object: [String: Any], depth: Int, _ found: inout [String]) {
+        for (name, value) in object.sorted(by: { $0.key < $1.key }) where found.count < 2 * countMax {
+            if let text = text(value) {
+                found += [name.cut(toBytes: textBytesMax), text]
+            } else if let inner = value as? [String: Any], depth < depthMax {
+                collect(inner, depth: depth + 1, &found)
+            }
+        }
     }
 
     private static func text(_ value: Any) -> String? {

@@ -72,6 +72,8 @@ enum LiveScript {
             if (answer && answer.status === 401) return logIn();
             say($("said"), !answer ? "The coordinator does not answer." : answer.ok ? done
               : "Refused: " + await answer.text());
+            clearTimeout(act.timer);
+            act.timer = setTimeout(() => say($("said"), ""), 12000);
           };
           dialog.onclose = () => before && before.focus();
           dialog.showModal();

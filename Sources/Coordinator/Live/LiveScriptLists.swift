@@ -68,10 +68,11 @@ extension LiveScript {
               : table(["Piece", "Why", "Step", "At"], title + ", run " + run, [0, 1, 2]), []);
             this.run = run; this.what = what;
           }
-          // Again only where there is more than the last time.
+          // Where there is more than the last time, and some times after: it is told before it is on the disk.
           async refresh(known) {
-            if (known === this.known) return;
-            this.known = known;
+            if (known !== this.known) { this.known = known; this.left = 3; }
+            if (this.left <= 0) return;
+            this.left -= 1;
             await this.ask();
           }
           path() { return "pieces?run=" + this.run + "&what=" + this.what + this.query(); }

@@ -9,7 +9,7 @@ extension LiveScript {
               this.select = el("select", {onchange: () => { this.figure = this.select.value; this.drawChart(); }});
               this.chart = el("div");
               this.replicas = table(["Replica", "State", "Iteration", "Safe", "Figures", "It./s", "Left", "Worker"],
-                "Replicas of run " + id, [7]);
+                "Replicas of run " + id, [1, 4, 7]);
               this.lanes = el("div");
               this.moves = table(["Replica", "Worker", "From", "To", "Since", "Until", "Outcome", "Why"],
                 "Every lease on a replica, newest first", [1, 6, 7]);
@@ -72,7 +72,8 @@ extension LiveScript {
               : el("p", {className: "dim"}, "No figures yet; they come with each checkpoint."));
           }
           drawMoves(replicas) {
-            const now = Date.now(), stays = replicas.flatMap(r => r.stays);
+            const ended = this.run.endedAt, now = ended ? Date.parse(ended) : Date.now();
+            const stays = replicas.flatMap(r => r.stays);
             const begin = Math.min(...stays.map(s => s.begin));
             const end = Math.max(...stays.map(s => s.end || now), begin + 1);
             const workers = [...new Set(stays.map(s => s.worker))];
@@ -90,8 +91,8 @@ extension LiveScript {
             if (stays.length) this.lanes.append(el("p", {className: "dim"}, time(begin) + " to " + time(end)));
             const rows = replicas.flatMap(r => r.stays.map(s => [s.begin, r, s])).sort((a, b) => b[0] - a[0]);
             this.moves.draw(rows.slice(0, 100).map(([, r, s]) => [String(r.replica), s.worker, whole(s.from),
-              whole(s.to), time(s.begin), s.end ? time(s.end) : "", s.outcome || (s.isBackup ? "backup" : "goes on"),
-              s.why]));
+              whole(s.to), time(s.begin), s.end ? time(s.end) : "",
+              s.outcome || (ended ? "the run ended" : s.isBackup ? "backup" : "goes on"), s.why]));
           }
         }
         const pairs = flat => flat.length < 2 ? [] : Array.from({length: flat.length / 2},

@@ -119,19 +119,22 @@ struct CoordinatorProcess {
     private(set) var port: UInt16
     var id: Int32 { child.processID }
 
-    init(folder: String) throws {
-        self.folder = folder
-        (child, port) = try Self.start(folder)
+    private let live: String?
+
+    /// - Parameter live: where it serves its live page; nil: nowhere.
+    init(folder: String, live: String? = nil) throws {
+        (self.folder, self.live) = (folder, live)
+        (child, port) = try Self.start(folder, live)
     }
 
-    private static func start(_ folder: String) throws -> (ChildProcess, UInt16) {
+    private static func start(_ folder: String, _ live: String?) throws -> (ChildProcess, UInt16) {
         let file = folder + "/port"
         try? FileSystem.remove(file)
         let child = try ChildProcess(
             arguments: [
                 "coordinator", "--state", folder + "/state", "--listen", "127.0.0.1:0", "--port-file", file, "--quiet",
                 "--lease-seconds", "\(CoordinatorBench.leaseSeconds)",
-            ], output: .file(folder + "/log"))
+            ] + (live.map { ["--http", $0] } ?? []), output: .file(folder + "/log"))
         let deadline = BenchClock.now() + 60
         while BenchClock.now() < deadline, child.poll() == nil {
             let text = try? FileSystem.readText(file, byteCountMax: 100)
@@ -152,7 +155,7 @@ struct CoordinatorProcess {
     mutating func startAgain() throws -> Double {
         kill()
         let start = BenchClock.now()
-        (child, port) = try Self.start(folder)
+        (child, port) = try Self.start(folder, live)
         _ = try client().status()
         return BenchClock.now() - start
     }

@@ -39,7 +39,7 @@ enum StreamBench {
         let folder = NSTemporaryDirectory() + "quintet-bench-\(ProcessInfo.processInfo.processIdentifier)"
         defer { try? FileSystem.removeTree(folder) }
         try FileSystem.makeFolder(folder, isPrivate: true)
-        let process = try CoordinatorProcess(folder: folder)
+        let process = try CoordinatorProcess(folder: folder, live: arguments.text("--http"))
         defer { process.kill() }
         let figures = try measure(workerCount, itemCount, process)
         Console.out(arguments.has("--json") ? JSONText.encode(figures) : figures.text)

@@ -59,6 +59,7 @@ enum BenchCommand: RecipeCommand {
                 Option("--threads", "N", "default: all processors"),
                 Option("--workers", "N", "coordinator, stream: connected workers; default 1000"),
                 Option("--items", "N", "coordinator, stream: items of the run; default 100000"),
+                Option("--http", "HOST:PORT", "stream: where the coordinator serves its live page meanwhile"),
                 RecipeChoice.option(choice),
                 Option("--json", nil, "one JSON object on stdout"),
             ],
