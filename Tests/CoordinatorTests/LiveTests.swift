@@ -1,4 +1,4 @@
-@testable import Coordinator
+import Coordinator
 import Foundation
 import Platform
 import Protocol
