@@ -2,24 +2,26 @@ import Protocol
 
 /// A replica's figures over its iterations in a few hundred means, however many iterations there are. Grows at its end;
 /// what has been taken in is never read again.
-struct LiveCurve: Sendable {
+package struct LiveCurve: Sendable {
     private struct Bin: Sendable {
         /// By name, in the order of `names`: sum and count of what is a number.
         var sums: [Double]
         var counts: [Int]
     }
 
-    static let binsMax = 240
+    package static let binsMax = 240
     /// A recipe has two or three figures; whatever else a worker names is left out.
     static let namesMax = 6
 
     private(set) var names: [String] = []
     /// Iterations that one bin stands for.
-    private(set) var width: UInt32 = 1
+    package private(set) var width: UInt32 = 1
     private(set) var lastIteration: UInt32 = 0
     private var bins: [Bin] = []
 
-    mutating func append(_ figures: IterationFigures) {
+    package init() {}
+
+    package mutating func append(_ figures: IterationFigures) {
         guard figures.iteration > lastIteration else { return }
         lastIteration = figures.iteration
         for name in figures.values.keys.sorted() where !names.contains(name) && names.count < Self.namesMax {
@@ -50,7 +52,7 @@ struct LiveCurve: Sendable {
     }
 
     /// Means of a figure: the last iteration of each bin that has any, and the mean.
-    func points(_ name: String) -> [(iteration: UInt32, mean: Double)] {
+    package func points(_ name: String) -> [(iteration: UInt32, mean: Double)] {
         guard let index = names.firstIndex(of: name) else { return [] }
         return bins.enumerated().compactMap { place, bin in
             guard bin.counts[index] > 0 else { return nil }

@@ -1,6 +1,6 @@
 /// Where a replica was computed, and when: its leases, out of the audit.
-struct LiveMoves {
-    struct Stay: Encodable, Equatable {
+package struct LiveMoves {
+    package struct Stay: Encodable, Equatable {
         var worker: String
         var epoch: UInt64
         var isBackup = false
@@ -14,25 +14,38 @@ struct LiveMoves {
         var outcome: String?
         /// In the audit's words.
         var why: String
+
+        package init(
+            worker: String, epoch: UInt64, isBackup: Bool = false, begin: Int64, end: Int64? = nil, from: UInt32,
+            to: UInt32, outcome: String? = nil, why: String
+        ) {
+            (self.worker, self.epoch, self.isBackup) = (worker, epoch, isBackup)
+            (self.begin, self.end, self.from, self.to) = (begin, end, from, to)
+            (self.outcome, self.why) = (outcome, why)
+        }
     }
 
-    struct Replica: Encodable, Equatable {
+    package struct Replica: Encodable, Equatable {
         var step: String
         var replica: Int
-        var stays: [Stay] = []
+        package var stays: [Stay] = []
     }
 
     /// An event of a session, with its place in the plan.
-    struct Entry {
+    package struct Entry {
         var event: AuditEvent
         var step: String
         var replica: Int
+
+        package init(event: AuditEvent, step: String, replica: Int) {
+            (self.event, self.step, self.replica) = (event, step, replica)
+        }
     }
 
-    private(set) var replicas: [Replica] = []
+    package private(set) var replicas: [Replica] = []
 
     /// - Parameter entries: oldest first.
-    init(_ entries: [Entry]) {
+    package init(_ entries: [Entry]) {
         for entry in entries { take(entry) }
         replicas.sort { ($0.step, $0.replica) < ($1.step, $1.replica) }
     }

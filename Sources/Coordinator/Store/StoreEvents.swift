@@ -18,6 +18,16 @@ package struct AuditEvent: Hashable, Sendable {
     /// How a lease ended (`LeaseEnd.word`).
     package var outcome: String?
     package var message: String
+
+    package init(
+        id: Int64, wallMilliseconds: Int64, run: RunID? = nil, kind: String, piece: String? = nil,
+        work: WorkID? = nil, epoch: UInt64? = nil, worker: WorkerName? = nil, iteration: UInt32? = nil,
+        outcome: String? = nil, message: String
+    ) {
+        (self.id, self.wallMilliseconds, self.run, self.kind) = (id, wallMilliseconds, run, kind)
+        (self.piece, self.work, self.epoch, self.worker) = (piece, work, epoch, worker)
+        (self.iteration, self.outcome, self.message) = (iteration, outcome, message)
+    }
 }
 
 extension Store {
