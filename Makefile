@@ -15,7 +15,8 @@ demo: build
 # DICOM's tests run where `make dicom` has built its reader: `make dicom test`.
 test: packages
 	swift build -c release --build-tests --scratch-path .build-tests
-	$(if $(wildcard $(DICOM)),QUINTET_DICOM=$(CURDIR)/$(DICOM)) swift test -c release --skip-build --scratch-path .build-tests
+	if [ -x $(DICOM) ]; then export QUINTET_DICOM=$(CURDIR)/$(DICOM); fi; \
+		swift test -c release --skip-build --scratch-path .build-tests
 
 # One file that runs on a machine without Swift.
 build: packages
@@ -35,7 +36,7 @@ dicom: packages-dicom
 	@$(PLACE_DICOM)
 
 $(DICOM): $(DICOM_OBJECTS)
-	$(CXX) -pie -Wl,-z,relro,-z,now $^ -o $@ -ldcmseg -ldcmfg -ldcmiod -ldcmjpeg -ldcmjpls -ldcmdata -loflog -lofstd
+	$(CXX) -pie -Wl,-z,relro,-z,now $^ -o $@ -ldcmjpeg -ldcmjpls -ldcmdata -loflog -lofstd
 
 .build/dicom/%.o: Sources/quintet-dicom/%.cpp $(wildcard Sources/quintet-dicom/*.h)
 	@mkdir -p $(@D)

@@ -84,8 +84,8 @@ final class Inflater {
 /// the same version of zlib.
 package enum Deflate {
     /// The parts, one after the other, as one gzip member; system 255, unknown.
-    /// - Parameter isOfRuns: only runs of one byte are looked for, which is all that there is in a mask: a quarter of
-    ///   the time, and lungs even get smaller.
+    /// - Parameter isOfRuns: only runs of one byte are looked for, which is all that there is in a mask: a quarter to a
+    ///   half of the time, and lungs even get smaller.
     package static func gzip(_ parts: [UnsafeRawBufferPointer], isOfRuns: Bool = false) -> [UInt8] {
         var output: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
         compress(parts, windowBits: -15, strategy: isOfRuns ? Z_RLE : Z_DEFAULT_STRATEGY, into: &output)
