@@ -10,7 +10,8 @@ import Recipes
 package struct Program {
     static var commands: [any Command.Type] { [
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, SamplesCommand.self, TrainCommand.self,
-        SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, CoordinatorCommand.self,
+        SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, ExportCommand.self,
+        CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, ForgetCommand.self,
         PauseCommand.self, ResumeCommand.self, PriorityCommand.self, DrainCommand.self, ReadmitCommand.self,
         LabCommand.self, DicomCommand.self, PromoteCommand.self, TokenCommand.self,

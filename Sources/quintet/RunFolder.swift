@@ -85,6 +85,9 @@ struct RunFolder {
         var digest: String?
     }
 
+    /// What a run is known by where one number has to do: the SHA-256 of run.json, which names its weights' digests.
+    func digest() throws -> String { Hexadecimal.text(try SHA256.digest(ofFile: Self.descriptionPath(path))) }
+
     /// Every file of weights; those that the run is known by last.
     var replicas: [Replica] {
         let all = recipe.trainingGuide.weights

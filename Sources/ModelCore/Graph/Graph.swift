@@ -108,6 +108,9 @@ protocol Layer: Sendable {
     /// Takes `lowering.takeGradient(of: output)` and adds to the gradients of the inputs.
     func appendBackward(_ lowering: inout Lowering)
 
+    /// What it is in ONNX (`ONNX/LayersAsNodes.swift`).
+    func append(to onnx: inout ONNXGraph, of graph: Graph)
+
     /// Whether its inputs and outputs have to lie in memory in the same way, voxel by voxel.
     var keepsLayout: Bool { get }
 }

@@ -114,6 +114,11 @@ public protocol RunSettings: Sendable {
     /// What the report has behind the replicas.
     func reportSections(calibration: [String: Double]) -> [ReportSection]
 
+    /// The whole network of one replica, for other programs.
+    /// - Parameter files: the replica's, a role each of `TrainingGuide.weights`.
+    /// - Throws: `RecipeError.inputRefused` naming a file that does not fit.
+    func network(_ files: [RecipeInput]) throws -> ReplicaNetwork
+
     // MARK: Answering
 
     /// - Parameters:
@@ -135,4 +140,10 @@ public protocol RunSettings: Sendable {
     func references(
         ct: LoadedImage, mask: LoadedImage?, reading: ReadingOptions?, truth: Mask, pool: ThreadPool
     ) throws -> [ReferenceAnswer]
+}
+
+extension RunSettings {
+    public func network(_ files: [RecipeInput]) throws -> ReplicaNetwork {
+        throw RecipeError.inputRefused("this recipe does not say how its network is used elsewhere")
+    }
 }
