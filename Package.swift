@@ -107,7 +107,7 @@ let package = Package(
             "RoadTests",
             [
                 "quintet", "Recipes", "Imaging", "VotingAggregator", "Numerics", "Platform", "Protocol", "Coordinator",
-                "TestSupport",
+                "ModelCore", "TestSupport",
             ]),
         // The program's own parts that need no run of it.
         tests("quintetTests", ["quintet", "Recipes", "Platform", "TestSupport"]),

@@ -139,9 +139,26 @@ public protocol Recipe: Sendable {
     /// - Throws: `RecipeError`; any other error: it failed here.
     func perform(_ step: RecipeStep, inputs: [RecipeInput], resources: RecipeResources) throws -> RecipeResult
 
+    /// Makes what `perform` will need for this step of its inputs alone, and keeps it in memory: called by another
+    /// thread, while something else is performed. What is wrong with the inputs is said by `perform`.
+    ///
+    /// - Parameters:
+    ///   - resources: a pool of its own.
+    ///   - memoryByteCount: what all of this process may have; 0: not known.
+    /// - Throws: `RecipeError`; any other error: it failed here.
+    func prepareAhead(
+        _ step: RecipeStep, inputs: [RecipeInput], memoryByteCount: UInt64, resources: RecipeResources) throws
+
     /// A small fixed computation with everything that this recipe's results come from: programs that give the same
     /// bytes here give the same results. Some hundredths of a second; a worker asks once, when it starts.
     ///
     /// - Throws: where this machine cannot compute it, for want of memory.
     func proveArithmetic(pool: ThreadPool) throws -> [UInt8]
+}
+
+extension Recipe {
+    /// Nothing.
+    public func prepareAhead(
+        _ step: RecipeStep, inputs: [RecipeInput], memoryByteCount: UInt64, resources: RecipeResources
+    ) {}
 }

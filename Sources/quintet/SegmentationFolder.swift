@@ -8,6 +8,7 @@ import Recipes
 ///
 ///     DIR/FOLDER/NAME.nii.gz                the vote's answer, and masks that the volume has once
 ///     DIR/replica-0/FOLDER/NAME.nii.gz ...  each replica's own, with --members
+///     DIR/lesions.csv                       with --numbered: a row for every lesion
 ///     DIR/archive.csv                       a row for every CT: figures, or why it has none
 ///     DIR/report.html                       the same to look at
 struct SegmentationFolder {
@@ -33,10 +34,10 @@ struct SegmentationFolder {
     }
 
     /// Everything that is written about one CT.
-    static func names(_ name: String, answers: [String], _ guide: AnswerGuide) -> [String] {
+    static func names(_ name: String, answers: [String], _ masks: [AnswerMask]) -> [String] {
         answers.flatMap { answer in
-            guide.masks.filter(\.isOfAnswer).map { fileName(name, answer: answer, $0) }
-        } + guide.masks.filter { !$0.isOfAnswer }.map { fileName(name, answer: "vote", $0) }
+            masks.filter(\.isOfAnswer).map { fileName(name, answer: answer, $0) }
+        } + masks.filter { !$0.isOfAnswer }.map { fileName(name, answer: "vote", $0) }
     }
 
     /// A CT in an archive's folder of this name would have its answer where another CT's other masks belong.

@@ -63,6 +63,21 @@ import Testing
         #expect(!letters.contains(beyond.rgb))
     }
 
+    /// R and L the wrong way round, or a bar of another length.
+    @Test func anAxialPictureSaysItsSidesAndItsScale() {
+        var marked = Picture(width: 90, height: 60), right = Picture(width: 90, height: 60)
+        marked.markSides(pixelMM: 1.25)
+        // Axial slices have the patient's right on the left-hand side.
+        right.write("R", x: 3, y: 26)
+        for x in 0..<20 { for y in 20..<40 { #expect(marked[x, y] == right[x, y]) } }
+        #expect((80..<90).contains { x in (26..<34).contains { marked[x, $0] == .white } })
+        #expect((0..<90).filter { marked[$0, 56] == .white } == Array(4..<44))
+        // Too small for a bar: none is drawn beyond the edge.
+        var small = Picture(width: 30, height: 40)
+        small.markSides(pixelMM: 1.25)
+        #expect((0..<30).allSatisfy { small[$0, 36] == .black })
+    }
+
     @Test func picturesAreEnlargedCaptionedAndLaidSideBySide() {
         var dot = Picture(width: 2, height: 2)
         dot[1, 0] = .amber

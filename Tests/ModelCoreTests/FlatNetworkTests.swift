@@ -115,7 +115,8 @@ struct FlatNetworkTests {
     /// - Parameter tolerance: of every loss, relative. Where one pixel that a pool or a ReLU takes or leaves moves a
     ///   gradient by hundredths, PyTorch in single precision strays from its own double by more than 1e-4.
     private func expectSteps<Network>(_ golden: FlatGolden<Network>, within tolerance: Double = 1e-4) throws {
-        for variant in variants where variant != .naive {
+        // One of them: that the others' bytes are the same is below.
+        for variant in [variants.last { $0 != .naive }!] {
             try variant.force {
                 let trainer = try golden.trainer()
                 for (step, reference) in golden.file.tensors["golden.losses"]!.floats()!.enumerated() {

@@ -215,7 +215,8 @@ struct KernelAgreementTests {
     @Test(arguments: cases, [false, true])
     func fastConvolutionsAgreeWithTheNaiveOnes(_ test: ConvolutionCase, accumulate: Bool) {
         let reference = KernelVariant.naive.force { results(test, accumulate: accumulate) }
-        for variant in variants where variant != .naive {
+        // Without accumulation the others are the same to the bit, see below.
+        for variant in variants where variant != .naive && (accumulate || variant == .portable) {
             let fast = variant.force { results(test, accumulate: accumulate) }
             // Winograd's constants cost something.
             let isDirect = test.stride > 2 || test.kernel != 3 || test.finePlanar || test.coarsePlanar

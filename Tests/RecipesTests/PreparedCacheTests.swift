@@ -70,6 +70,47 @@ import VotingAggregator
         #expect(lines.preparedCount == (byteCountMax > 0 ? 3 : 5))
     }
 
+    private func prepareAhead(
+        _ recipe: LungNormNet, _ patient: Int, memoryByteCount: UInt64 = 0, _ lines: Lines
+    ) throws {
+        let step = RecipeStep(label: "predict", parameters: data.configuration.json(), seed: 0, replica: 0)
+        try recipe.prepareAhead(
+            step, inputs: patients[patient], memoryByteCount: memoryByteCount,
+            resources: RecipeResources(
+                pool: ThreadPool(threadCount: 1), cacheDirectory: data.folder, log: { lines.note($0) }))
+    }
+
+    /// A preparation that is thrown away and made again, another CT's under its name, or two in too little memory.
+    @Test func whatWasPreparedAheadIsUsedAndGivesTheSameVotes() throws {
+        let recipe = LungNormNet(), lines = Lines(), plain = try predict(LungNormNet(), 0, Lines())
+        try prepareAhead(recipe, 0, lines)
+        #expect(lines.preparedCount == 1)
+        #expect(try predict(recipe, 0, lines) == plain)
+        #expect(lines.preparedCount == 1)
+        // A volume is taken to need 128 MiB and more: two are not had in 200.
+        try prepareAhead(recipe, 1, memoryByteCount: 200 << 20, lines)
+        #expect(lines.preparedCount == 1)
+        try prepareAhead(recipe, 1, memoryByteCount: 2 << 30, lines)
+        #expect(lines.preparedCount == 2)
+    }
+
+    /// Whoever comes first makes it, the other one waits or leaves it alone.
+    @Test func twoThreadsPrepareAVolumeOnce() throws {
+        let plain = try predict(LungNormNet(), 0, Lines())
+        for _ in 0..<5 {
+            let recipe = LungNormNet(), lines = Lines(), ended = DispatchSemaphore(value: 0)
+            // Nothing of it changes.
+            nonisolated(unsafe) let bench = self
+            Thread.detachNewThread {
+                try? bench.prepareAhead(recipe, 0, lines)
+                ended.signal()
+            }
+            #expect(try predict(recipe, 0, lines) == plain)
+            ended.wait()
+            #expect(lines.preparedCount == 1)
+        }
+    }
+
     @Test func whatIsPackedIsTheSameToTheBitInAFractionOfTheMemory() throws {
         let volume = try Preparation.run(
             ct: ImageFile.read(single: data.patient[0].path, name: "ill"),

@@ -179,7 +179,7 @@ extension Simulation {
             if boxes[box].running?.assignment.lease == lease { boxes[box].running!.isStopped = true }
         case .cancelCompute(let lease):
             if boxes[box].running?.assignment.lease == lease { boxes[box].running!.isCancelled = true }
-        case .interruptStep: break
+        case .interruptStep, .prepareAhead: break
         case .log(let text), .problem(let text): say("\(boxes[box].worker.settings.name): \(text)")
         case .leave: endWorker(box, isPowerCut: false, pause: random.between(100, 30_000))
         }

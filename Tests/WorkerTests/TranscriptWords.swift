@@ -55,6 +55,7 @@ func word(_ action: WorkerAction) -> String {
     case .discardBlob(let name): "discard \(word(name))"
     case .compute(let assignment):
         "compute \(word(assignment.lease))" + (assignment.resume.map { " from " + word($0) } ?? "")
+    case .prepareAhead(let assignment): "prepare ahead \(word(assignment.lease))"
     case .takeCheckpoint(let lease): "take a checkpoint of \(word(lease))"
     case .stopCompute(let lease): "stop \(word(lease)) with a checkpoint"
     case .interruptStep(let lease): "interrupt the step of \(word(lease))"

@@ -96,6 +96,20 @@ public struct SliceRenderer: Sendable {
     }
 }
 
+extension Picture {
+    /// Of an axial or coronal slice: the patient's R and L, and a bar of 50 mm.
+    public mutating func markSides(pixelMM: Double) {
+        let middle = height / 2 - BitmapFont.height / 2, length = Int((50 / pixelMM).rounded())
+        write("R", x: 3, y: middle)
+        write("L", x: width - BitmapFont.width - 3, y: middle)
+        guard length + 8 <= width, height > 3 * BitmapFont.height else { return }
+        for x in 4 ..< 4 + length {
+            for y in height - 5 ..< height - 3 { self[x, y] = .white }
+        }
+        write("50 mm", x: 4, y: height - 7 - BitmapFont.height)
+    }
+}
+
 extension Colour {
     func mixed(with other: Colour, share: Double) -> Colour {
         func mix(_ a: UInt8, _ b: UInt8) -> UInt8 {

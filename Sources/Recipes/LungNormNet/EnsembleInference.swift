@@ -82,14 +82,17 @@ package final class EnsembleInference {
     }
 
     /// The bits a replica votes with: healthy where the probability is above the threshold.
+    /// - Parameter use: gets the probabilities, too, as `healthyProbability` gives them.
     package func votes(
-        model: UNetModel, intensity: Volume<Float>, lung: Mask, threshold: Double, resources: RecipeResources
+        model: UNetModel, intensity: Volume<Float>, lung: Mask, threshold: Double, resources: RecipeResources,
+        use: (_ slices: Range<Int>, _ probability: UnsafeBufferPointer<Float>) -> Void = { _, _ in }
     ) throws -> BitMask {
         var votes = BitMask(shape: intensity.shape)
         try healthyProbability(
             model: model, intensity: intensity, lung: lung, resources: resources
         ) { slices, probability in
             votes.set(slices: slices, where: probability, above: Float(threshold), pool: pool)
+            use(slices, probability)
         }
         return votes
     }

@@ -18,18 +18,25 @@ public struct LungAnswer: Sendable {
         public var rightLesionML: Double
         public var leftLungML: Double
         public var rightLungML: Double
+        /// Of the lesion and of the lung in the thirds of each side, see `LungRegions`.
+        public var leftUpperLesionML, leftMiddleLesionML, leftLowerLesionML: Double
+        public var rightUpperLesionML, rightMiddleLesionML, rightLowerLesionML: Double
+        public var leftUpperLungML, leftMiddleLungML, leftLowerLungML: Double
+        public var rightUpperLungML, rightMiddleLungML, rightLowerLungML: Double
         /// Of the lesion before growing, what so many replicas saw; see `LungAgreement`. Of the vote only.
         public var seenByAllPercent: Double?
         public var seenByAllButOnePercent: Double?
         public var seenByAllButTwoPercent: Double?
         /// What qualifies them, a sentence each; nil when there is nothing to say.
         public var warnings: [String]?
+        /// The largest ones, where they are asked for.
+        public var lesions: [LungLesion]?
     }
 
     /// On the file's own grid.
     public let grown: Mask
     public let withoutGrowing: Mask
-    public private(set) var figures: Figures
+    public internal(set) var figures: Figures
     private let core: BitMask
     private let source: ImageSource
 
@@ -63,18 +70,28 @@ public struct LungAnswer: Sendable {
     private static func figures(
         _ grown: Mask, _ withoutGrowing: Mask, _ volume: PreparedVolume, _ pool: ThreadPool
     ) -> Figures {
-        let sides = LungSides(lung: volume.sourceLung), voxelML = volume.source.geometry.voxelML
-        let lungs = sides.counts(volume.sourceLung), lesions = sides.counts(grown), core = sides.counts(withoutGrowing)
-        let lung = Double(lungs.left + lungs.right), lesion = Double(lesions.left + lesions.right)
+        let regions = LungRegions(lung: volume.sourceLung), voxelML = volume.source.geometry.voxelML
+        let lungs = regions.counts(volume.sourceLung), lesions = regions.counts(grown)
+        let core = regions.counts(withoutGrowing)
+        let lung = Double(lungs.all), lesion = Double(lesions.all)
+        let warnings = volume.warnings + LungRim.warnings(grown, lung: volume.sourceLung, voxelCount: lesions.all)
+        func ml(_ counts: [Int], _ third: Int) -> Double { Double(counts[third]) * voxelML }
+        func ml(_ counts: [Int]) -> Double { Double(counts.reduce(0, +)) * voxelML }
         let parts = grown.voxels.withUnsafeBufferPointer {
             RunComponents(mask: $0, shape: grown.shape, neighbourhood: .full, pool: pool).count
         }
         return Figures(
             lesionML: lesion * voxelML, lungML: lung * voxelML, lesionPercent: lung > 0 ? 100 * lesion / lung : 0,
-            lesionWithoutGrowingML: Double(core.left + core.right) * voxelML, lesionCount: parts,
-            leftLesionML: Double(lesions.left) * voxelML, rightLesionML: Double(lesions.right) * voxelML,
-            leftLungML: Double(lungs.left) * voxelML, rightLungML: Double(lungs.right) * voxelML,
-            warnings: volume.warnings.isEmpty ? nil : volume.warnings)
+            lesionWithoutGrowingML: Double(core.all) * voxelML, lesionCount: parts,
+            leftLesionML: ml(lesions.left), rightLesionML: ml(lesions.right),
+            leftLungML: ml(lungs.left), rightLungML: ml(lungs.right),
+            leftUpperLesionML: ml(lesions.left, 0), leftMiddleLesionML: ml(lesions.left, 1),
+            leftLowerLesionML: ml(lesions.left, 2), rightUpperLesionML: ml(lesions.right, 0),
+            rightMiddleLesionML: ml(lesions.right, 1), rightLowerLesionML: ml(lesions.right, 2),
+            leftUpperLungML: ml(lungs.left, 0), leftMiddleLungML: ml(lungs.left, 1),
+            leftLowerLungML: ml(lungs.left, 2), rightUpperLungML: ml(lungs.right, 0),
+            rightMiddleLungML: ml(lungs.right, 1), rightLowerLungML: ml(lungs.right, 2),
+            warnings: warnings.isEmpty ? nil : warnings)
     }
 
     /// Says how much of the lesion how many of these saw.

@@ -4,7 +4,8 @@ import Imaging
 enum LungAnswers {
     static let guide = AnswerGuide(
         summary: "Find lesions in an archive of CTs with a trained ensemble.",
-        options: [Option("--threshold", "P", "healthy above this probability; default: the run's")],
+        options: [Option("--threshold", "P", "healthy above this probability; default: the run's")]
+            + LungExtra.allCases.map(\.option),
         details: """
               DIR/NAME.nii.gz                   lesions by majority vote, grown
               DIR/without-growing/NAME.nii.gz   before growing
@@ -20,7 +21,7 @@ enum LungAnswers {
                 role: "core", folder: "without-growing", isOfAnswer: true, scoreKey: "withoutGrowing",
                 scoreTitle: "not grown"),
             AnswerMask(role: "lung", folder: "lungs", isOfAnswer: false, isRegion: true),
-        ],
+        ] + LungExtra.allCases.flatMap(\.masks),
         figures: [
             AnswerFigure(name: "lesionML", column: "lesion_ml"),
             AnswerFigure(name: "lesionPercent", column: "lesion_percent"),
@@ -34,7 +35,21 @@ enum LungAnswers {
             AnswerFigure(name: "seenByAllPercent", column: "seen_by_all_percent", isOptional: true),
             AnswerFigure(name: "seenByAllButOnePercent", column: "seen_by_all_but_one_percent", isOptional: true),
             AnswerFigure(name: "seenByAllButTwoPercent", column: "seen_by_all_but_two_percent", isOptional: true),
-        ],
+        ] + regions,
+        parts: AnswerParts(
+            option: LungExtra.numbered.option.name, key: "lesions", fileName: "lesions.csv",
+            figures: [
+                AnswerFigure(name: "number", column: "number", digits: 0),
+                AnswerFigure(name: "lesionML", column: "lesion_ml"),
+                AnswerFigure(name: "centreXMM", column: "centre_x_mm", digits: 1),
+                AnswerFigure(name: "centreYMM", column: "centre_y_mm", digits: 1),
+                AnswerFigure(name: "centreZMM", column: "centre_z_mm", digits: 1),
+                AnswerFigure(name: "meanHU", column: "mean_hu", digits: 1),
+                AnswerFigure(name: "rightPercent", column: "right_percent", digits: 1),
+                AnswerFigure(name: "upperPercent", column: "upper_percent", digits: 1),
+                AnswerFigure(name: "lowerPercent", column: "lower_percent", digits: 1),
+                AnswerFigure(name: "rimPercent", column: "rim_percent", digits: 1),
+            ]),
         maskColumn: "lung_mask", maskName: "lungMask", givenMaskRole: "lung", step: "finish",
         truthNoun: "true lesion masks", referenceNames: ["none", "oracle"],
         referenceDetails: """
@@ -42,8 +57,21 @@ enum LungAnswers {
             alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
             a network that is exactly right: what the post-processing can reach at best.
             """, rankedBy: "lesionPercent", agreement: "seenByAllPercent", window: SliceRenderer.lungWindow,
-        // Measured with preset demo: 319 MB for 19.8 million voxels, some 11 bytes for one more. Finer grids need more.
-        memoryByteCount: { 128 << 20 + 12 * UInt64($0.voxelCount) })
+        memoryByteCount: memoryByteCount)
+
+    /// Thirds of each side; older workers do not count them.
+    private static let regions = ["Lesion", "Lung"].flatMap { what in
+        ["left", "right"].flatMap { side in
+            ["Upper", "Middle", "Lower"].map { third in
+                AnswerFigure(
+                    name: "\(side)\(third)\(what)ML",
+                    column: "\(side)_\(third)_\(what)_ml".lowercased(), isOptional: true, isDetail: true)
+            }
+        }
+    }
+
+    /// Measured with preset demo: 319 MB for 19.8 million voxels, some 11 bytes for one more. Finer grids need more.
+    static func memoryByteCount(_ shape: VolumeShape) -> UInt64 { 128 << 20 + 12 * UInt64(shape.voxelCount) }
 
     /// More than the largest volume holds, or less than nothing.
     static func problem(in figures: [String: Double]) -> String? {

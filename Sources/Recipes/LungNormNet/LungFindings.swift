@@ -7,7 +7,7 @@ import VotingAggregator
 /// that plane counts there to the other side.
 package struct LungSides {
     /// The stored axis (0 x, 1 y, 2 z).
-    private let axis: Int
+    package let axis: Int
     private let isRightUpward: Bool
     /// The first index of the upper side; nil without lung.
     private let plane: Int?
@@ -26,6 +26,9 @@ package struct LungSides {
             (profile[a], abs(Double(a) - middle)) < (profile[b], abs(Double(b) - middle))
         }
     }
+
+    /// Whether an index on `axis` is on the patient's right.
+    package func isRight(_ index: Int) -> Bool { (index >= plane ?? 0) == isRightUpward }
 
     /// Voxels on each side.
     package func counts(_ mask: Mask) -> (left: Int, right: Int) {

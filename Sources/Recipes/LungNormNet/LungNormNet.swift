@@ -44,6 +44,14 @@ public struct LungNormNet: Recipe {
         }
     }
 
+    public func prepareAhead(
+        _ step: RecipeStep, inputs: [RecipeInput], memoryByteCount: UInt64, resources: RecipeResources
+    ) throws {
+        guard step.label == "predict" || step.label == "finish" else { return }
+        try prepared.prepareAhead(
+            LungRunConfiguration(json: step.parameters), inputs, memoryByteCount: memoryByteCount, resources)
+    }
+
     public func makeTrainingSession(
         parameters: String, seed: UInt64, replica: Int, inputs: [RecipeInput], resume: String?,
         resources: RecipeResources
@@ -88,17 +96,19 @@ public struct LungNormNet: Recipe {
         defer { inferences.keep(inference) }
         let networkStart = inference.networkNanoseconds
         var outputs: [RecipeOutput] = []
+        var probabilities = configuration.wants(.probabilities) ? LungProbabilities(lung: volume.lung) : nil
         for (number, model) in models.enumerated() {
+            probabilities?.begin()
             let votes = try inference.votes(
                 model: model, intensity: volume.intensity, lung: volume.lung, threshold: threshold,
-                resources: resources)
+                resources: resources, use: { probabilities?.add($0, $1) })
             outputs.append(RecipeOutput(role: "votes", name: "replica-\(number)", bytes: votes.bytes()))
             resources.reportProgress(Double(number + 1) / Double(models.count))
         }
         let milliseconds = (resources.nowNanoseconds() - start) / 1_000_000
         resources.log("\(volume.source.name): \(models.count) replicas in \(milliseconds) ms, of it "
             + "\((inference.networkNanoseconds - networkStart) / 1_000_000) ms in the networks")
-        return RecipeResult(outputs: outputs, reportJSON: "{}")
+        return RecipeResult(outputs: outputs + (probabilities?.outputs() ?? []), reportJSON: "{}")
     }
 
     public func finish(
@@ -124,6 +134,13 @@ public struct LungNormNet: Recipe {
             if name == "vote", !votes.isEmpty {
                 try answer.compare(
                     withBallots: votes.map { try BitMask(bytes: InputFile.bytes($0)) }, name: volume.source.name)
+            }
+            if name == "vote", configuration.extras != nil {
+                let extras = try LungExtraFiles(
+                    configuration: configuration, volume: volume, inputs: inputs, pool: resources.pool
+                ).outputs(of: answer)
+                outputs += extras.files
+                answer.figures.lesions = extras.lesions
             }
             let answered = resources.nowNanoseconds()
             outputs += answer.outputs(name: name, pool: resources.pool)

@@ -16,6 +16,8 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
     public var memberAnswers: Bool
     /// How the CTs to segment and their masks are read; nil, and absent from the text: as they are.
     public var reading: ReadingOptions?
+    /// What is written beside the masks; nil, and absent from the text: nothing.
+    public var extras: [LungExtra]?
 
     public init(
         preset: Preset, planeHeight: Int, planeWidth: Int, iterations: Int, healthyThreshold: Double?,
@@ -28,6 +30,8 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
         self.healthyThreshold = healthyThreshold
         self.memberAnswers = memberAnswers
     }
+
+    func wants(_ extra: LungExtra) -> Bool { extras?.contains(extra) ?? false }
 
     /// What a network sees at once.
     public var slabShape: TensorShape3D {

@@ -83,14 +83,20 @@ extension LungRunConfiguration: RunSettings {
         result.memberAnswers = memberAnswers
         if let threshold = try values.number("--threshold", 0...1) { result.healthyThreshold = threshold }
         result.reading = reading
+        let extras = LungExtra.allCases.filter { values.has($0.option.name) }
+        result.extras = extras.isEmpty ? nil : extras
         return result
     }
 
-    public var answerPlan: RecipePlan { .voting(hasBallots: true) }
+    public var answerPlan: RecipePlan {
+        .voting(hasBallots: true, alsoFinishing: wants(.probabilities) ? LungProbabilities.roles : [])
+    }
+
+    public var answerExtras: Set<String> { Set((extras ?? []).map(\.option.name)) }
 
     public var answerIdentity: any RunSettings {
         var result = self
-        (result.memberAnswers, result.reading) = (false, nil)
+        (result.memberAnswers, result.reading, result.extras) = (false, nil, nil)
         return result
     }
 

@@ -15,12 +15,15 @@ public struct AnswerMask: Sendable {
     /// "Dice ".
     public var scoreKey: String?
     public var scoreTitle: String?
+    /// Written only where this switch is given (`RunSettings.answerExtras`).
+    public var option: String?
 
     public init(
         role: String, folder: String, isOfAnswer: Bool, isRegion: Bool = false, scoreKey: String? = nil,
-        scoreTitle: String? = nil
+        scoreTitle: String? = nil, option: String? = nil
     ) {
         (self.role, self.folder, self.isOfAnswer, self.isRegion) = (role, folder, isOfAnswer, isRegion)
+        self.option = option
         (self.scoreKey, self.scoreTitle) = (scoreKey, scoreTitle)
     }
 }
@@ -36,13 +39,31 @@ public struct AnswerFigure: Sendable {
     public var isOptional: Bool
     /// Behind the point, in tables.
     public var digits: Int
+    /// In files, and not on pages, which would be too wide to read.
+    public var isDetail: Bool
 
-    public init(name: String, column: String, isOptional: Bool = false, digits: Int = 3) {
+    public init(name: String, column: String, isOptional: Bool = false, digits: Int = 3, isDetail: Bool = false) {
         (self.name, self.column, self.isOptional, self.digits) = (name, column, isOptional, digits)
+        self.isDetail = isDetail
     }
 
     /// In pages: "lesion ml".
     public var title: String { column.split(separator: "_").joined(separator: " ") }
+}
+
+/// What there is to say about the parts of an answer, one by one: a table of its own, a row each.
+public struct AnswerParts: Sendable {
+    /// Written only where this switch is given (`RunSettings.answerExtras`).
+    public var option: String
+    /// In a worker's report and in segment's JSON: a list of objects.
+    public var key: String
+    public var fileName: String
+    /// Behind the CT's name.
+    public var figures: [AnswerFigure]
+
+    public init(option: String, key: String, fileName: String, figures: [AnswerFigure]) {
+        (self.option, self.key, self.fileName, self.figures) = (option, key, fileName, figures)
+    }
 }
 
 /// What `quintet segment` says and asks with a recipe, and what its answers are.
@@ -56,6 +77,8 @@ public struct AnswerGuide: Sendable {
     public var masks: [AnswerMask]
     /// In the order of their columns in archive.csv. The step's report has them for "vote".
     public var figures: [AnswerFigure]
+    /// nil where answers have no parts to speak of.
+    public var parts: AnswerParts?
     /// What archive.csv and segment's JSON call the mask that came with a CT: "lung_mask", "lungMask".
     public var maskColumn: String
     public var maskName: String
@@ -80,6 +103,7 @@ public struct AnswerGuide: Sendable {
 
     public init(
         summary: String, options: [Option], details: String, masks: [AnswerMask], figures: [AnswerFigure],
+        parts: AnswerParts? = nil,
         maskColumn: String, maskName: String, givenMaskRole: String, step: String, truthNoun: String,
         referenceNames: [String], referenceDetails: String, rankedBy: String, agreement: String? = nil,
         window: ClosedRange<Float>,
@@ -87,7 +111,7 @@ public struct AnswerGuide: Sendable {
     ) {
         (self.summary, self.options, self.details, self.masks) = (summary, options, details, masks)
         (self.figures, self.maskColumn, self.maskName, self.step) = (figures, maskColumn, maskName, step)
-        self.givenMaskRole = givenMaskRole
+        (self.givenMaskRole, self.parts) = (givenMaskRole, parts)
         self.truthNoun = truthNoun
         self.memoryByteCount = memoryByteCount
         (self.rankedBy, self.agreement, self.window) = (rankedBy, agreement, window)

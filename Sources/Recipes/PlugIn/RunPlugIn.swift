@@ -129,6 +129,8 @@ public protocol RunSettings: Sendable {
     func answering(_ values: OptionValues, memberAnswers: Bool, reading: ReadingOptions?) throws -> any RunSettings
     /// Of settings that `answering` gave.
     var answerPlan: RecipePlan { get }
+    /// The switches of `AnswerGuide.options` that `answering` was given and that add files to an answer.
+    var answerExtras: Set<String> { get }
     /// Without what changes nothing of the vote's answers, or is told for each CT.
     var answerIdentity: any RunSettings { get }
 
@@ -143,6 +145,8 @@ public protocol RunSettings: Sendable {
 }
 
 extension RunSettings {
+    public var answerExtras: Set<String> { [] }
+
     public func network(_ files: [RecipeInput]) throws -> ReplicaNetwork {
         throw RecipeError.inputRefused("this recipe does not say how its network is used elsewhere")
     }

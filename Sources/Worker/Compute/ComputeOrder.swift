@@ -39,6 +39,8 @@ package enum ComputeEnd: Sendable {
 /// What a piece of work needs of the world.
 package struct ComputeEnvironment: Sendable {
     package var cacheDirectory: String
+    /// What this machine or container lets the worker have; 0: not known.
+    package var memoryByteCount: UInt64
     /// Whether the blob in the cache still has this digest; read again in any case, or only where it may have changed.
     package var isIntact: @Sendable (_ digest: ContentDigest, _ isReadAgain: Bool) -> Bool
     /// A clock that never runs backwards, in nanoseconds.
@@ -46,10 +48,12 @@ package struct ComputeEnvironment: Sendable {
     package var log: @Sendable (String) -> Void
 
     package init(
-        cacheDirectory: String, isIntact: @escaping @Sendable (ContentDigest, Bool) -> Bool,
+        cacheDirectory: String, memoryByteCount: UInt64 = 0,
+        isIntact: @escaping @Sendable (ContentDigest, Bool) -> Bool,
         nowNanoseconds: @escaping @Sendable () -> UInt64, log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.cacheDirectory = cacheDirectory
+        self.memoryByteCount = memoryByteCount
         self.isIntact = isIntact
         self.nowNanoseconds = nowNanoseconds
         self.log = log

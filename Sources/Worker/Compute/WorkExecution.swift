@@ -37,11 +37,7 @@ struct WorkExecution {
         }
     }
 
-    private var step: RecipeStep {
-        RecipeStep(
-            label: description.step, parameters: description.parameters, seed: description.seed,
-            replica: Int(description.replica))
-    }
+    private var step: RecipeStep { RecipeStep(description) }
 
     // MARK: Sessions
 
@@ -160,6 +156,14 @@ struct WorkExecution {
             }
         }
         return .done(result, seconds: 0)
+    }
+}
+
+extension RecipeStep {
+    init(_ description: WorkDescription) {
+        self.init(
+            label: description.step, parameters: description.parameters, seed: description.seed,
+            replica: Int(description.replica))
     }
 }
 

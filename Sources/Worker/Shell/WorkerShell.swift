@@ -9,6 +9,7 @@ final class WorkerShell {
     private let cache: WorkerCache
     private let mailbox: ComputeMailbox
     private let thread: ComputeThread
+    private let ahead: AheadThread
     private let shared: SharedFiles?
     /// What the compute thread has.
     private var assignment: Assignment?
@@ -42,11 +43,13 @@ final class WorkerShell {
         self.mailbox = mailbox
         shared = configuration.sharedRoot.map { SharedFiles(root: $0, cache: cache, waker: loop.waker) }
         let environment = ComputeEnvironment(
-            cacheDirectory: cache.preparedPath, isIntact: { cache.isIntact($0, isReadAgain: $1) },
+            cacheDirectory: cache.preparedPath, memoryByteCount: configuration.memoryByteCount,
+            isIntact: { cache.isIntact($0, isReadAgain: $1) },
             nowNanoseconds: MonotonicClock.nowNanoseconds, log: { [log = configuration.log] in log($0) })
         thread = ComputeThread(
             recipes: recipes, threadCount: configuration.threadCount, environment: environment,
             report: mailbox.post)
+        ahead = AheadThread(recipes: recipes, environment: environment)
         var settings = WorkerSettings(
             name: configuration.name, build: configuration.build, threadCount: UInt16(configuration.threadCount),
             device: configuration.device, versionMin: VersionNegotiation.versionMin,
@@ -74,6 +77,7 @@ final class WorkerShell {
     /// Lets the last bytes leave, as far as the kernel takes them at once, and ends the compute thread.
     func end() throws {
         _ = try loop.wait(timeoutMilliseconds: 0)
+        ahead.end()
         guard !thread.end(withinSeconds: 2) else { return }
         configuration.log.problem("the recipe does not stop; it ends with the process")
     }
@@ -191,6 +195,7 @@ final class WorkerShell {
         case .probeCache(let byteCount): events.append(.cacheProbed(cache.obstacle(toTaking: byteCount)))
         case .discardBlob(let digest): cache.discard(digest)
         case .compute(let assignment): compute(assignment)
+        case .prepareAhead(let assignment): ahead.start(order(for: assignment))
         case .takeCheckpoint(let lease): thread.takeCheckpoint(of: lease)
         case .stopCompute(let lease): thread.stop(lease)
         case .interruptStep(let lease): thread.interruptStep(of: lease)
@@ -208,11 +213,15 @@ final class WorkerShell {
             // Another process with the same cache removed it in this moment: fetched again.
             return events.append(.computeEnded(assignment.lease, .inputsDamaged(Array(missing))))
         }
+        self.assignment = assignment
+        thread.start(order(for: assignment))
+    }
+
+    private func order(for assignment: Assignment) -> ComputeOrder {
         let inputs = assignment.description.inputs.map { blob in
             RecipeInput(role: blob.role, name: blob.name, path: cache.path(of: blob.digest) ?? "")
         }
-        self.assignment = assignment
         let resumePath = assignment.resume.map { cache.path(of: $0.blob.digest) ?? "" }
-        thread.start(ComputeOrder(assignment: assignment, inputs: inputs, resumePath: resumePath))
+        return ComputeOrder(assignment: assignment, inputs: inputs, resumePath: resumePath)
     }
 }

@@ -41,6 +41,8 @@ struct Work: Sendable {
     private var isCheckpointAsked = false
     /// How often inputs that had arrived whole were found damaged in the cache.
     private var refetchCount = 0
+    /// Whether it was said that it may be prepared while it waits its turn.
+    var isPreparedAhead = false
     /// When computing last showed progress.
     private var progressAt: UInt64 = 0
 
@@ -59,6 +61,8 @@ struct Work: Sendable {
         case .uploading, .handingOver, .givingBack: false
         }
     }
+
+    var canBePreparedAhead: Bool { phase == .fetching && fetch.isComplete && !isSession && !isPreparedAhead }
 
     private let pieceBytes: Int
 
@@ -106,6 +110,7 @@ struct Work: Sendable {
         refetchCount += 1
         guard refetchCount < WorkerLimits.damageMax else { return false }
         phase = .fetching
+        isPreparedAhead = false
         fetch = InputFetch(assignment, pieceBytes: pieceBytes)
         upload = nil
         checkpointAt = nil

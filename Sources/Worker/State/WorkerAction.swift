@@ -29,6 +29,9 @@ package enum WorkerAction: Hashable, Sendable {
     // The compute thread.
     /// Every input lies complete in the cache; the thread is free.
     case compute(Assignment)
+    /// Every input lies complete in the cache, and the thread computes something else: what can be made of the inputs
+    /// alone may be made now. Nobody waits for it and nothing answers it.
+    case prepareAhead(Assignment)
     /// After the current training step; answered with `checkpointTaken`, or by the end of the work.
     case takeCheckpoint(Lease)
     /// End after the current step, with a checkpoint.

@@ -11,6 +11,9 @@ import Protocol
 // - results on their way, one upload at a time. Nothing is begun, nor asked for, while `resultsWaitingMax` of them wait
 //   or `resultWaitingBytesMax` bytes.
 //
+// What waits its turn is decoded meanwhile, beside the compute thread, where this worker may keep more than one
+// processor busy.
+//
 // So in memory lie at most that many bytes of results, the one that was made last and a checkpoint; in the cache, and
 // kept there, the inputs of two pieces of work. Where both do not fit into it, the next one is fetched when the one
 // before has been computed.
@@ -82,6 +85,15 @@ extension WorkerState {
         works[index].startComputing(atMilliseconds: now)
         threadLease = works[index].lease
         actions.append(.compute(works[index].assignment))
+    }
+
+    /// A worker of one thread has no processor left for it.
+    mutating func prepareNext() {
+        guard settings.threadCount > 1, let threadLease, work(threadLease)?.phase == .computing else { return }
+        for index in works.indices where works[index].canBePreparedAhead {
+            works[index].isPreparedAhead = true
+            actions.append(.prepareAhead(works[index].assignment))
+        }
     }
 
     /// From now on nobody wants what the thread computes.

@@ -42,6 +42,7 @@ extension WorkerState {
         let isServing = connection.service != nil
         pumpFetches(isServing: isServing)
         startNext()
+        prepareNext()
         for work in works {
             if let stuckAt = work.stuckMilliseconds(settings), now >= stuckAt { giveBackStuck(work) }
         }

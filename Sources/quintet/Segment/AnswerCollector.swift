@@ -15,12 +15,12 @@ struct AnswerCollector {
 
     /// - Throws: `UnusableAnswer`, before anything of the volume is written.
     func collect(_ output: RunOutput, of item: ArchiveJournal.Sent) throws -> AnswerRow {
-        let (figures, told) = try figures(of: output)
+        let (figures, told, parts) = try figures(of: output)
         // What reading the DICOM series has shown, of which a worker sees only the volume.
         let warnings = (plan.inputs.archive.seriesByName[item.name]?.warnings ?? []) + (told ?? [])
         // What an answer is called has come from a worker: nothing but the names that there are becomes a path.
         let answers = Set(plan.answerNames)
-        let masks = Dictionary(uniqueKeysWithValues: plan.guide.masks.map { ($0.role, $0) })
+        let masks = Dictionary(uniqueKeysWithValues: plan.masks.map { ($0.role, $0) })
         let voted = output.outputs.filter { masks[$0.role]?.isOfAnswer ?? false }
         if let stranger = voted.first(where: { !answers.contains($0.name) }) {
             throw UnusableAnswer(problem: "a worker answered as '\(stranger.name)', which is no voter")
@@ -44,7 +44,7 @@ struct AnswerCollector {
             addHU: plan.reading?.addHU,
             warnings: told == nil && warnings.isEmpty ? nil : warnings.prefix(20).map { $0.printable(most: 600) },
             byteCount: item.byteCount, content: item.content, seconds: output.seconds, worker: output.worker,
-            files: files)
+            files: files, parts: parts)
     }
 
     /// From the coordinator, or from where a worker has put it on the shared file system.
@@ -70,7 +70,9 @@ struct AnswerCollector {
     }
 
     /// The vote's.
-    private func figures(of output: RunOutput) throws -> (figures: [String: Double], warnings: [String]?) {
+    private func figures(
+        of output: RunOutput
+    ) throws -> (figures: [String: Double], warnings: [String]?, parts: [[String: Double]]?) {
         let report: [String: JSONValue]?
         do {
             report = try JSONText.decode(
@@ -96,6 +98,24 @@ struct AnswerCollector {
         if let problem = plan.run.recipe.problem(inFigures: all) {
             throw UnusableAnswer(problem: "a worker's figures are impossible (\(problem))")
         }
-        return (all, warnings)
+        return (all, warnings, try plan.parts.map { try parts($0, in: report) })
+    }
+
+    /// What a worker says about the parts of the vote's answer.
+    private func parts(_ parts: AnswerParts, in report: [String: JSONValue]) throws -> [[String: Double]] {
+        guard case .list(let values)? = report[parts.key] else {
+            throw UnusableAnswer(problem: "a worker's report lacks the vote's \(parts.key)")
+        }
+        return try values.map { value in
+            guard case .object(let part) = value else {
+                throw UnusableAnswer(problem: "a worker's report has \(parts.key) that are no list of figures")
+            }
+            return try Dictionary(uniqueKeysWithValues: parts.figures.map { figure in
+                guard let number = part[figure.name]?.double, number.isFinite else {
+                    throw UnusableAnswer(problem: "a worker's \(parts.key) lack the figure \(figure.name)")
+                }
+                return (figure.name, number)
+            })
+        }
     }
 }

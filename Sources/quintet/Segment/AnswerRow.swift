@@ -34,6 +34,8 @@ struct AnswerRow: Codable {
     var files: [String: WrittenFile]?
     /// The program that refused it: another one may not.
     var build: String?
+    /// About the answer's parts, by the names of their figures; nil where nobody asked.
+    var parts: [[String: Double]]?
 }
 
 /// By what an answer is known, beside the weights and the settings that all answers in a folder share.
@@ -95,6 +97,17 @@ struct AnswerTable {
 
     var header: String { columns.joined(separator: ",") + "\n" }
 
+    /// A row for every part of every answer that knows them.
+    func csv(of parts: AnswerParts) -> String {
+        let header = (["name"] + parts.figures.map(\.column)).joined(separator: ",") + "\n"
+        return header + allRows.flatMap { row in
+            (row.refused == nil ? row.parts ?? [] : []).map { part in
+                let cells = parts.figures.map { String(format: "%.\($0.digits)f", part[$0.name] ?? .nan) }
+                return ([CSV.quoted(row.name)] + cells).joined(separator: ",") + "\n"
+            }
+        }.joined()
+    }
+
     func csv() -> String { header + allRows.map { line($0) + "\n" }.joined() }
 
     func line(_ row: AnswerRow) -> String {
@@ -155,6 +168,9 @@ struct AnswerTable {
             object["sha256"] = row.content.map { .text($0.ct) }
             object["seconds"] = row.seconds.map(JSONValue.number)
             object["worker"] = row.worker.map(JSONValue.text)
+            if let parts = guide.parts {
+                object[parts.key] = row.parts.map { .list($0.map { .object($0.mapValues(JSONValue.number)) }) }
+            }
             return .object(object)
         })
     }

@@ -28,11 +28,14 @@ struct ArchivePage {
     }
 
     private var guide: AnswerGuide { plan.guide }
+    private var figures: [AnswerFigure] { guide.figures.filter { !$0.isDetail } }
 
     func write() throws {
         var pictures = ArchivePictures(plan)
-        let mostInvolved = top { $0.figures[guide.rankedBy] ?? 0 }
-        let leastAgreed = guide.agreement.map { figure in
+        // Of few CTs all are shown, those without a finding, too.
+        let isAllShown = done.count <= Self.pictureCount
+        let mostInvolved = isAllShown ? done : top { $0.figures[guide.rankedBy] ?? 0 }
+        let leastAgreed = isAllShown ? [] : guide.agreement.map { figure in
             top { row in row.figures[figure].map { 100 - $0 } ?? -1 }.filter { $0.figures[figure] != nil }
         } ?? []
         pictures.make(mostInvolved + leastAgreed)
@@ -41,7 +44,7 @@ struct ArchivePage {
         page.paragraph(summary)
         page.heading("Distributions")
         page.add(html: histograms())
-        page.heading("Most involved")
+        page.heading(isAllShown ? "Answers" : "Most involved")
         page.add(html: gallery(mostInvolved, pictures))
         if !leastAgreed.isEmpty {
             page.heading("Where the replicas agree least")
@@ -87,7 +90,7 @@ struct ArchivePage {
     // MARK: - Distributions
 
     private func histograms() -> String {
-        let charts = guide.figures.compactMap { figure -> String? in
+        let charts = figures.compactMap { figure -> String? in
             let values = done.compactMap { $0.figures[figure.name] }.sorted()
             guard values.count > 1 else { return nil }
             return Histogram(values, title: figure.title, isWhole: figure.digits == 0)
@@ -152,13 +155,13 @@ struct ArchivePage {
     /// A search field, a table that the script fills, and the rows.
     private func rowsHTML() -> String {
         // What a row has where; warnings and reasons are shown beside the name.
-        let numbers = (guide.figures.map(\.title) + ["seconds"]).enumerated().map { ($0 + 1, $1) }
+        let numbers = (figures.map(\.title) + ["seconds"]).enumerated().map { ($0 + 1, $1) }
         let heads = ([(0, "CT"), (numbers.count + 1, "warnings or reason")] + numbers).map { column, title in
             "<th scope=\"col\" aria-sort=\"none\"><button type=\"button\" data-column=\"\(column)\">"
                 + "\(HTMLReport.escaped(title))</button></th>"
         }.joined()
         let lines = rows.map { row -> String in
-            let figures = guide.figures.map { figure in
+            let figures = self.figures.map { figure in
                 row.figures[figure.name].map { String(format: "%.\(min(figure.digits, 1))f", $0) } ?? "null"
             }
             let seconds = row.seconds.map { String(format: "%.1f", $0) } ?? "null"

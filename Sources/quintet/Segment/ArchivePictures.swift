@@ -90,7 +90,10 @@ private struct Drawing: Sendable {
         if let region, let found = try? ImageFile.read(path: region).mask(), found.shape == ct.shape {
             overlays.insert(.init(mask: found, colour: .skyBlue), at: 0)
         }
-        return (renderer.picture(ct, slice: slice, overlays: overlays).captioned("slice \(slice)"), slice)
+        let caption = "slice \(slice) of \(ct.shape.depth), \(Int(window.lowerBound)) to \(Int(window.upperBound)) HU"
+        var picture = renderer.picture(ct, slice: slice, overlays: overlays)
+        picture.markSides(pixelMM: Self.pixelMM)
+        return (picture.captioned(caption), slice)
     }
 
     /// nil where it is not the CT of the answer any more.

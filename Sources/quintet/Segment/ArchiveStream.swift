@@ -368,6 +368,7 @@ final class ArchiveStream {
     private func endTable() throws {
         try beginTable()
         try makePage(isDue: true)
+        if let parts = plan.parts { try plan.output.write(table.csv(of: parts), to: parts.fileName) }
         if plan.options.writesDatabase { try ArchiveDatabase.write(table, plan) }
     }
 

@@ -49,7 +49,16 @@ struct SegmentationPlan {
     }
 
     /// The files of one CT's answer.
-    func fileNames(_ name: String) -> [String] { SegmentationFolder.names(name, answers: answerNames, guide) }
+    func fileNames(_ name: String) -> [String] { SegmentationFolder.names(name, answers: answerNames, masks) }
+
+    /// Those that are written with these settings.
+    var masks: [AnswerMask] {
+        let extras = settings.answerExtras
+        return guide.masks.filter { $0.option.map(extras.contains) ?? true }
+    }
+
+    /// nil where nobody asked for them.
+    var parts: AnswerParts? { guide.parts.flatMap { settings.answerExtras.contains($0.option) ? $0 : nil } }
 
     /// Before anything is written.
     /// - Throws: `CommandError` when something in the folder or the archive is in the way.
@@ -73,7 +82,7 @@ struct SegmentationPlan {
         }
         let own = [
             SegmentationFolder.resultsName, SegmentationFolder.settingsName, ArchivePage.name, ArchiveDatabase.name,
-        ]
+        ] + (parts.map { [$0.fileName] } ?? [])
         try output.check(
             inputs.archive.items.flatMap { fileNames($0.name) } + own,
             inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
