@@ -88,6 +88,15 @@ struct RunFolder {
     /// What a run is known by where one number has to do: the SHA-256 of run.json, which names its weights' digests.
     func digest() throws -> String { Hexadecimal.text(try SHA256.digest(ofFile: Self.descriptionPath(path))) }
 
+    /// Settings to answer with; masks say in their headers which run of which version made them.
+    /// - Throws: `UsageError` naming the option.
+    func answering(
+        _ values: OptionValues, memberAnswers: Bool, reading: ReadingOptions?
+    ) throws -> any RunSettings {
+        try settings.answering(values, memberAnswers: memberAnswers, reading: reading)
+            .describingMasks("quintet \(Version.text), run \(try digest().prefix(16))")
+    }
+
     /// Every file of weights; those that the run is known by last.
     var replicas: [Replica] {
         let all = recipe.trainingGuide.weights

@@ -47,6 +47,22 @@ import Testing
         #expect(mask.count == 352 + ImageSamples.shape.voxelCount)
     }
 
+    /// What made a mask stands in descrip and nowhere else; nothing of the CT's own words stays.
+    @Test func aMaskSaysWhatMadeIt() throws {
+        var ct = NIfTIFile.encode(ImageSamples.ramp(), isCompressed: false)
+        ct.replaceSubrange(148..<228, with: [UInt8](repeating: UInt8(ascii: "x"), count: 80))
+        let source = try NIfTIFile.read(bytes: ct, name: "ct").source
+        let mask = ImageSamples.ramp().with([UInt8](repeating: 1, count: ImageSamples.shape.voxelCount))
+        let plain = NIfTIFile.encode(mask, like: source, isCompressed: false)
+        let longest = String(repeating: "q", count: NIfTIFile.descriptionByteCountMax)
+        for text in ["quintet 0.1.0, run 0123456789abcdef", longest] {
+            let bytes = NIfTIFile.encode(mask, like: source, isCompressed: false, description: text)
+            #expect(Array(bytes[148..<228]) == Array(text.utf8) + [UInt8](repeating: 0, count: 80 - text.utf8.count))
+            #expect(bytes[..<148] == plain[..<148] && bytes[228...] == plain[228...])
+        }
+        #expect(Array(plain[148..<156]) == Array("quintet\0".utf8))
+    }
+
     @Test func aFileLandsWholeOrNotAtAll() throws {
         try ImageSamples.withFolder { folder in
             try NIfTIFile.write(ImageSamples.ramp(), to: folder + "/a.nii.gz")

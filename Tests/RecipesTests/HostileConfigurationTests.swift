@@ -48,6 +48,8 @@ import Testing
             (["preset", "channels"], [Int]()), (["preset", "channels"], [4096, 4096, 4096]),
             (["preset", "channels"], [-1, 2, 3]), (["preset", "residualUnits"], 1 << 40),
             (["preset", "planeWidth"], "wide"), (["preset"], NSNull()),
+            (["maskDescription"], ""), (["maskDescription"], "two\nlines"), (["maskDescription"], "Lungenmaske \u{E4}"),
+            (["maskDescription"], String(repeating: "q", count: 80)),
         ]
         for (path, value) in bad {
             let text = try Self.json(path, value)

@@ -104,6 +104,11 @@ public enum NIfTIFile {
 
     // MARK: Writing
 
+    /// What every file says of its maker where nothing more is known.
+    public static let program = "quintet"
+    /// The header's field has 80 bytes, the last of them 0.
+    public static let descriptionByteCountMax = 79
+
     /// One file's bytes, without time and name: the same input gives the same bytes. Compressed, they also depend on
     /// the machine's version of zlib.
     /// - Parameters:
@@ -112,16 +117,18 @@ public enum NIfTIFile {
     ///   - slope: stored value * slope + intercept = meaning.
     ///   - isCompressed: gzip, for a name that ends in .gz.
     ///   - isMask: the voxels are runs of one value, see `Deflate.gzip`.
+    ///   - description: what made it, as the header says it; printable ASCII, at most `descriptionByteCountMax`.
     public static func encode<Voxel: NIfTIVoxel>(
         _ volume: Volume<Voxel>, like source: ImageSource? = nil, slope: Float = 1, intercept: Float = 0,
-        isCompressed: Bool = true, isMask: Bool = false
+        isCompressed: Bool = true, isMask: Bool = false, description: String = program
     ) -> [UInt8] {
         let shape = volume.shape
         precondition(max(shape.depth, shape.height, shape.width) <= ImageLimits.axisVoxelCountMax)
         precondition(source == nil || source!.shape == shape, "a volume of \(shape) is not on the grid of its source")
         let grid = source.map { NIfTIHeader(trusted: $0.header) }
             ?? NIfTIHeader(shape: shape, geometry: volume.geometry)
-        let header = grid.prepared(for: Voxel.niftiType, slope: slope, intercept: intercept)
+        let header = grid.prepared(
+            for: Voxel.niftiType, slope: slope, intercept: intercept, description: description)
         let front = header.bytes + [0, 0, 0, 0]
         return front.withUnsafeBytes { front in
             volume.voxels.withUnsafeBytes { voxels in
@@ -132,12 +139,16 @@ public enum NIfTIFile {
     }
 
     /// Masks on one file's grid, each as `encode` makes it, side by side.
-    public static func encode(masks: [Mask], like source: ImageSource, pool: ThreadPool) -> [[UInt8]] {
+    public static func encode(
+        masks: [Mask], like source: ImageSource, description: String = program, pool: ThreadPool
+    ) -> [[UInt8]] {
         var encoded = [[UInt8]](repeating: [], count: masks.count)
         encoded.withUnsafeMutableBufferPointer { encoded in
             // Each task writes its own element.
             nonisolated(unsafe) let encoded = encoded
-            pool.run(taskCount: masks.count) { encoded[$0] = encode(masks[$0], like: source, isMask: true) }
+            pool.run(taskCount: masks.count) {
+                encoded[$0] = encode(masks[$0], like: source, isMask: true, description: description)
+            }
         }
         return encoded
     }

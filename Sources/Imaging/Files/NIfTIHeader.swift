@@ -178,7 +178,9 @@ struct NIfTIHeader: Hashable, Sendable {
     }
 
     /// The same grid, to the bit, for other voxels in one file.
-    func prepared(for type: VoxelType, slope: Float, intercept: Float) -> NIfTIHeader {
+    func prepared(for type: VoxelType, slope: Float, intercept: Float, description: String) -> NIfTIHeader {
+        let words = Array(description.utf8)
+        precondition(words.count <= NIfTIFile.descriptionByteCountMax, "\(description) is too long for a header")
         var header = self
         header.swapsBytes = false
         header.set(Field.dimensions, UInt16(3))
@@ -192,7 +194,7 @@ struct NIfTIHeader: Hashable, Sendable {
         for index in Field.displayRange ..< Field.qformCode { header.bytes[index] = 0 }
         for index in Field.intentName ..< Field.magic { header.bytes[index] = 0 }
         header.bytes.replaceSubrange(Field.magic..., with: "n+1\0".utf8)
-        header.bytes.replaceSubrange(Field.description ..< Field.description + 7, with: "quintet".utf8)
+        header.bytes.replaceSubrange(Field.description ..< Field.description + words.count, with: words)
         return header
     }
 

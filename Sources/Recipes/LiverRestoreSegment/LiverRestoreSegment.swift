@@ -83,18 +83,21 @@ public struct LiverRestoreSegment: Recipe {
         var ballots = [("vote", voted)]
         if configuration.memberAnswers { ballots += inputs.filter { $0.role == "votes" }.map { ($0.name, $0) } }
         var outputs: [RecipeOutput] = [], figures: [String: LiverAnswers.Figures] = [:]
+        func encoded(_ mask: Mask) -> [UInt8] {
+            NIfTIFile.encode(
+                mask, like: liver.source, isMask: true,
+                description: configuration.maskDescription ?? NIfTIFile.program)
+        }
         for (name, input) in ballots {
             let bits = try BitMask(bytes: try InputFile.bytes(input))
             guard bits.shape == liver.pixels.shape else {
                 throw RecipeError.inputRefused("\(input.name) is a vote on \(bits.shape), not on \(liver.pixels.shape)")
             }
             let tumour = liver.back(bits.mask(geometry: liver.pixels.geometry), pool: resources.pool)
-            outputs.append(RecipeOutput(
-                role: "mask", name: name, bytes: NIfTIFile.encode(tumour, like: liver.source, isMask: true)))
+            outputs.append(RecipeOutput(role: "mask", name: name, bytes: encoded(tumour)))
             figures[name] = LiverAnswers.Figures(liver, tumour: tumour)
         }
-        outputs.append(RecipeOutput(
-            role: "liver", name: "liver", bytes: NIfTIFile.encode(liver.sourceLiver, like: liver.source, isMask: true)))
+        outputs.append(RecipeOutput(role: "liver", name: "liver", bytes: encoded(liver.sourceLiver)))
         return RecipeResult(outputs: outputs, reportJSON: JSONText.encode(figures))
     }
 

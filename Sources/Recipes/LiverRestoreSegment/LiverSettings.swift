@@ -59,7 +59,13 @@ extension LiverRunConfiguration: RunSettings {
 
     public var answerIdentity: any RunSettings {
         var result = self
-        (result.memberAnswers, result.reading) = (false, nil)
+        (result.memberAnswers, result.reading, result.maskDescription) = (false, nil, nil)
+        return result
+    }
+
+    public func describingMasks(_ text: String) -> any RunSettings {
+        var result = self
+        result.maskDescription = text
         return result
     }
 

@@ -106,8 +106,9 @@ public struct LungAnswer: Sendable {
         figures.seenByAllButTwoPercent = agreement.percent[2]
     }
 
-    func outputs(name: String, pool: ThreadPool) -> [RecipeOutput] {
-        let files = NIfTIFile.encode(masks: [grown, withoutGrowing], like: source, pool: pool)
+    func outputs(name: String, description: String?, pool: ThreadPool) -> [RecipeOutput] {
+        let files = NIfTIFile.encode(
+            masks: [grown, withoutGrowing], like: source, description: description ?? NIfTIFile.program, pool: pool)
         return zip(["mask", "core"], files).map { RecipeOutput(role: $0, name: name, bytes: $1) }
     }
 }

@@ -9,25 +9,28 @@ struct LungExtraFiles {
     let inputs: [RecipeInput]
     let pool: ThreadPool
 
+    private var description: String { configuration.maskDescription ?? NIfTIFile.program }
+
     /// - Throws: `RecipeError.inputRefused` for ballots or probabilities that are not this volume's.
     func outputs(of answer: LungAnswer) throws -> (files: [RecipeOutput], lesions: [LungLesion]?) {
         var files: [RecipeOutput] = [], lesions: [LungLesion]?
         if configuration.wants(.agreement) {
-            let bytes = NIfTIFile.encode(back(try agreement()), like: volume.source, isMask: true)
+            let bytes = NIfTIFile.encode(
+                back(try agreement()), like: volume.source, isMask: true, description: description)
             files.append(RecipeOutput(role: "agreement", name: "agreement", bytes: bytes))
         }
         if configuration.wants(.probabilities) {
             for role in LungProbabilities.roles {
                 let bytes = NIfTIFile.encode(
                     back(try LungProbabilities.read(role, inputs, like: volume.lung)), like: volume.source,
-                    slope: LungProbabilities.step)
+                    slope: LungProbabilities.step, description: description)
                 files.append(RecipeOutput(role: role, name: role, bytes: bytes))
             }
         }
         if configuration.wants(.numbered) {
             let found = NumberedLesions(
                 answer.grown, lung: volume.sourceLung, ct: try ct().volume, pool: pool)
-            let bytes = NIfTIFile.encode(found.numbers, like: volume.source)
+            let bytes = NIfTIFile.encode(found.numbers, like: volume.source, description: description)
             files.append(RecipeOutput(role: "numbered", name: "numbered", bytes: bytes))
             lesions = found.lesions
         }

@@ -143,14 +143,18 @@ public struct LungNormNet: Recipe {
                 answer.figures.lesions = extras.lesions
             }
             let answered = resources.nowNanoseconds()
-            outputs += answer.outputs(name: name, pool: resources.pool)
+            outputs += answer.outputs(
+                name: name, description: configuration.maskDescription, pool: resources.pool)
             writeNanoseconds += resources.nowNanoseconds() - answered
             figures[name] = answer.figures
             resources.reportProgress(Double(number + 1) / Double(ballots.count))
         }
         let finished = resources.nowNanoseconds()
         outputs.append(RecipeOutput(
-            role: "lung", name: "lung", bytes: NIfTIFile.encode(volume.sourceLung, like: volume.source, isMask: true)))
+            role: "lung", name: "lung",
+            bytes: NIfTIFile.encode(
+                volume.sourceLung, like: volume.source, isMask: true,
+                description: configuration.maskDescription ?? NIfTIFile.program)))
         writeNanoseconds += resources.nowNanoseconds() - finished
         let milliseconds = (resources.nowNanoseconds() - start) / 1_000_000
         resources.log("\(volume.source.name): finished in \(milliseconds) ms, of it "

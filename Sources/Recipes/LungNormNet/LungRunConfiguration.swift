@@ -18,6 +18,8 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
     public var reading: ReadingOptions?
     /// What is written beside the masks; nil, and absent from the text: nothing.
     public var extras: [LungExtra]?
+    /// What the headers of masks say made them; nil, and absent from the text: the program alone.
+    public var maskDescription: String?
 
     public init(
         preset: Preset, planeHeight: Int, planeWidth: Int, iterations: Int, healthyThreshold: Double?,
@@ -92,6 +94,7 @@ public struct LungRunConfiguration: Codable, Hashable, Sendable {
             try check("healthyThreshold", threshold ?? 0, 0...1)
         }
         try reading?.validate()
+        if let maskDescription { try MaskDescription.validate(maskDescription) }
         do {
             try check("the network's numbers", preset.networkConfiguration().parameterCount, 1...200_000_000)
         } catch let error as ModelError {

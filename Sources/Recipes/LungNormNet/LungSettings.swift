@@ -96,7 +96,14 @@ extension LungRunConfiguration: RunSettings {
 
     public var answerIdentity: any RunSettings {
         var result = self
-        (result.memberAnswers, result.reading, result.extras) = (false, nil, nil)
+        (result.memberAnswers, result.reading) = (false, nil)
+        (result.maskDescription, result.extras) = (nil, nil)
+        return result
+    }
+
+    public func describingMasks(_ text: String) -> any RunSettings {
+        var result = self
+        result.maskDescription = text
         return result
     }
 

@@ -119,6 +119,33 @@ public struct AnswerGuide: Sendable {
     }
 }
 
+/// What a run's settings say of answers.
+public protocol AnswerSettings: Sendable {
+    /// - Parameters:
+    ///   - values: of `AnswerGuide.options`.
+    ///   - memberAnswers: each replica's own answer, too.
+    ///   - reading: how CTs and masks are read; nil: as they are.
+    /// - Throws: `UsageError` naming the option.
+    func answering(_ values: OptionValues, memberAnswers: Bool, reading: ReadingOptions?) throws -> any RunSettings
+    /// With what the headers of masks say made them: printable ASCII, at most `NIfTIFile.descriptionByteCountMax`.
+    func describingMasks(_ text: String) -> any RunSettings
+    /// Of settings that `answering` gave.
+    var answerPlan: RecipePlan { get }
+    /// The switches of `AnswerGuide.options` that `answering` was given and that add files to an answer.
+    var answerExtras: Set<String> { get }
+    /// Without what changes nothing of the vote's answers, or is told for each CT.
+    var answerIdentity: any RunSettings { get }
+
+    /// The rows that every table carries beside replicas and vote (method A6).
+    /// - Parameters:
+    ///   - mask: the one that the answer was given with.
+    ///   - truth: on the CT's grid.
+    /// - Throws: `RecipeError.inputRefused` or `ImageFileError` naming the file.
+    func references(
+        ct: LoadedImage, mask: LoadedImage?, reading: ReadingOptions?, truth: Mask, pool: ThreadPool
+    ) throws -> [ReferenceAnswer]
+}
+
 /// An answer that no replica gave, for a table to be read by.
 public struct ReferenceAnswer: Sendable {
     public var name: String

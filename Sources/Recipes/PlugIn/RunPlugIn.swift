@@ -80,7 +80,7 @@ public struct ReportSection: Sendable {
 }
 
 /// A run's settings: everything that its workers must know beside their inputs, and what the recipe makes of it.
-public protocol RunSettings: Sendable {
+public protocol RunSettings: AnswerSettings {
     /// Sorted keys, so that equal settings are equal text: the `parameters` of the run's steps.
     func json() -> String
 
@@ -118,34 +118,13 @@ public protocol RunSettings: Sendable {
     /// - Parameter files: the replica's, a role each of `TrainingGuide.weights`.
     /// - Throws: `RecipeError.inputRefused` naming a file that does not fit.
     func network(_ files: [RecipeInput]) throws -> ReplicaNetwork
-
-    // MARK: Answering
-
-    /// - Parameters:
-    ///   - values: of `AnswerGuide.options`.
-    ///   - memberAnswers: each replica's own answer, too.
-    ///   - reading: how CTs and masks are read; nil: as they are.
-    /// - Throws: `UsageError` naming the option.
-    func answering(_ values: OptionValues, memberAnswers: Bool, reading: ReadingOptions?) throws -> any RunSettings
-    /// Of settings that `answering` gave.
-    var answerPlan: RecipePlan { get }
-    /// The switches of `AnswerGuide.options` that `answering` was given and that add files to an answer.
-    var answerExtras: Set<String> { get }
-    /// Without what changes nothing of the vote's answers, or is told for each CT.
-    var answerIdentity: any RunSettings { get }
-
-    /// The rows that every table carries beside replicas and vote (method A6).
-    /// - Parameters:
-    ///   - mask: the one that the answer was given with.
-    ///   - truth: on the CT's grid.
-    /// - Throws: `RecipeError.inputRefused` or `ImageFileError` naming the file.
-    func references(
-        ct: LoadedImage, mask: LoadedImage?, reading: ReadingOptions?, truth: Mask, pool: ThreadPool
-    ) throws -> [ReferenceAnswer]
 }
 
 extension RunSettings {
     public var answerExtras: Set<String> { [] }
+
+    /// A recipe whose masks say no more than which program wrote them.
+    public func describingMasks(_ text: String) -> any RunSettings { self }
 
     public func network(_ files: [RecipeInput]) throws -> ReplicaNetwork {
         throw RecipeError.inputRefused("this recipe does not say how its network is used elsewhere")

@@ -106,7 +106,7 @@ struct Demo {
         step(4, "segment: \(demonstration.answerText)")
         let run = try RunFolder(plan.run, in: choice.registry)
         let segmentation = SegmentationPlan(
-            run: run, settings: try run.settings.answering(OptionValues(), memberAnswers: true, reading: nil),
+            run: run, settings: try run.answering(OptionValues(), memberAnswers: true, reading: nil),
             hasMemberAnswers: true, inputs: try inputs("diseased", maker), output: try folder("masks"))
         try FileSystem.makeFolder("\(out)/masks")
         var journal = try ArchiveJournal(folder: "\(out)/masks")

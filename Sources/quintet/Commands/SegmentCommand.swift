@@ -62,7 +62,7 @@ enum SegmentCommand: RecipeCommand {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let run = try RunFolder(arguments.required("--run"), in: arguments.choice.registry)
         let reading = try ReadingArguments.options(arguments), hasMembers = arguments.has("--members")
-        let settings = try run.settings.answering(arguments.values, memberAnswers: hasMembers, reading: reading)
+        let settings = try run.answering(arguments.values, memberAnswers: hasMembers, reading: reading)
         let out = try arguments.required("--out"), inputs = try inputs(arguments)
         var journal = try ArchiveJournal(folder: out)
         let plan = SegmentationPlan(
