@@ -60,6 +60,9 @@ struct RunFolder {
         }
         try OutputFolder.check(file, remedy: "train the run again (--overwrite)")
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
+        guard description.format == 1 else {
+            throw CommandError("\(file) has the format \(description.format), of a later quintet; use that one")
+        }
         recipe = try registry.recipe(named: description.recipe, in: file)
         do {
             settings = try recipe.settings(json: description.configuration.json)

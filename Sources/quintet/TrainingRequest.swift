@@ -5,6 +5,7 @@ import Recipes
 /// What a RUN folder was asked for, noted there before the first step, so that a later command with other settings is
 /// told so instead of finishing, or replacing, what was asked for first.
 struct TrainingRequest: Codable, Equatable {
+    var format = 1
     var recipe: String
     var seed: UInt64
     var replicaCount: Int
@@ -24,6 +25,17 @@ struct TrainingRequest: Codable, Equatable {
         self.replicaCount = replicaCount
         configuration = settings.value
         self.dataSetDigest = dataSetDigest
+    }
+
+    /// Of earlier programs, which wrote no format: the first one.
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        format = try values.decodeIfPresent(Int.self, forKey: .format) ?? 1
+        recipe = try values.decode(String.self, forKey: .recipe)
+        seed = try values.decode(UInt64.self, forKey: .seed)
+        replicaCount = try values.decode(Int.self, forKey: .replicaCount)
+        configuration = try values.decode(JSONValue.self, forKey: .configuration)
+        dataSetDigest = try values.decode(String.self, forKey: .dataSetDigest)
     }
 
     /// What a finished run was asked for.

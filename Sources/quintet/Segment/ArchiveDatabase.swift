@@ -5,13 +5,15 @@ import Recipes
 /// archive.sqlite: the table for those who would rather ask in SQL. Written whole, at a command's end.
 enum ArchiveDatabase {
     static let name = "archive.sqlite"
+    /// Its `user_version`.
+    private static let format = 1
 
     static func write(_ table: AnswerTable, _ plan: SegmentationPlan) throws {
         let path = plan.output.path(of: name), new = path + ".new"
         try FileSystem.remove(new)
         let figures = plan.guide.figures
         let database = try Database(path: new)
-        try database.execute("PRAGMA journal_mode = DELETE")
+        try database.execute("PRAGMA journal_mode = DELETE; PRAGMA user_version = \(format)")
         try database.execute("""
             CREATE TABLE archive(name TEXT PRIMARY KEY, state TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER,
                 sha256 TEXT, \(figures.map { "\($0.column) REAL" }.joined(separator: ", ")),

@@ -51,6 +51,8 @@ struct ArchiveJournal {
     }
 
     private struct Line: Codable {
+        /// In the first line, of this file; earlier programs wrote none.
+        var format: Int?
         var folder: String?
         var seen: SeenFile?
         var run: OpenRun?
@@ -80,14 +82,19 @@ struct ArchiveJournal {
     private let decoder = JSONDecoder(), encoder = JSONEncoder()
 
     private static let byteCountMax = 2 << 30
+    private static let format = 1
 
-    /// - Throws: `FileError` where it is there and cannot be read.
+    /// - Throws: `FileError` where it is there and cannot be read, `CommandError` where a later program wrote it.
     init(folder: String) throws {
         path = "\(folder)/\(Self.name)"
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard FileSystem.exists(path) else { return }
         for line in try FileSystem.read(path, byteCountMax: Self.byteCountMax).split(separator: UInt8(ascii: "\n")) {
             guard let line = try? decoder.decode(Line.self, from: Data(line)) else { continue }
+            if let format = line.format, format != Self.format {
+                throw CommandError("\(path) has the format \(format), of a later quintet; use that one, or another "
+                    + "folder")
+            }
             take(line)
             lineCount += 1
         }
@@ -106,7 +113,8 @@ struct ArchiveJournal {
     }
 
     private var all: [Line] {
-        var lines = [Line(folder: folderID)] + seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }
+        var lines = [Line(format: Self.format, folder: folderID)]
+        lines += seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }
         if let run { lines.append(Line(run: run)) }
         lines += sent.map { Line(sent: $0) }
         // Behind rows and items, which have owners of their own.

@@ -16,21 +16,10 @@ struct SegmentationPlan {
     var output: OutputFolder
     var options = StreamOptions()
 
-    /// What fixes the answers in a folder: a table with answers of two ensembles would be neither's.
-    private struct Settings: Codable, Equatable {
-        var recipe: String
-        var replicaDigests: [String]
-        /// As in run.json.
-        var otherDigests: [String: String]?
-        var configuration: JSONValue
-    }
-
     var guide: AnswerGuide { run.recipe.answerGuide }
 
-    private var identity: Settings {
-        Settings(
-            recipe: run.description.recipe, replicaDigests: run.description.replicaDigests,
-            otherDigests: run.description.otherDigests, configuration: settings.answerIdentity.value)
+    private var identity: SegmentationSettings {
+        SegmentationSettings(run.description, settings.answerIdentity.value)
     }
 
     /// By what the answer to these files is known.
@@ -99,10 +88,10 @@ struct SegmentationPlan {
         return AnswerTable(guide, rows: journal.rows).hasWritten(added)
     }
 
-    private func earlierSettings() -> Settings? {
+    private func earlierSettings() -> SegmentationSettings? {
         let path = output.path(of: SegmentationFolder.settingsName)
         guard let bytes = try? FileSystem.read(path, byteCountMax: 1 << 20) else { return nil }
-        return try? JSONText.decode(Settings.self, String(decoding: bytes, as: UTF8.self), what: path)
+        return try? JSONText.decode(SegmentationSettings.self, String(decoding: bytes, as: UTF8.self), what: path)
     }
 
     /// Once the folder is ours: earlier answers and their rows stay, unless they are of other settings.
