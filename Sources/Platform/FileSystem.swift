@@ -270,9 +270,13 @@ public enum FileSystem {
     /// Adds to the end of a file, which is made where it is missing. Not synced: for notes that may be lost in a power
     /// cut.
     public static func append(_ text: String, to path: String) throws(FileError) {
+        try append(Array(text.utf8), to: path)
+    }
+
+    public static func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o666)
         var failure: FileError?
-        Array(text.utf8).withUnsafeBytes { bytes in
+        bytes.withUnsafeBytes { bytes in
             // The kernel puts it at the end, whatever the offset.
             do throws(FileError) { try file.write(bytes, at: 0) } catch { failure = error }
         }

@@ -20,6 +20,7 @@ extension LiverRunConfiguration: RunSettings {
     }
 
     public var stepText: String { "\(preset.batch) x \(preset.slices.size)x\(preset.slices.size)" }
+    public var learningRate: Double? { preset.learningRate }
     public var iterationCount: Int {
         preset.trainsTogether ? restoreIterations : max(restoreIterations, segmentIterations)
     }

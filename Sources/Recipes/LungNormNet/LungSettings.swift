@@ -13,6 +13,7 @@ extension LungRunConfiguration: RunSettings {
     }
 
     public var stepText: String { "\(preset.batch) x \(slabShape)" }
+    public var learningRate: Double? { preset.learningRate }
     public var iterationCount: Int { iterations }
 
     /// The calibrated threshold is an outcome.

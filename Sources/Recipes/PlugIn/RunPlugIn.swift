@@ -93,6 +93,8 @@ public protocol RunSettings: AnswerSettings {
     var stepText: String { get }
     /// Of its longest session.
     var iterationCount: Int { get }
+    /// Of every step, where there is one rate; for curves.
+    var learningRate: Double? { get }
 
     /// As they were asked for, without what training has found.
     var asked: any RunSettings { get }
@@ -122,6 +124,7 @@ public protocol RunSettings: AnswerSettings {
 
 extension RunSettings {
     public var answerExtras: Set<String> { [] }
+    public var learningRate: Double? { nil }
 
     /// A recipe whose masks say no more than which program wrote them.
     public func describingMasks(_ text: String) -> any RunSettings { self }

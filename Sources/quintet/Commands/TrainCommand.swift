@@ -21,6 +21,7 @@ enum TrainCommand: RecipeCommand {
             ] + choice.recipe.trainingGuide.options + ClusterOptions.submitting + [
                 Option("--extend", "N", "go on with the finished run RUN, with its own settings, to N iterations"),
                 Option("--overwrite", nil, "replace the run of other settings that is in RUN"),
+                Option("--tensorboard", "DIR", "figures as TensorBoard's event files, too, as they come"),
                 Option("--checkpoint-seconds", "N", "how much a crash may cost; default 60"),
                 Option("--json", nil, "run.json on stdout when done"),
                 Option("--quiet", nil, "say only what goes wrong"),
@@ -32,7 +33,9 @@ enum TrainCommand: RecipeCommand {
         """
         Without --coordinator everything runs inside this process; with it, the run is submitted to a cluster and
         the data set goes there over the wire. Ctrl-C ends cleanly; the same command goes on where it stopped.
-        Writes RUN/replica-0.safetensors ..., run.json, metrics.csv and report.html.
+        Writes RUN/replica-0.safetensors ..., run.json, metrics.csv and report.html. With --tensorboard the curves of
+        each replica (loss, Dice, seconds, learning rate) grow in DIR/replica-0 ... as well, for tensorboard --logdir
+        DIR; the same command after a stop goes on there, too.
 
         example: quintet train --data data --run run --preset lab
         """
@@ -47,6 +50,8 @@ enum TrainCommand: RecipeCommand {
         let progress = ProgressLine(quiet: arguments.has("--quiet"))
         let request = plan.request
         try plan.check()
+        let board = try arguments.text("--tensorboard").map { try TensorBoardFolder($0, plan) }
+        try board?.write(plan.knownMetrics())
         if case .finished(let run) = try plan.state() {
             try run.checkReplicas()
             progress.say("\(plan.run) is trained with these settings already; nothing is to be done")
@@ -64,7 +69,9 @@ enum TrainCommand: RecipeCommand {
             arguments, stateFolder: arguments.text("--state") ?? "\(plan.run)/.quintet", progress: progress)
         defer { session.close() }
         progress.say(try plan.memoryText())
-        let report = try session.tellingInterruption { try train(plan, session: session, progress: progress) }
+        let report = try session.tellingInterruption {
+            try train(plan, session: session, board: board, progress: progress)
+        }
         if arguments.text("--coordinator") == nil {
             progress.say("memory of this process: at most \(Machine.peakResidentByteCount >> 20) MiB")
         }
@@ -74,7 +81,7 @@ enum TrainCommand: RecipeCommand {
 
     /// Also the demo's: submits, waits, fetches.
     static func train(
-        _ plan: TrainingPlan, session: ClusterSession, progress: ProgressLine,
+        _ plan: TrainingPlan, session: ClusterSession, board: TensorBoardFolder? = nil, progress: ProgressLine,
         whileWaiting: (StatusReport.Run) throws -> Void = { _ in }
     ) throws -> RunReport {
         let files = plan.data.files()
@@ -83,7 +90,11 @@ enum TrainCommand: RecipeCommand {
         inputs += try session.publish(plan.states(progress: progress), progress: progress)
         let run = try session.submit(
             plan.submission(inputs: inputs), folder: plan.run, progress: progress)
-        _ = try session.wait(for: run, progress: progress, whileWaiting: whileWaiting)
+        _ = try session.wait(for: run, progress: progress, whileWaiting: {
+            try whileWaiting($0)
+            try board?.look(at: run, over: session)
+        })
+        try board?.write(run, over: session)
         return try collect(plan, run: run, inputs: inputs, session: session, progress: progress)
     }
 
@@ -305,12 +316,22 @@ struct TrainingPlan {
 
     /// An extension's figures begin where the run's end.
     func earlierMetrics(before new: [RunReport.Metric]) throws -> [RunReport.Metric] {
-        guard extended != nil, let path = Optional("\(run)/metrics.csv"), FileSystem.exists(path) else { return [] }
+        guard extended != nil else { return [] }
         let firsts = Dictionary(new.map { ("\($0.step) \($0.replica)", $0.iteration) }, uniquingKeysWith: min)
+        return try metricsThere().filter { $0.iteration < firsts["\($0.step) \($0.replica)"] ?? 0 }
+    }
+
+    /// Figures of the run that is there with these settings, finished or to go on; none of one that is replaced.
+    func knownMetrics() throws -> [RunReport.Metric] {
+        if case .finished = try state() { return try metricsThere() }
+        return extended == nil ? [] : try metricsThere()
+    }
+
+    private func metricsThere() throws -> [RunReport.Metric] {
+        let path = "\(run)/metrics.csv"
+        guard FileSystem.exists(path) else { return [] }
         let bytes = try FileSystem.read(path, byteCountMax: 1 << 30)
-        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self), of: settings, recipe).filter {
-            $0.iteration < firsts["\($0.step) \($0.replica)"] ?? 0
-        }
+        return RunReport.metrics(csv: String(decoding: bytes, as: UTF8.self), of: settings, recipe)
     }
 
     /// run.json.
