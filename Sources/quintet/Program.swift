@@ -11,7 +11,7 @@ package struct Program {
     static var commands: [any Command.Type] { [
         DemoCommand.self, PhantomCommand.self, PrepareCommand.self, SamplesCommand.self, TrainCommand.self,
         SegmentCommand.self, EvaluateCommand.self, VoteCommand.self, ApplyCommand.self, ExportCommand.self,
-        CoordinatorCommand.self,
+        PackCommand.self, UnpackCommand.self, CoordinatorCommand.self,
         WorkerCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self, ForgetCommand.self,
         PauseCommand.self, ResumeCommand.self, PriorityCommand.self, DrainCommand.self, ReadmitCommand.self,
         LabCommand.self, DicomCommand.self, PromoteCommand.self, TokenCommand.self,

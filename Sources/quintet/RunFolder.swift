@@ -21,6 +21,8 @@ struct RunFolder {
         var otherDigests: [String: String]?
         /// Scores by setting that was tried, from the calibration.
         var calibration: [String: Double]
+        /// CTs of the data set; absent in runs of earlier versions.
+        var volumeCount: Int?
         /// How the workers computed that trained it: the digest of their proof (`quintet --version` says its number).
         /// Absent in runs of earlier versions.
         var arithmetic: String?
@@ -31,7 +33,7 @@ struct RunFolder {
     let recipe: any RecipePlugIn
     let settings: any RunSettings
 
-    private static let descriptionBytesMax = 4 << 20
+    static let descriptionBytesMax = 4 << 20
 
     static let descriptionName = "run.json"
     /// Weights of a replica.
@@ -52,13 +54,21 @@ struct RunFolder {
 
     /// - Throws: `CommandError` when it is no finished run.
     init(_ path: String, in registry: RecipeRegistry) throws {
-        self.path = path
         let file = Self.descriptionPath(path)
         guard let bytes = try? FileSystem.read(file, byteCountMax: Self.descriptionBytesMax) else {
             throw CommandError("\(file) can't be read; is \(path) a finished run? quintet train --run \(path) "
                 + "makes one, and goes on with one that was interrupted")
         }
         try OutputFolder.check(file, remedy: "train the run again (--overwrite)")
+        try self.init(path, description: bytes, named: file, in: registry)
+    }
+
+    /// - Parameters:
+    ///   - bytes: of run.json.
+    ///   - file: names it in errors.
+    /// - Throws: `CommandError` when it describes no finished run.
+    init(_ path: String, description bytes: [UInt8], named file: String, in registry: RecipeRegistry) throws {
+        self.path = path
         description = try JSONText.decode(Description.self, String(decoding: bytes, as: UTF8.self), what: file)
         guard description.format == 1 else {
             throw CommandError("\(file) has the format \(description.format), of a later quintet; use that one")

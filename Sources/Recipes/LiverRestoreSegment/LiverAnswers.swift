@@ -43,7 +43,13 @@ enum LiverAnswers {
             "none" calls the whole liver
             tumour, which needs no network; "oracle" is the truth on the networks' grid and back: what a network that
             is exactly right can reach at best.
-            """, rankedBy: "tumourPercent", window: -100...200)
+            """, rankedBy: "tumourPercent", limits: limits, window: -100...200)
+
+    private static let limits = [
+        "It finds what it would restore otherwise than it is, within the mask of the liver that comes with each CT: "
+            + "tumours, and cysts, vessels and calcifications that it has not learnt. It tells none from another.",
+        "It learnt shapes and brightnesses that were made up; tumours that look otherwise may be missed.",
+    ]
 
     static func problem(in figures: [String: Double]) -> String? {
         guard !figures.values.allSatisfy((0...1e16).contains) else { return nil }

@@ -56,7 +56,8 @@ enum LungAnswers {
             "none" is what post-processing
             alone finds when nothing is called healthy; a method not clearly above it has learnt nothing. "oracle" is
             a network that is exactly right: what the post-processing can reach at best.
-            """, rankedBy: "lesionPercent", agreement: "seenByAllPercent", window: SliceRenderer.lungWindow,
+            """, rankedBy: "lesionPercent", agreement: "seenByAllPercent", limits: limits,
+        window: SliceRenderer.lungWindow,
         memoryByteCount: memoryByteCount)
 
     /// Thirds of each side; older workers do not count them.
@@ -72,6 +73,15 @@ enum LungAnswers {
 
     /// Measured with preset demo: 319 MB for 19.8 million voxels, some 11 bytes for one more. Finer grids need more.
     static func memoryByteCount(_ shape: VolumeShape) -> UInt64 { 128 << 20 + 12 * UInt64(shape.voxelCount) }
+
+    private static let limits = [
+        "It finds what is bright in the lung and not like what it has learnt as healthy: infection, scars, "
+            + "tumours, collapsed lung, vessels and motion that it has not learnt. It tells none from another.",
+        "CTs in HU, 12 mm and more from top to bottom; below 30 mm, and from slices of 5 mm on, figures are less "
+            + "certain than they look, and rows say so. Findings on a single slice are lost.",
+        "A lung mask that the program makes leaves out lung that is as dense as tissue over more than about 2 cm: give "
+            + "one where that matters.",
+    ]
 
     /// More than the largest volume holds, or less than nothing.
     static func problem(in figures: [String: Double]) -> String? {

@@ -98,6 +98,8 @@ public struct AnswerGuide: Sendable {
     public var rankedBy: String
     /// The figure that says in percent how far the replicas agree; nil where there is none.
     public var agreement: String?
+    /// What its answers are not good for, a sentence each, for who gets weights from others.
+    public var limits: [String]
     /// Of pictures: in HU, from black to white.
     public var window: ClosedRange<Float>
 
@@ -106,7 +108,7 @@ public struct AnswerGuide: Sendable {
         parts: AnswerParts? = nil,
         maskColumn: String, maskName: String, givenMaskRole: String, step: String, truthNoun: String,
         referenceNames: [String], referenceDetails: String, rankedBy: String, agreement: String? = nil,
-        window: ClosedRange<Float>,
+        limits: [String] = [], window: ClosedRange<Float>,
         memoryByteCount: @escaping @Sendable (VolumeShape) -> UInt64 = { _ in 0 }
     ) {
         (self.summary, self.options, self.details, self.masks) = (summary, options, details, masks)
@@ -114,7 +116,7 @@ public struct AnswerGuide: Sendable {
         (self.givenMaskRole, self.parts) = (givenMaskRole, parts)
         self.truthNoun = truthNoun
         self.memoryByteCount = memoryByteCount
-        (self.rankedBy, self.agreement, self.window) = (rankedBy, agreement, window)
+        (self.rankedBy, self.agreement, self.limits, self.window) = (rankedBy, agreement, limits, window)
         (self.referenceNames, self.referenceDetails) = (referenceNames, referenceDetails)
     }
 }

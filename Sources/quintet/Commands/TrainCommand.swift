@@ -346,7 +346,7 @@ struct TrainingPlan {
             recipe: recipe.name, version: Version.text, seed: seed, replicaCount: replicaCount,
             configuration: outcome.settings.value, dataSetDigest: dataSetDigest, replicaDigests: digests.last ?? [],
             otherDigests: others.isEmpty ? nil : Dictionary(uniqueKeysWithValues: others),
-            calibration: outcome.calibration, arithmetic: arithmetic)
+            calibration: outcome.calibration, volumeCount: data.dataSet.volumeNames.count, arithmetic: arithmetic)
     }
 
     /// What a worker will take for the network, before it is taken.
