@@ -172,7 +172,9 @@ package struct CoordinatorCore {
             return apply(.inputDamaged(lease.work, resume.blob.digest, unsent: lease), at: now)
         }
         guard let worker = workerConnections[name] else { return }
-        if case .assignment(let assignment) = message { peers[worker]?.leases.add(assignment.lease) }
+        if case .assignment(let assignment) = message {
+            peers[worker]?.leases.add(assignment.lease, of: name, by: scheduler)
+        }
         turn.outgoing.append(.send(message, requestID: 0, to: worker))
     }
 }

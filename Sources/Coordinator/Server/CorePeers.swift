@@ -116,7 +116,7 @@ extension CoordinatorCore {
             build: hello.build, device: hello.device, threadCount: Int(hello.threadCount),
             memoryByteCount: hello.memoryByteCount, arithmetic: hello.arithmetic)
         apply(.workerConnected(hello.name, facts, held: hello.held), at: now)
-        for lease in hello.held { peers[connection]!.leases.add(lease) }
+        for lease in hello.held { peers[connection]!.leases.add(lease, of: hello.name, by: scheduler) }
     }
 
     // MARK: - Ends

@@ -29,7 +29,12 @@ package struct LeaseAccess {
         for lease in readable.keys where !scheduler.isHeld(lease, by: name) { readable[lease] = nil }
     }
 
-    package mutating func add(_ lease: Lease) { readable[lease] = .some(nil) }
+    /// Also forgets those that are over: a worker that has all it reads on a shared file system asks for no blob, after
+    /// which the others go.
+    package mutating func add(_ lease: Lease, of name: WorkerName, by scheduler: Scheduler) {
+        forgetStale(of: name, by: scheduler)
+        readable[lease] = .some(nil)
+    }
 
     /// Why this worker does not get what it asks for; nil when it may have it.
     package mutating func refusal(of message: Message, from name: WorkerName, by scheduler: Scheduler) -> Refusal? {
