@@ -36,7 +36,7 @@ dicom: packages-dicom
 	@$(PLACE_DICOM)
 
 $(DICOM): $(DICOM_OBJECTS)
-	$(CXX) -pie -Wl,-z,relro,-z,now $^ -o $@ -ldcmjpeg -ldcmjpls -ldcmdata -loflog -lofstd
+	$(CXX) -pie -Wl,-z,relro,-z,now $^ -o $@ -ldcmseg -ldcmfg -ldcmiod -ldcmjpeg -ldcmjpls -ldcmdata -loflog -lofstd
 
 .build/dicom/%.o: Sources/quintet-dicom/%.cpp $(wildcard Sources/quintet-dicom/*.h)
 	@mkdir -p $(@D)
@@ -106,6 +106,7 @@ test-lab: build
 # DICOM made by pydicom of a CT (make test-dicom CT=file): needs root and PyPI.
 test-dicom: build dicom
 	cluster/dicom/check.sh "$(CT)"
+	cluster/dicom/seg.sh
 
 packages:
 	@cluster/install-packages.sh

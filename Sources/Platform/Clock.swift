@@ -38,14 +38,24 @@ public enum WallClock {
     /// "2026-03-01T08:30:00Z".
     public static func nowText() -> String { text(ofSeconds: nowSeconds()) }
 
+    /// "20260301" and "083000", by this machine's time zone, as DICOM writes them.
+    public static func localDateAndTime() -> (date: String, time: String) {
+        var now = time(nil), parts = tm()
+        localtime_r(&now, &parts)
+        return (
+            digits(parts.tm_year + 1900, 4) + digits(parts.tm_mon + 1, 2) + digits(parts.tm_mday, 2),
+            digits(parts.tm_hour, 2) + digits(parts.tm_min, 2) + digits(parts.tm_sec, 2))
+    }
+
+    private static func digits(_ value: Int32, _ count: Int) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, count - text.count)) + text
+    }
+
     /// - Parameter ofSeconds: since 1970-01-01 00:00 UTC, years 0 to 9999.
     public static func text(ofSeconds seconds: Double) -> String {
         var time = time_t(seconds.rounded(.down)), parts = tm()
         gmtime_r(&time, &parts)
-        func digits(_ value: Int32, _ count: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
         return "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))T"
             + "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))Z"
     }

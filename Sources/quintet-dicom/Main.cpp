@@ -1,10 +1,14 @@
 // quintet-dicom: reads DICOM for `quintet`, in a process that holds nothing. The paths of files come by standard input,
 // a zero byte behind each; what was asked for goes to standard output.
 //
-//   quintet-dicom list       a line of JSON for each series, and one for each file that cannot be read. Before a file is
-//                            opened its number goes out ("@17"), so that one that ends this process is known
-//   quintet-dicom check      tries what it must not be able to do
-//   quintet-dicom read UID   the series as NIfTI-1; its numbers, warnings or refusal as JSON on standard error
+//   quintet-dicom list         a line of JSON for each series, and one for each file that cannot be read. Before a file
+//                              is opened its number goes out ("@17"), so that one that ends this process is known
+//   quintet-dicom check        tries what it must not be able to do
+//   quintet-dicom read UID     the series as NIfTI-1; its numbers, warnings or refusal as JSON on standard error
+//   quintet-dicom identity     whose the series of one file is, as JSON
+//   quintet-dicom segment UID  masks of the series as DICOM SEG. Behind the paths come an empty one, then what the
+//                              object is to say ("key=value", Segmentation.h) in the same way, another empty one, and
+//                              the bits of each mask, begun in a byte of its own
 //
 // Exit codes: 0 done, 3 refused, anything else failed.
 
@@ -20,7 +24,9 @@
 #include <new>
 
 #include "Confinement.h"
+#include "Identity.h"
 #include "NIfTI.h"
+#include "Segmentation.h"
 #include "Series.h"
 #include "Text.h"
 #include "Voxels.h"
@@ -33,19 +39,21 @@ constexpr int refused = 3, failed = 1, wrongUsage = 2;
 constexpr std::size_t pathByteCountMax = std::size_t{1} << 30;
 constexpr std::uint64_t headerMemoryByteCount = std::uint64_t{4} << 30;
 
-bool readPaths(std::vector<std::string>& paths) {
-    std::string path;
+/// Texts with a zero byte behind each, to an empty one or to the end.
+bool readTexts(std::vector<std::string>& texts) {
+    std::string text;
     std::size_t byteCount = 0;
     for (int c = std::getchar(); c != EOF; c = std::getchar()) {
         if (++byteCount > pathByteCountMax) return false;
         if (c != 0) {
-            path += static_cast<char>(c);
+            text += static_cast<char>(c);
             continue;
         }
-        paths.push_back(path);
-        path.clear();
+        if (text.empty()) return true;
+        texts.push_back(text);
+        text.clear();
     }
-    return path.empty();
+    return text.empty();
 }
 
 /// Memory that one file asks for and nobody has costs that file, not the others.
@@ -109,32 +117,46 @@ bool write(const Series& series, const std::vector<float>& values) {
     return true;
 }
 
-int readSeries(const std::string& uid, const std::vector<std::string>& paths) {
-    limitResources(headerMemoryByteCount + voxelCountMax * sizeof(float), 3600);
+/// The series of this UID among these files, checked.
+/// - Returns: false where it makes no volume of a CT; `reason` says why.
+bool load(const std::string& uid, const std::vector<std::string>& paths, Series& series, std::string& reason) {
     std::vector<Slice> slices;
     for (std::size_t i = 0; i < paths.size(); i++) {
         Slice slice;
-        std::string reason;
         std::fprintf(stderr, "@%zu\n", i);
-        if (!readHeaderSafely(paths[i], i, slice, reason)) return refuse(paths[i] + ": " + reason);
+        if (!readHeaderSafely(paths[i], i, slice, reason)) {
+            reason = paths[i] + ": " + reason;
+            return false;
+        }
         if (printable(slice.seriesUID) == uid) slices.push_back(std::move(slice));
     }
-    if (slices.empty()) return refuse("the series is not there any more");
     std::vector<Series> all = grouped(std::move(slices));
-    if (all.size() != 1) return refuse("several series of one name");
-    Series& series = all.front();
+    if (all.size() != 1) {
+        reason = all.empty() ? "the series is not there any more" : "several series of one name";
+        return false;
+    }
+    series = std::move(all.front());
     check(series);
-    if (!series.isCT) return refuse(series.slices.front().path + ": is " + series.what + ", no CT");
-    if (!series.refusal.empty()) return refuse(series.refusal);
+    reason = series.refusal;
+    if (!series.isCT) reason = series.slices.front().path + ": is " + series.what + ", no CT";
+    if (!reason.empty()) return false;
     const Slice& first = series.slices.front();
     const std::size_t plane = static_cast<std::size_t>(first.rows) * static_cast<std::size_t>(first.columns);
-    if (plane > voxelCountMax / series.slices.size()) {
-        return refuse(first.path + ": its series has more voxels than any CT has");
-    }
+    if (plane <= voxelCountMax / series.slices.size()) return true;
+    reason = first.path + ": its series has more voxels than any CT has";
+    return false;
+}
+
+int readSeries(const std::string& uid, const std::vector<std::string>& paths) {
+    limitResources(headerMemoryByteCount + voxelCountMax * sizeof(float), 3600);
+    Series series;
+    std::string reason;
+    if (!load(uid, paths, series, reason)) return refuse(reason);
+    const Slice& first = series.slices.front();
+    const std::size_t plane = static_cast<std::size_t>(first.rows) * static_cast<std::size_t>(first.columns);
     std::vector<float> values(plane * series.slices.size());
     for (std::size_t i = 0; i < series.slices.size(); i++) {
         const Slice& slice = series.slices[i];
-        std::string reason;
         std::fprintf(stderr, "@%zu\n", slice.index);
         if (!readVoxels(slice, values.data() + i * plane, reason)) return refuse(slice.path + ": " + reason);
     }
@@ -143,10 +165,42 @@ int readSeries(const std::string& uid, const std::vector<std::string>& paths) {
     return 0;
 }
 
+int tellIdentity(const std::vector<std::string>& paths) {
+    limitResources(headerMemoryByteCount, 600);
+    std::string json, reason;
+    if (paths.size() != 1) return wrongUsage;
+    if (!describeIdentity(paths.front(), json, reason)) return refuse(paths.front() + ": " + reason);
+    std::printf("%s\n", json.c_str());
+    return std::fflush(stdout) == 0 ? 0 : failed;
+}
+
+int segment(const std::string& uid, const std::vector<std::string>& paths) {
+    limitResources(headerMemoryByteCount + voxelCountMax * sizeof(float), 3600);
+    std::vector<std::string> settings;
+    SegmentationRequest request;
+    if (!readTexts(settings) || !parse(settings, request)) return wrongUsage;
+    Series series;
+    std::string reason;
+    if (!load(uid, paths, series, reason)) return refuse(reason);
+    const Slice& first = series.slices.front();
+    const std::size_t voxelCount = static_cast<std::size_t>(first.rows) * static_cast<std::size_t>(first.columns)
+        * series.slices.size();
+    for (Segment& segment : request.segments) {
+        segment.bits.resize((voxelCount + 7) / 8);
+        if (std::fread(segment.bits.data(), 1, segment.bits.size(), stdin) != segment.bits.size()) {
+            return refuse(first.path + ": its series has other voxels than its masks");
+        }
+    }
+    if (std::getchar() != EOF) return refuse(first.path + ": its series has other voxels than its masks");
+    return writeSegmentation(series, request, reason) ? 0 : refuse(reason);
+}
+
 int run(int count, char** words) {
     const std::string command = count > 1 ? words[1] : "";
     const bool isCheck = command == "check" && count == 2;
-    if (!isCheck && !(command == "list" && count == 2) && !(command == "read" && count == 3)) {
+    const bool isOfOne = (command == "read" || command == "segment") && count == 3;
+    const bool isOfAll = (command == "list" || command == "identity") && count == 2;
+    if (!isCheck && !isOfAll && !isOfOne) {
         std::fprintf(stderr, "quintet-dicom: a part of quintet, which starts it; see quintet dicom --help\n");
         return wrongUsage;
     }
@@ -162,9 +216,11 @@ int run(int count, char** words) {
     }
     registerCodecs();
     std::vector<std::string> paths;
-    if (!readPaths(paths)) return wrongUsage;
+    if (!readTexts(paths)) return wrongUsage;
     confine();
-    return command == "list" ? list(paths) : readSeries(words[2], paths);
+    if (command == "list") return list(paths);
+    if (command == "identity") return tellIdentity(paths);
+    return command == "read" ? readSeries(words[2], paths) : segment(words[2], paths);
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ void leaveOutStrangers(Series& series) {
             continue;
         }
         if (example.empty()) example = slice.path;
+        series.leftOut.push_back(slice.index);
         (slice.isLocaliser ? localisers : others)++;
     }
     if (localisers > 0) {
@@ -56,7 +57,6 @@ void leaveOutStrangers(Series& series) {
         series.warnings.push_back("Objects that are no CT slices were left out (" + std::to_string(others)
             + ", such as " + example + ").");
     }
-    series.leftOutCount += localisers + others;
     series.slices = std::move(kept);
 }
 
@@ -99,6 +99,7 @@ void settleDoubles(Series& series) {
                 return;
             }
             if (copies++ == 0) example = slice.path;
+            series.leftOut.push_back(slice.index);
             continue;
         }
         kept.push_back(slice);
@@ -106,7 +107,6 @@ void settleDoubles(Series& series) {
     if (copies > 0) {
         series.warnings.push_back("Copies of slices, the same to the byte, were left out ("
             + std::to_string(copies) + ", such as " + example + ").");
-        series.leftOutCount += copies;
     }
     series.slices = std::move(kept);
 }
@@ -273,7 +273,7 @@ void check(Series& series) {
 
 std::string json(const Series& series) {
     const Slice& first = series.slices.front();
-    std::string indices, syntaxes;
+    std::string indices, leftOut;
     std::vector<std::string> names;
     for (const Slice& slice : series.slices) {
         indices += (indices.empty() ? "" : ",") + std::to_string(slice.index);
@@ -281,12 +281,13 @@ std::string json(const Series& series) {
             names.push_back(slice.transferSyntaxName);
         }
     }
+    for (std::size_t index : series.leftOut) leftOut += (leftOut.empty() ? "" : ",") + std::to_string(index);
     std::string orientation;
     for (double value : first.orientation) orientation += (orientation.empty() ? "" : ",") + number(value);
     return "{\"uid\":" + jsonText(printable(series.uid)) + ",\"modality\":" + jsonText(printable(first.modality))
         + ",\"isCT\":" + (series.isCT ? "true" : "false") + ",\"what\":" + jsonText(series.what)
         + ",\"fileCount\":" + std::to_string(series.fileCount)
-        + ",\"leftOutCount\":" + std::to_string(series.leftOutCount)
+        + ",\"leftOut\":[" + leftOut + "]"
         + ",\"columns\":" + std::to_string(first.columns) + ",\"rows\":" + std::to_string(first.rows)
         + ",\"slices\":" + std::to_string(series.slices.size())
         + ",\"spacing\":[" + number(first.spacing[1]) + "," + number(first.spacing[0]) + ","

@@ -14,8 +14,8 @@ struct Series {
     std::string uid;
     /// Those of the volume, sorted along the normal where they make one.
     std::vector<Slice> slices;
-    /// Files of the series that are left out: localisers, pictures of the console, copies.
-    std::size_t leftOutCount = 0;
+    /// Files of the series that are left out, by their numbers: localisers, pictures of the console, copies.
+    std::vector<std::size_t> leftOut;
     std::size_t fileCount = 0;
     std::vector<std::string> warnings;
     /// Why it makes no volume, with the file; empty where it does.

@@ -125,6 +125,8 @@ void describe(DcmDataset& dataset, int transferSyntax, Slice& slice) {
     slice.instanceUID = text(dataset, DCM_SOPInstanceUID);
     slice.classUID = text(dataset, DCM_SOPClassUID);
     slice.modality = text(dataset, DCM_Modality);
+    slice.patientName = text(dataset, DCM_PatientName);
+    slice.patientID = text(dataset, DCM_PatientID);
     slice.imageType = text(dataset, DCM_ImageType);
     slice.kernel = text(dataset, DCM_ConvolutionKernel);
     slice.photometric = text(dataset, DCM_PhotometricInterpretation);
@@ -148,10 +150,7 @@ void describe(DcmDataset& dataset, int transferSyntax, Slice& slice) {
     slice.problem = findProblem(dataset, syntax, slice);
 }
 
-bool readHeader(const std::string& path, std::size_t index, Slice& slice, std::string& reason) {
-    slice = Slice{};
-    slice.index = index;
-    slice.path = path;
+bool loadHeader(const std::string& path, DcmFileFormat& file, std::string& reason) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
         reason = "cannot be read";
@@ -161,18 +160,26 @@ bool readHeader(const std::string& path, std::size_t index, Slice& slice, std::s
         reason = "has more than " + std::to_string(fileByteCountMax >> 20) + " MiB, which no slice has";
         return false;
     }
-    DcmFileFormat file;
     const OFCondition outcome = file.loadFileUntilTag(
         path.c_str(), EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect, DCM_PixelData);
     if (outcome.bad()) {
         reason = std::string("is no DICOM file that can be read (") + printable(outcome.text()) + ")";
         return false;
     }
-    DcmDataset& dataset = *file.getDataset();
-    if (dataset.card() == 0) {
+    if (file.getDataset()->card() == 0) {
         reason = "is no DICOM file that can be read";
         return false;
     }
+    return true;
+}
+
+bool readHeader(const std::string& path, std::size_t index, Slice& slice, std::string& reason) {
+    slice = Slice{};
+    slice.index = index;
+    slice.path = path;
+    DcmFileFormat file;
+    if (!loadHeader(path, file, reason)) return false;
+    DcmDataset& dataset = *file.getDataset();
     describe(dataset, dataset.getOriginalXfer(), slice);
     return true;
 }

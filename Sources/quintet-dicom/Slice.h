@@ -6,6 +6,7 @@
 #include <string>
 
 class DcmDataset;
+class DcmFileFormat;
 
 namespace quintet {
 
@@ -23,6 +24,8 @@ struct Slice {
 
     std::string seriesUID, studyUID, frameOfReferenceUID, instanceUID, classUID;
     std::string modality, imageType, kernel, photometric, rescaleType, transferSyntaxName;
+    /// Whose it is, in the file's own character set: for DICOM SEG alone, which is of the same patient.
+    std::string patientName, patientID;
     /// Why this file cannot be a slice of a CT, by the first thing found; empty where it can.
     std::string problem;
 
@@ -40,6 +43,10 @@ struct Slice {
 };
 
 /// Reads what stands before the voxels.
+/// - Returns: false where this is no DICOM file that can be read; `reason` says why.
+bool loadHeader(const std::string& path, DcmFileFormat& file, std::string& reason);
+
+/// The same, as a slice.
 /// - Returns: false where this is no DICOM file that can be read; `reason` says why.
 bool readHeader(const std::string& path, std::size_t index, Slice& slice, std::string& reason);
 

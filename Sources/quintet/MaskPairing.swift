@@ -28,6 +28,8 @@ package struct MaskPairing {
     /// By step and key: the masks, and how many CTs have that key.
     private var masks: [[String: [Archive.Item]]] = []
     private var ctCounts: [[String: Int]] = []
+    /// By folder: a table names it once.
+    private let seriesCounts: [String: Int]
 
     private static let steps: [(key: @Sendable (String) -> String, needsFlat: Bool)] = [
         ({ $0 }, false), ({ $0.replacingOccurrences(of: "/", with: "_") }, true), ({ lastPart($0) }, true),
@@ -68,6 +70,7 @@ package struct MaskPairing {
 
     private init(_ kind: Kind, _ archive: Archive, _ wanted: String, _ canBeMade: Bool) {
         (self.kind, self.archive, self.wanted, self.canBeMade) = (kind, archive, wanted, canBeMade)
+        seriesCounts = Dictionary(archive.items.filter { $0.series != nil }.map { ($0.path, 1) }, uniquingKeysWith: +)
     }
 
     /// nil: the table leaves it to be made.
@@ -77,6 +80,10 @@ package struct MaskPairing {
         switch kind {
         case .file(let file): path = file
         case .table(let table):
+            guard seriesCounts[item.path] ?? 1 == 1 else {
+                throw Archive.Refusal("\(item.path): holds \(seriesCounts[item.path]!) DICOM series, and a row of "
+                    + "\(table.path) is one CT's; put each into a folder of its own")
+            }
             guard let row = FileIdentity(item.path).flatMap({ table.maskByCT[$0] }) else {
                 throw Archive.Refusal("\(item.path): \(table.path) has no row for it; add one"
                     + (canBeMade ? ", with an empty mask where it is to be made" : ""))

@@ -145,10 +145,15 @@ final class OutputFolder {
 
     /// Those that are as quintet wrote them.
     func removeOwnFiles() throws {
-        for name in latest.keys where try FileSystem.exists(path(of: name)) && !isForeign(name) {
+        try remove(latest.keys)
+        try writeLedger()
+    }
+
+    /// Of these files those that are as quintet wrote them.
+    func remove(_ names: some Sequence<String>) throws {
+        for name in names where try FileSystem.exists(path(of: name)) && !isForeign(name) {
             try FileSystem.remove(path(of: name))
         }
-        try writeLedger()
     }
 
     /// Whole or not at all. The folders above it are made.

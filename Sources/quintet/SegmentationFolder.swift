@@ -9,6 +9,7 @@ import Recipes
 ///     DIR/FOLDER/NAME.nii.gz                the vote's answer, and masks that the volume has once
 ///     DIR/replica-0/FOLDER/NAME.nii.gz ...  each replica's own, with --members
 ///     DIR/lesions.csv                       with --numbered: a row for every lesion
+///     DIR/NAME.seg.dcm                      with --dicom-seg: vote and region as DICOM SEG of the CT's series
 ///     DIR/archive.csv                       a row for every CT: figures, or why it has none
 ///     DIR/report.html                       the same to look at
 struct SegmentationFolder {
@@ -32,6 +33,9 @@ struct SegmentationFolder {
         (answer == "vote" || !mask.isOfAnswer ? "" : answer + "/") + (mask.folder.isEmpty ? "" : mask.folder + "/")
             + name + ".nii.gz"
     }
+
+    /// With `--dicom-seg`: of the same masks, where the CT is a DICOM series.
+    static func objectName(_ name: String) -> String { name + ".seg.dcm" }
 
     /// Everything that is written about one CT.
     static func names(_ name: String, answers: [String], _ masks: [AnswerMask]) -> [String] {

@@ -198,4 +198,5 @@ def main():
     (out / "cases.json").write_text(json.dumps({"equal": equal, "refused": refused, "slices": len(source.hu)}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -29,8 +29,16 @@ enum LiverAnswers {
             Every CT needs the mask of its liver: --masks.
             """,
         masks: [
-            AnswerMask(role: "mask", folder: "", isOfAnswer: true),
-            AnswerMask(role: "liver", folder: "livers", isOfAnswer: false, isRegion: true),
+            AnswerMask(
+                role: "mask", folder: "", isOfAnswer: true,
+                concept: MaskConcept(
+                    label: "Tumours", about: "Tumour by majority vote of the replicas", category: .abnormalStructure,
+                    type: .neoplasm, region: .liver)),
+            AnswerMask(
+                role: "liver", folder: "livers", isOfAnswer: false, isRegion: true,
+                concept: MaskConcept(
+                    label: "Liver", about: "Where tumours were looked for", category: .anatomicalStructure,
+                    type: .liver)),
         ],
         figures: [
             AnswerFigure(name: "tumourML", column: "tumour_ml"),

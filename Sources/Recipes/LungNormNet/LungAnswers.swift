@@ -16,11 +16,19 @@ enum LungAnswers {
             involved share is too small then: give one with --masks.
             """,
         masks: [
-            AnswerMask(role: "mask", folder: "", isOfAnswer: true),
+            AnswerMask(
+                role: "mask", folder: "", isOfAnswer: true,
+                concept: MaskConcept(
+                    label: "Lesions", about: "Not healthy by majority vote of the replicas, grown",
+                    category: .abnormalStructure, type: .lesion, region: .lung)),
             AnswerMask(
                 role: "core", folder: "without-growing", isOfAnswer: true, scoreKey: "withoutGrowing",
                 scoreTitle: "not grown"),
-            AnswerMask(role: "lung", folder: "lungs", isOfAnswer: false, isRegion: true),
+            AnswerMask(
+                role: "lung", folder: "lungs", isOfAnswer: false, isRegion: true,
+                concept: MaskConcept(
+                    label: "Lungs", about: "Where lesions were looked for", category: .anatomicalStructure,
+                    type: .lung)),
         ] + LungExtra.allCases.flatMap(\.masks),
         figures: [
             AnswerFigure(name: "lesionML", column: "lesion_ml"),

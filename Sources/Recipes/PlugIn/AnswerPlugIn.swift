@@ -17,14 +17,46 @@ public struct AnswerMask: Sendable {
     public var scoreTitle: String?
     /// Written only where this switch is given (`RunSettings.answerExtras`).
     public var option: String?
+    /// What it shows, where picture archives are to be told; nil for one that is of use to researchers alone.
+    public var concept: MaskConcept?
 
     public init(
         role: String, folder: String, isOfAnswer: Bool, isRegion: Bool = false, scoreKey: String? = nil,
-        scoreTitle: String? = nil, option: String? = nil
+        scoreTitle: String? = nil, option: String? = nil, concept: MaskConcept? = nil
     ) {
         (self.role, self.folder, self.isOfAnswer, self.isRegion) = (role, folder, isOfAnswer, isRegion)
+        (self.scoreKey, self.scoreTitle, self.concept) = (scoreKey, scoreTitle, concept)
         self.option = option
-        (self.scoreKey, self.scoreTitle) = (scoreKey, scoreTitle)
+    }
+}
+
+/// What a mask shows, in words of SNOMED CT that programs of any maker understand.
+public struct MaskConcept: Sendable {
+    public struct Code: Hashable, Sendable {
+        public var value: String
+        public var meaning: String
+
+        public init(_ value: String, _ meaning: String) { (self.value, self.meaning) = (value, meaning) }
+
+        public static let anatomicalStructure = Code("123037004", "Anatomical Structure")
+        public static let abnormalStructure = Code("49755003", "Morphologically Abnormal Structure")
+        public static let lesion = Code("52988006", "Lesion")
+        public static let neoplasm = Code("108369006", "Neoplasm")
+        public static let lung = Code("39607008", "Lung")
+        public static let liver = Code("10200004", "Liver")
+    }
+
+    /// For lists of viewers, in ASCII: "Lesions".
+    public var label: String
+    /// How it came about, for people, in ASCII.
+    public var about: String
+    public var category: Code
+    public var type: Code
+    /// Where in the body; nil where the type says so.
+    public var region: Code?
+
+    public init(label: String, about: String, category: Code, type: Code, region: Code? = nil) {
+        (self.label, self.about, self.category, self.type, self.region) = (label, about, category, type, region)
     }
 }
 

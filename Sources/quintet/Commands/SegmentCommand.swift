@@ -20,6 +20,8 @@ enum SegmentCommand: RecipeCommand {
                 Option("--out", "DIR", "where to write", isRequired: true),
             ] + Inputs.options(choice.recipe) + [
                 Option("--members", nil, "each replica's own answer too, for evaluate"),
+                Option("--dicom-seg", nil, "DIR/NAME.seg.dcm too, of CTs that are DICOM series; it names the patient"),
+                Option("--keep-identity", nil, "DICOM's patient, study and series in DIR's table and page"),
             ] + guide.options + [
                 ReadingArguments.addHU, ReadingArguments.labels(of: choice.recipe.preparationGuide.masks.noun),
                 Option(
@@ -117,6 +119,8 @@ enum SegmentCommand: RecipeCommand {
         options.limit = try arguments.integer("--limit", 1...100_000_000)
         options.retriesRefused = arguments.has("--retry-failed")
         options.writesDatabase = arguments.has("--sqlite")
+        options.writesObjects = arguments.has("--dicom-seg")
+        options.keepsIdentity = arguments.has("--keep-identity")
         options.isWatching = arguments.has("--watch")
         options.lookAgain = lookAgain
         options.shared = try arguments.text("--shared").map { try SharedRoot($0) }

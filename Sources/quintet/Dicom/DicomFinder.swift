@@ -45,7 +45,7 @@ struct DicomFinder {
     func find() throws -> Outcome {
         guard !files.isEmpty else { return Outcome() }
         do {
-            return sorted(try DicomProgram.list(files))
+            return sorted(try DicomProgram.list(files, below: root))
         } catch is DicomProgram.Missing {
             return Outcome(refused: byFolder(files).map { folder, files in
                 (name(folder), path(folder), "\(path(folder)): holds DICOM (files: \(files.count)), which the program "

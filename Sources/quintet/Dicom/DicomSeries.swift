@@ -4,9 +4,9 @@ import Platform
 
 /// A DICOM series that lies in an archive, as quintet-dicom describes it. Nothing of it tells who the patient is, apart
 /// from its UID, which stays in this process.
-struct DicomSeries: Hashable, Sendable {
+package struct DicomSeries: Hashable, Sendable {
     /// Its SeriesInstanceUID.
-    var uid: String
+    package var uid: String
     var modality: String
     /// Slices of a CT, whether they make a volume or not.
     var isCT: Bool
@@ -23,6 +23,8 @@ struct DicomSeries: Hashable, Sendable {
     var warnings: [String]
     /// Why it makes no volume, naming the file.
     var refusal: String?
+    /// All that was seen of it, with what was left out.
+    package var allFiles: Set<FolderWalk.File>
     /// Its slices; from the lowest along the normal on where they make a volume.
     var files: [FolderWalk.File]
     /// Path below the folder that was asked for: the deepest that holds all of its files; "" for that folder itself.
@@ -58,10 +60,10 @@ struct DicomSeries: Hashable, Sendable {
 }
 
 /// What quintet-dicom said of the files that it was given.
-struct DicomListing: Sendable {
-    var series: [DicomSeries] = []
+package struct DicomListing: Sendable {
+    package var series: [DicomSeries] = []
     /// Files that look like DICOM and cannot be read.
-    var unreadable: [(file: FolderWalk.File, reason: String)] = []
+    package var unreadable: [(file: FolderWalk.File, reason: String)] = []
 
     /// A line of the program, as far as it is believed.
     private struct Line: Decodable {
@@ -78,12 +80,13 @@ struct DicomListing: Sendable {
         var warnings: [String]?
         var refusal: String?
         var files: [Int]?
+        var leftOut: [Int]?
         var unreadable: Int?
         var reason: String?
     }
 
     /// What the program has said is foreign, as it was made from foreign files: every number and index is looked at.
-    struct Malformed: Error {}
+    package struct Malformed: Error {}
 
     private static let axisVoxelCountMax = 4096, sliceCountMax = 8192, textByteCountMax = 4000
 
@@ -91,7 +94,7 @@ struct DicomListing: Sendable {
     ///   - output: lines of JSON, and lines of `@NUMBER`.
     ///   - files: those that the program was given.
     /// - Throws: `Malformed`.
-    init(output: [UInt8], files: [FolderWalk.File]) throws {
+    package init(output: [UInt8], files: [FolderWalk.File]) throws {
         let decoder = JSONDecoder()
         for line in output.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "@") {
             guard let found = try? decoder.decode(Line.self, from: Data(line)) else { throw Malformed() }
@@ -106,6 +109,36 @@ struct DicomListing: Sendable {
 
     init() {}
 
+    /// What is there now, of which only the series that have gained or lost files are read again.
+    /// - Parameter reading: lists files that it opens.
+    package func updated(
+        from before: Set<FolderWalk.File>, to files: [FolderWalk.File],
+        reading read: ([FolderWalk.File]) throws -> DicomListing
+    ) throws -> DicomListing {
+        let now = Set(files), added = now.subtracting(before)
+        var kept = series.filter { $0.allFiles.isSubset(of: now) }
+        let touched = series.filter { !$0.allFiles.isSubset(of: now) }.flatMap { $0.allFiles.intersection(now) }
+        var again = added.union(touched)
+        var news = again.isEmpty ? DicomListing() : try read(files.filter(again.contains))
+        // More of a series that was known.
+        let uids = Set(news.series.map(\.uid)), grown = kept.filter { uids.contains($0.uid) }
+        if !grown.isEmpty {
+            kept.removeAll { uids.contains($0.uid) }
+            again.formUnion(grown.flatMap(\.allFiles))
+            news = try read(files.filter(again.contains))
+        }
+        let stillUnreadable = unreadable.filter { now.contains($0.file) }
+        // In the order of their files, as when all are listed together.
+        let places = Dictionary(files.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        var listing = DicomListing()
+        listing.series = (kept + news.series).map { ($0.allFiles.compactMap { places[$0] }.min() ?? 0, $0) }
+            .sorted { $0.0 < $1.0 }.map(\.1)
+        listing.unreadable = (stillUnreadable + news.unreadable).sorted {
+            (places[$0.file] ?? 0) < (places[$1.file] ?? 0)
+        }
+        return listing
+    }
+
     private static func shown(_ text: String?) -> String { (text ?? "").printable(most: textByteCountMax) }
 
     private static func series(_ line: Line, _ files: [FolderWalk.File]) throws -> DicomSeries {
@@ -113,6 +146,8 @@ struct DicomListing: Sendable {
             !indices.isEmpty, indices.allSatisfy(files.indices.contains), Set(indices).count == indices.count,
             let columns = line.columns, let rows = line.rows, let spacing = line.spacing, spacing.count == 3
         else { throw Malformed() }
+        let leftOut = line.leftOut ?? []
+        guard leftOut.allSatisfy(files.indices.contains) else { throw Malformed() }
         let refusal = shown(line.refusal), own = indices.map { files[$0] }
         if isCT, refusal.isEmpty {
             let sizes = 1...axisVoxelCountMax
@@ -125,7 +160,8 @@ struct DicomListing: Sendable {
             fileCount: line.fileCount ?? indices.count, columns: columns, rows: rows, spacingMM: spacing,
             kernel: shown(line.kernel), transferSyntaxes: (line.transferSyntaxes ?? []).map { shown($0) },
             warnings: (line.warnings ?? []).prefix(20).map { shown($0) }, refusal: refusal.isEmpty ? nil : refusal,
-            files: own, folder: commonFolder(own.map { FileSystem.folder(of: $0.relative) }))
+            allFiles: Set(own + leftOut.map { files[$0] }), files: own,
+            folder: commonFolder(own.map { FileSystem.folder(of: $0.relative) }))
     }
 
     private static func commonFolder(_ folders: [String]) -> String {

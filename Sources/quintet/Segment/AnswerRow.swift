@@ -36,6 +36,10 @@ struct AnswerRow: Codable {
     var build: String?
     /// About the answer's parts, by the names of their figures; nil where nobody asked.
     var parts: [[String: Double]]?
+    /// Of the DICOM series that the answer's DICOM SEG was made for; the file is one of `files`.
+    var objectSeries: FileStamp?
+    /// Whose the CT is, with `--keep-identity`.
+    var identity: DicomIdentity?
 }
 
 /// By what an answer is known, beside the weights and the settings that all answers in a folder share.
@@ -50,11 +54,15 @@ struct AnsweredContent: Codable, Hashable {
 /// archive.csv: one row a CT. Added to as answers come, and put into the order of the names at the end.
 struct AnswerTable {
     private let guide: AnswerGuide
+    /// `--keep-identity`
+    private let hasIdentity: Bool
     private(set) var rows: [String: AnswerRow] = [:]
     /// Names of this command.
     private var own: Set<String> = []
 
-    init(_ guide: AnswerGuide, rows: [String: AnswerRow]) { (self.guide, self.rows) = (guide, rows) }
+    init(_ guide: AnswerGuide, rows: [String: AnswerRow], hasIdentity: Bool) {
+        (self.guide, self.rows, self.hasIdentity) = (guide, rows, hasIdentity)
+    }
 
     mutating func add(_ row: AnswerRow) {
         if own.contains(row.name), rows[row.name]?.refused != nil { ownRefusedCount -= 1 }
@@ -92,7 +100,7 @@ struct AnswerTable {
         ["name"] + guide.figures.map(\.column) + [
             "source", "refused", "warnings", guide.maskColumn, "add_hu", "state", "bytes", "sha256", "seconds",
             "worker",
-        ]
+        ] + (hasIdentity ? DicomIdentity.columns : [])
     }
 
     var header: String { columns.joined(separator: ",") + "\n" }
@@ -114,13 +122,14 @@ struct AnswerTable {
         let figures = guide.figures.map { figure in
             row.figures[figure.name].map { String(format: "%.\(figure.digits)f", $0) } ?? ""
         }
+        let identity = (row.identity?.cells.map(CSV.quoted) ?? DicomIdentity.columns.map { _ in "" })
         return ([CSV.quoted(row.name)] + figures + [
             CSV.quoted(row.source), CSV.quoted(row.refused ?? ""),
             CSV.quoted((row.warnings ?? []).joined(separator: " | ")), CSV.quoted(row.mask ?? ""),
             row.addHU.map { "\($0)" } ?? "", row.refused == nil ? Self.state.done : Self.state.refused,
             row.byteCount.map(String.init) ?? "", row.content?.ct ?? "",
             row.seconds.map { String(format: "%.3f", $0) } ?? "", CSV.quoted(row.worker ?? ""),
-        ]).joined(separator: ",")
+        ] + (hasIdentity ? identity : [])).joined(separator: ",")
     }
 
     /// Whether lines were added by quintet: each is its CT's row, or was followed by another of that CT; the last one
@@ -171,6 +180,12 @@ struct AnswerTable {
             if let parts = guide.parts {
                 object[parts.key] = row.parts.map { .list($0.map { .object($0.mapValues(JSONValue.number)) }) }
             }
+            if let identity = row.identity {
+                let names = ["patientName", "patientID", "studyDate", "accessionNumber", "seriesUID"]
+                object["identity"] = .object(Dictionary(
+                    uniqueKeysWithValues: zip(names, identity.cells.map(JSONValue.text))))
+            }
+            object["dicomSeg"] = row.objectSeries.map { _ in .text(SegmentationFolder.objectName(row.name)) }
             return .object(object)
         })
     }

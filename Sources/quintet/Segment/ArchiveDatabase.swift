@@ -11,16 +11,17 @@ enum ArchiveDatabase {
     static func write(_ table: AnswerTable, _ plan: SegmentationPlan) throws {
         let path = plan.output.path(of: name), new = path + ".new"
         try FileSystem.remove(new)
-        let figures = plan.guide.figures
+        let figures = plan.guide.figures, identity = plan.options.keepsIdentity ? DicomIdentity.columns : []
         let database = try Database(path: new)
         try database.execute("PRAGMA journal_mode = DELETE; PRAGMA user_version = \(format)")
         try database.execute("""
             CREATE TABLE archive(name TEXT PRIMARY KEY, state TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER,
                 sha256 TEXT, \(figures.map { "\($0.column) REAL" }.joined(separator: ", ")),
-                \(plan.guide.maskColumn) TEXT, add_hu REAL, seconds REAL, worker TEXT, warnings TEXT, refused TEXT)
+                \(plan.guide.maskColumn) TEXT, add_hu REAL, seconds REAL, worker TEXT, warnings TEXT, refused TEXT
+                \(identity.map { ", \($0) TEXT" }.joined()))
             STRICT
             """)
-        let marks = Array(repeating: "?", count: figures.count + 11).joined(separator: ", ")
+        let marks = Array(repeating: "?", count: figures.count + identity.count + 11).joined(separator: ", ")
         try database.transaction {
             for row in table.allRows {
                 let own: [SQLValue] = [
@@ -33,7 +34,7 @@ enum ArchiveDatabase {
                     .optional(row.mask), row.addHU.map { .real($0) } ?? .null,
                     row.seconds.map { .real($0) } ?? .null, .optional(row.worker),
                     .optional(row.warnings?.joined(separator: " | ")), .optional(row.refused),
-                ])
+                ] + identity.indices.map { .optional(row.identity?.cells[$0]) })
             }
         }
         database.close()

@@ -68,7 +68,7 @@ extension ArchiveStream {
             throw Archive.Refusal("\(item.path): a folder of that name in \(plan.output.path) holds other files of the "
                 + "answers; rename the folder in the archive")
         }
-        let strangers = try plan.output.foreign(of: plan.fileNames(item.name))
+        let strangers = try plan.output.foreign(of: plan.fileNames(item.name) + plan.objectNames(item))
         guard !strangers.isEmpty else { return }
         let them = OutputFolder.list(strangers.map(plan.output.path(of:)))
         throw Archive.Refusal("\(item.path): \(them): there already, and not as quintet wrote it; move it "

@@ -112,6 +112,9 @@ struct ArchiveJournal {
         run?.isEnded = true
     }
 
+    /// Whose the CTs are, which an earlier command was asked to keep.
+    mutating func forgetIdentities() { for name in rows.keys { rows[name]!.identity = nil } }
+
     private var all: [Line] {
         var lines = [Line(format: Self.format, folder: folderID)]
         lines += seen.values.map { Line(seen: $0) } + rows.values.map { Line(row: $0) }

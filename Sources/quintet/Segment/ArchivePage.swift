@@ -156,7 +156,8 @@ struct ArchivePage {
     private func rowsHTML() -> String {
         // What a row has where; warnings and reasons are shown beside the name.
         let numbers = (figures.map(\.title) + ["seconds"]).enumerated().map { ($0 + 1, $1) }
-        let heads = ([(0, "CT"), (numbers.count + 1, "warnings or reason")] + numbers).map { column, title in
+        let said = (plan.options.keepsIdentity ? "patient, " : "") + "warnings or reason"
+        let heads = ([(0, "CT"), (numbers.count + 1, said)] + numbers).map { column, title in
             "<th scope=\"col\" aria-sort=\"none\"><button type=\"button\" data-column=\"\(column)\">"
                 + "\(HTMLReport.escaped(title))</button></th>"
         }.joined()
@@ -165,7 +166,8 @@ struct ArchivePage {
                 row.figures[figure.name].map { String(format: "%.\(min(figure.digits, 1))f", $0) } ?? "null"
             }
             let seconds = row.seconds.map { String(format: "%.1f", $0) } ?? "null"
-            let said = row.refused.map { "refused: \($0)" } ?? (row.warnings ?? []).joined(separator: " | ")
+            let reasons = row.refused.map { "refused: \($0)" } ?? (row.warnings ?? []).joined(separator: " | ")
+            let said = [row.identity?.title ?? "", reasons].filter { !$0.isEmpty }.joined(separator: " | ")
             let link = row.refused == nil ? Self.fileName(row, plan) : ""
             return "[" + ([Self.script(row.name)] + figures + [seconds, Self.script(said), Self.script(link)])
                 .joined(separator: ",") + "]"

@@ -10,7 +10,7 @@ import Recipes
 /// come, and what is fetched leaves the coordinator. Everything that happens is in the journal first, so that the same
 /// command goes on wherever it was stopped.
 final class ArchiveStream {
-    let plan: SegmentationPlan
+    private(set) var plan: SegmentationPlan
     let session: ClusterSession
     let progress: ProgressLine
     var journal: ArchiveJournal
@@ -55,7 +55,8 @@ final class ArchiveStream {
 
     init(_ plan: SegmentationPlan, _ journal: ArchiveJournal, session: ClusterSession, progress: ProgressLine) {
         (self.plan, self.journal, self.session, self.progress) = (plan, journal, session, progress)
-        table = AnswerTable(plan.guide, rows: journal.rows)
+        table = AnswerTable(
+            plan.guide, rows: journal.rows, hasIdentity: plan.options.keepsIdentity)
     }
 
     // MARK: - The whole
@@ -89,6 +90,8 @@ final class ArchiveStream {
 
     /// What the archive holds now.
     private func take(_ inputs: Inputs) throws {
+        plan.inputs = inputs
+        tellOfFilesWithoutObjects()
         for one in inputs.archive.refused {
             try note(AnswerRow(
                 name: journal.rowName(one.name, of: one.path), source: one.path, refused: one.message))
@@ -170,7 +173,9 @@ final class ArchiveStream {
         default: break
         }
         switch standing {
-        case .done: table.keep(item.name)
+        case .done:
+            table.keep(item.name)
+            if let row = journal.rows[item.name], let more = try completed(row, of: item) { try note(more) }
         case .known(let row, let mask): try adopt(row, for: item, mask: mask)
         case .refused(let message), .otherCT(let message): try refuse(item, message)
         case .refusedBefore: table.keep(item.name)
@@ -201,7 +206,7 @@ final class ArchiveStream {
     private func adopt(_ row: AnswerRow, for item: Archive.Item, mask: String?) throws {
         var adopted = row
         (adopted.name, adopted.source, adopted.mask) = (item.name, item.path, mask ?? "made here")
-        adopted.files = [:]
+        (adopted.files, adopted.objectSeries, adopted.identity) = ([:], nil, nil)
         for (from, to) in zip(plan.fileNames(row.name), plan.fileNames(item.name)) {
             guard let file = row.files?[from] else { continue }
             let bytes = try FileSystem.read(plan.output.path(of: from), byteCountMax: 1 << 30)
@@ -209,7 +214,11 @@ final class ArchiveStream {
             adopted.files![to] = AnswerRow.WrittenFile(
                 digest: file.digest, stamp: FileStamp(plan.output.path(of: to)))
         }
-        try note(adopted)
+        try note(completed(adopted, of: item) ?? adopted)
+        guard item.isRenamed(from: row, in: plan.inputs.archive) else { return }
+        try plan.output.remove(plan.fileNames(row.name) + [SegmentationFolder.objectName(row.name)])
+        try journal.drop(row.name)
+        table.remove(row.name)
     }
 
     private func refuse(_ item: Archive.Item, _ message: String) throws {
@@ -282,6 +291,7 @@ final class ArchiveStream {
             computedCount += 1
             for warning in row.warnings ?? [] { progress.warn("warning: \(item.source): \(warning)") }
         }
+        row = try completed(row) ?? row
         try conclude(position, with: row)
         removeShared(output)
         try makePage(isDue: false)
@@ -308,8 +318,8 @@ final class ArchiveStream {
             doneByteCount += item.stamp?.byteCount ?? 0
             guard row.refused == nil else {
                 var refused = row
-                (refused.name, refused.source) = (item.name, item.path)
-                try note(refused)
+                (refused.name, refused.source, refused.identity) = (item.name, item.path, nil)
+                try note(completed(refused, of: item) ?? refused)
                 continue
             }
             try adopt(row, for: item, mask: mask)

@@ -49,10 +49,16 @@ struct SegmentationPlan {
     /// nil where nobody asked for them.
     var parts: AnswerParts? { guide.parts.flatMap { settings.answerExtras.contains($0.option) ? $0 : nil } }
 
+    /// What is made of them for picture archives, where it is asked for and can be.
+    func objectNames(_ item: Archive.Item) -> [String] {
+        options.writesObjects && item.series != nil ? [SegmentationFolder.objectName(item.name)] : []
+    }
+
     /// Before anything is written.
     /// - Throws: `CommandError` when something in the folder or the archive is in the way.
     func check(_ journal: ArchiveJournal) throws {
         try inputs.checkOutside(output.path)
+        try checkObjects()
         let folder = SegmentationFolder(output.path, guide)
         if let reserved = inputs.archive.items.first(where: { folder.isReserved($0.name) }) {
             throw CommandError("\(reserved.path): a folder of that name in \(output.path) holds other files of the "
@@ -72,8 +78,9 @@ struct SegmentationPlan {
         let own = [
             SegmentationFolder.resultsName, SegmentationFolder.settingsName, ArchivePage.name, ArchiveDatabase.name,
         ] + (parts.map { [$0.fileName] } ?? [])
+        let names = inputs.archive.items.flatMap { fileNames($0.name) + objectNames($0) }
         try output.check(
-            inputs.archive.items.flatMap { fileNames($0.name) } + own,
+            names + own,
             inputs: inputs.paths + run.replicaPaths + [RunFolder.descriptionPath(run.path)])
     }
 
@@ -85,7 +92,20 @@ struct SegmentationPlan {
             bytes.count >= begun, output.hasWritten(name, digest: SHA256.hexadecimal(of: Array(bytes.prefix(begun))))
         else { return false }
         let added = String(decoding: bytes.dropFirst(begun), as: UTF8.self)
-        return AnswerTable(guide, rows: journal.rows).hasWritten(added)
+        return [true, false].contains {
+            AnswerTable(guide, rows: journal.rows, hasIdentity: $0).hasWritten(added)
+        }
+    }
+
+    /// An object refers to slices: of a file there are none.
+    private func checkObjects() throws {
+        let items = inputs.archive.items
+        guard options.writesObjects, !options.isWatching, let file = items.first, !items.contains(where: {
+            $0.series != nil
+        }) else { return }
+        throw UsageError("--dicom-seg: a DICOM SEG refers to the slices of a DICOM series, and \(file.path) is none"
+            + (items.count > 1 ? ", nor is any other of the \(items.count) CTs" : "")
+            + "; leave it out, or name the folder of the series")
     }
 
     private func earlierSettings() -> SegmentationSettings? {
@@ -100,6 +120,7 @@ struct SegmentationPlan {
             try output.removeOwnFiles()
             journal.forgetAnswers()
         }
+        if !options.keepsIdentity { journal.forgetIdentities() }
         try output.write(JSONText.encode(identity, pretty: true), to: SegmentationFolder.settingsName)
         try journal.open()
     }
@@ -139,6 +160,10 @@ struct StreamOptions {
     var shared: SharedRoot?
     /// `--sqlite`
     var writesDatabase = false
+    /// `--dicom-seg`
+    var writesObjects = false
+    /// `--keep-identity`
+    var keepsIdentity = false
     /// Looks through the archive again.
     var lookAgain: (() throws -> Inputs)?
 
