@@ -192,6 +192,8 @@ int segment(const std::string& uid, const std::vector<std::string>& paths) {
         }
     }
     if (std::getchar() != EOF) return refuse(first.path + ": its series has other voxels than its masks");
+    // Whose it is stands in the first slice.
+    std::fprintf(stderr, "@%zu\n", first.index);
     return writeSegmentation(series, request, reason) ? 0 : refuse(reason);
 }
 

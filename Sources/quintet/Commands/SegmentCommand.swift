@@ -89,7 +89,8 @@ enum SegmentCommand: RecipeCommand {
         let refused = rows.filter { $0.refused != nil }.count
         if refused == rows.count { throw CommandError("none of the \(rows.count) CTs could be used; see above") }
         if session.isDisputed { return .failed }
-        return refused == 0 ? .done : .doneWithRefusals
+        let areWhole = !plan.options.writesObjects || !rows.contains(where: \.lacksObject)
+        return refused == 0 && areWhole ? .done : .doneWithRefusals
     }
 
     /// Looks through the archive, as often as it is called.

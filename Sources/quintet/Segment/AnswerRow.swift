@@ -40,6 +40,10 @@ struct AnswerRow: Codable {
     var objectSeries: FileStamp?
     /// Whose the CT is, with `--keep-identity`.
     var identity: DicomIdentity?
+
+    /// How the warning of an answer begins whose DICOM SEG was asked for and cannot be made.
+    static let noObject = "no DICOM SEG"
+    var lacksObject: Bool { refused == nil && (warnings ?? []).contains { $0.hasPrefix(Self.noObject) } }
 }
 
 /// By what an answer is known, beside the weights and the settings that all answers in a folder share.

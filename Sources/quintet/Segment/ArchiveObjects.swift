@@ -48,27 +48,31 @@ extension ArchiveStream {
         let name = SegmentationFolder.objectName(row.name)
         guard plan.options.writesObjects, row.refused == nil, try !hasObject(row, name, series) else { return nil }
         guard try plan.output.foreign(of: [name]).isEmpty else {
-            progress.warn("no DICOM SEG: \(plan.output.path(of: name)): there already, and not as quintet wrote it; "
-                + "move it away, or say --overwrite")
+            progress.warn("\(AnswerRow.noObject): \(plan.output.path(of: name)): there already, and not as quintet "
+                + "wrote it; move it away, or say --overwrite")
             return nil
         }
         var more = row
+        more.warnings = row.warnings?.filter { !$0.hasPrefix(AnswerRow.noObject) }
         do {
+            // The masks are those of the slices that were there when the archive was looked through.
+            guard let stamp = series.stamp, stamp == series.walkedStamp else {
+                throw Archive.Refusal("\(path): has changed since it was segmented; say the same command again")
+            }
             let bytes = try DicomObject(row, series, plan).bytes(source: path)
             try plan.output.write(bytes, to: name)
             more.files = row.files ?? [:]
             more.files![name] = AnswerRow.WrittenFile(
                 digest: SHA256.hexadecimal(of: bytes), stamp: FileStamp(plan.output.path(of: name)))
-            more.objectSeries = series.stamp
+            more.objectSeries = stamp
             return more
         } catch {
             // The answer is there, whatever a header holds.
             guard let message = PrepareCommand.refusal(error) else { throw error }
-            let said = "no DICOM SEG: \(message)"
+            let said = "\(AnswerRow.noObject): \(message)"
             progress.warn(said)
-            guard !(row.warnings ?? []).contains(said.printable(most: 600)) else { return nil }
-            more.warnings = (row.warnings ?? []) + [said.printable(most: 600)]
-            return more
+            more.warnings = (more.warnings ?? []) + [said.printable(most: 600)]
+            return more.warnings == row.warnings ? nil : more
         }
     }
 
