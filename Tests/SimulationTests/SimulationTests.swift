@@ -64,14 +64,15 @@ import Testing
     }
 
     private static let knownSeeds: [PlantedBug: UInt64] = [
-        .forgetsSharedBlobs: 15, .blamesAllMachines: 22, .forgetsVotesOnRestart: 97, .removesAtOnce: 197,
-        .givesNumbersAgain: 235, .checksNoEpochs: 406, .countsDuplicatesTwice: 528, .forgetsWhatIsLeaving: 564,
-        .countsBothOfTwo: 733, .acknowledgesBeforeStandby: 111, .standbySaysTooMuch: 173,
+        .forgetsSharedBlobs: 16, .blamesAllMachines: 103, .forgetsVotesOnRestart: 97, .removesAtOnce: 374,
+        .givesNumbersAgain: 234, .checksNoEpochs: 596, .countsDuplicatesTwice: 622, .forgetsWhatIsLeaving: 622,
+        .countsBothOfTwo: 731, .acknowledgesBeforeStandby: 111, .standbySaysTooMuch: 173,
     ]
 
     /// The promises see what they are there to see.
     @Test(arguments: PlantedBug.allCases) func everyPlantedBugIsNoticed(_ bug: PlantedBug) throws {
-        // Begins a little before the seed that is known to show it.
+        // Begins a little before the seed that is known to show it; where another one does by now, the search for it
+        // may take minutes: the line that is printed says which.
         let first = Self.knownSeeds[bug].map { max($0, 3) - 3 } ?? 0
         for seed in (first..<first + 1_000).map({ $0 % 1_000 }) {
             let simulation = try Simulation(seed: seed, bug: bug)
