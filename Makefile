@@ -12,18 +12,16 @@ demo: build
 
 # Tests run optimised: voxel loops without optimisation would take hours. Their build has a folder of its own,
 # since the program itself is linked with the static Swift runtime and the tests are not.
-# DICOM's tests run where `make dicom` has built its reader: `make dicom test`.
-test: packages
+test: packages dicom
 	swift build -c release --build-tests --scratch-path .build-tests
-	if [ -x $(DICOM) ]; then export QUINTET_DICOM=$(CURDIR)/$(DICOM); fi; \
-		swift test -c release --skip-build --scratch-path .build-tests
+	QUINTET_DICOM=$(CURDIR)/$(DICOM) swift test -c release --skip-build --scratch-path .build-tests
 
 # One file that runs on a machine without Swift.
 build: packages
 	swift build -c release --static-swift-stdlib --product quintet
 	@$(PLACE_DICOM)
 
-# The program that reads DICOM, through DCMTK; nothing but `make dicom` and `make dist` builds it.
+# The program that reads DICOM, through DCMTK; `make demo` does not build it.
 DICOM := .build/dicom/quintet-dicom
 DICOM_SOURCES := $(wildcard Sources/quintet-dicom/*.cpp)
 DICOM_OBJECTS := $(DICOM_SOURCES:Sources/quintet-dicom/%.cpp=.build/dicom/%.o)

@@ -19,9 +19,11 @@ import Testing
         return (Double(try #require(simulation.endedAt)), simulation.coverage.workEvents["backup: granted"] ?? 0)
     }
 
-    private func expectBarelySlower(_ request: RunRequest, atMost ratioMax: Double) throws {
+    private func expectBarelySlower(
+        _ request: RunRequest, seedCount: UInt64 = 10, atMost ratioMax: Double
+    ) throws {
         var ratios: [Double] = [], ratiosWithout: [Double] = []
-        for seed in UInt64(0)..<10 {
+        for seed in 0..<seedCount {
             let slowBox = Int(seed % 8)
             let usual = try makespan(request, seed: seed, slowBox: nil)
             let slow = try makespan(request, seed: seed, slowBox: slowBox)
@@ -68,7 +70,9 @@ import Testing
     }
 
     @Test func aSlowWorkerHoldsUpNoArchive() throws {
-        try expectBarelySlower(Story.segment(voters: 3, names: (0..<64).map { "volume-\($0)" }), atMost: 1.2)
+        // A story of so many volumes takes seconds.
+        try expectBarelySlower(
+            Story.segment(voters: 3, names: (0..<64).map { "volume-\($0)" }), seedCount: 4, atMost: 1.2)
     }
 
     @Test func aSlowWorkersReplicaMovesToAFasterOne() throws {
