@@ -30,7 +30,7 @@ PLACE_DICOM = if [ -d .build/release ] && [ -x $(DICOM) ]; then cp -f $(DICOM) .
 CXXFLAGS ?= -O2
 
 dicom: packages-dicom
-	@$(MAKE) --no-print-directory $(DICOM)
+	@$(MAKE) --no-print-directory -j2 $(DICOM)
 	@$(PLACE_DICOM)
 
 $(DICOM): $(DICOM_OBJECTS)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct LyingMachineTests {
     @Test(arguments: ["train", "segment"]) func aLyingMachineIsFoundAndItsWorkIsMadeAgain(_ plan: String) throws {
         var foundCount = 0
-        for seed in UInt64(0)..<20 {
+        for seed in UInt64(0)..<10 {
             var request = plan == "train"
                 ? Story.train(seed: seed, replicaCount: 3, iterationCount: 40, checkpointSeconds: 8)
                 : Story.segment(voters: 3, names: (0..<6).map { "volume-\($0)" })
@@ -21,7 +21,7 @@ import Testing
             foundCount += simulation.promises.setAsideCount
         }
         // It may have had nothing to do once.
-        #expect(foundCount >= 18, "found \(foundCount) times in 20")
+        #expect(foundCount >= 8, "found \(foundCount) times in 10")
     }
 
     /// Without checks nobody notices: the promises would.

@@ -11,7 +11,7 @@ import Testing
     private static let campaign = Result {
         let first = number("FIRST", otherwise: 0)
         let begin = ProcessInfo.processInfo.systemUptime
-        let campaign = try Campaign(seeds: first..<first + number("SEEDS", otherwise: 250))
+        let campaign = try Campaign(seeds: first..<first + number("SEEDS", otherwise: 120))
         if let path = ProcessInfo.processInfo.environment["QUINTET_SIMULATION_REPORT"] {
             let seconds = ProcessInfo.processInfo.systemUptime - begin
             try (campaign.json(seconds: seconds) + "\n").write(toFile: path, atomically: true, encoding: .utf8)
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func theSameSeedTellsTheSameStory() throws {
-        for seed in 0..<Self.number("REPEATED", otherwise: 25) {
+        for seed in 0..<Self.number("REPEATED", otherwise: 10) {
             let stories = try (0..<2).map { _ in
                 let simulation = try Simulation(seed: seed)
                 simulation.tell()

@@ -100,13 +100,22 @@ extension Picture {
     /// Of an axial or coronal slice: the patient's R and L, and a bar of 50 mm.
     public mutating func markSides(pixelMM: Double) {
         let middle = height / 2 - BitmapFont.height / 2, length = Int((50 / pixelMM).rounded())
-        write("R", x: 3, y: middle)
-        write("L", x: width - BitmapFont.width - 3, y: middle)
+        label("R", x: 3, y: middle)
+        label("L", x: width - BitmapFont.width - 3, y: middle)
         guard length + 8 <= width, height > 3 * BitmapFont.height else { return }
-        for x in 4 ..< 4 + length {
-            for y in height - 5 ..< height - 3 { self[x, y] = .white }
+        for x in 3 ..< 5 + length {
+            for y in height - 6 ..< height - 2 {
+                self[x, y] = x > 3 && x < 4 + length && (height - 5 ..< height - 3).contains(y) ? .white : .black
+            }
         }
-        write("50 mm", x: 4, y: height - 7 - BitmapFont.height)
+        label("50 mm", x: 4, y: height - 8 - BitmapFont.height)
+    }
+
+    /// On black, so that it is read on bone and fat, too.
+    private mutating func label(_ text: String, x: Int, y: Int) {
+        let width = text.count * BitmapFont.advance + 1
+        place(Picture(width: width, height: BitmapFont.height + 2), x: x - 1, y: y - 1)
+        write(text, x: x, y: y)
     }
 }
 

@@ -47,7 +47,7 @@ package struct HTMLReport {
         tr.strong td { font-weight: 600; background: #f3f6fb }
         .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem }
         .gallery figure { margin: 0 } .gallery img { max-width: 100%; height: auto }
-        figcaption { overflow-wrap: anywhere }
+        figcaption, p, li { overflow-wrap: anywhere }
         .charts { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)) }
         .wide { overflow-x: auto } #rows td:first-child { min-width: 12rem; overflow-wrap: anywhere }
         #rows td.text + td.text { min-width: 10rem; font-size: .9rem }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Curves as an SVG of fixed size: a training's loss by iteration, say.
-struct LineChart {
+package struct LineChart {
     var title: String
     var xLabel: String
     var series: [(name: String, points: [(x: Double, y: Double)])]
@@ -22,27 +22,41 @@ struct LineChart {
             "<text x=\"\(Self.left)\" y=\"18\" font-size=\"14\" font-weight=\"600\">"
                 + "\(HTMLReport.escaped(title))</text>",
         ]
-        for step in 0...4 {
-            let value = yMin + (yMax - yMin) * Double(step) / 4, at = y(value)
+        for value in Self.ticks(yMin, yMax) {
+            let at = y(value)
             parts.append("<line x1=\"\(Self.left)\" x2=\"\(Self.left + plotWidth)\" y1=\"\(at)\" y2=\"\(at)\" "
                 + "stroke=\"#e4e4e4\"/>")
             parts.append("<text x=\"\(Self.left - 6)\" y=\"\(at + 4)\" text-anchor=\"end\">"
-                + String(format: "%.2f", value) + "</text>")
-            let across = xMin + (xMax - xMin) * Double(step) / 4
-            parts.append("<text x=\"\(x(across))\" y=\"\(Self.height - 20)\" text-anchor=\"middle\">"
-                + "\(Int(across.rounded()))</text>")
+                + String(format: "%.4g", value) + "</text>")
+        }
+        for value in Self.ticks(xMin, xMax) {
+            parts.append("<text x=\"\(x(value))\" y=\"\(Self.height - 20)\" text-anchor=\"middle\">"
+                + String(format: "%.4g", value) + "</text>")
         }
         for (number, line) in series.enumerated() where !line.points.isEmpty {
             let colour = Self.colours[number % Self.colours.count]
             let path = line.points.map { String(format: "%.1f,%.1f", x($0.x), y($0.y)) }.joined(separator: " ")
             parts.append("<polyline fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.5\" points=\"\(path)\"/>")
+            let end = line.points[line.points.count - 1]
+            parts.append(String(
+                format: "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%@\"><title>%.4g</title></circle>", x(end.x),
+                y(end.y), colour, end.y))
             let legend = Self.top + 16 * Double(number) + 8
             parts.append("<text x=\"\(Self.left + plotWidth + 12)\" y=\"\(legend)\" fill=\"\(colour)\">"
-                + HTMLReport.escaped(line.name) + "</text>")
+                + HTMLReport.escaped(line.name) + String(format: " (%.3g)</text>", end.y))
         }
         parts.append("<text x=\"\(Self.left + plotWidth / 2)\" y=\"\(Self.height - 4)\" text-anchor=\"middle\">"
             + HTMLReport.escaped(xLabel) + "</text></svg>")
         return parts.joined(separator: "\n")
+    }
+
+    /// Round numbers in this range, some five of them: steps of 1, 2 or 5 and a power of ten.
+    package static func ticks(_ low: Double, _ high: Double) -> [Double] {
+        guard high > low, (high - low).isFinite else { return [low] }
+        let rough = (high - low) / 5, power = pow(10, floor(log10(rough)))
+        let step = power * ([1, 2, 5].first { $0 * power >= rough } ?? 10)
+        return stride(from: (low / step).rounded(.up), through: (high / step).rounded(.down), by: 1)
+            .map { $0 * step + 0 }
     }
 
     /// Means of `width` points in a row: what a noisy loss looks like to the eye.

@@ -39,11 +39,14 @@ struct ArchivePage {
             top { row in row.figures[figure].map { 100 - $0 } ?? -1 }.filter { $0.figures[figure] != nil }
         } ?? []
         pictures.make(mostInvolved + leastAgreed)
-        let report = HTMLReport(title: "\(done.count) answers in \(Archive.fileName(plan.output.path))")
+        let report = HTMLReport(
+            title: "\(Text.count(done.count, "answer")) in \(Archive.fileName(plan.output.path))")
         var page = report
         page.paragraph(summary)
-        page.heading("Distributions")
-        page.add(html: histograms())
+        if let histograms = histograms() {
+            page.heading("Distributions")
+            page.add(html: histograms)
+        }
         page.heading(isAllShown ? "Answers" : "Most involved")
         page.add(html: gallery(mostInvolved, pictures))
         if !leastAgreed.isEmpty {
@@ -52,7 +55,7 @@ struct ArchivePage {
         }
         slowest(into: &page)
         refusals(into: &page)
-        page.heading("All \(rows.count) CTs")
+        page.heading("All of \(Text.count(rows.count, "CT"))")
         page.add(html: rowsHTML())
         page.heading("How it was made")
         page.paragraph(origin)
@@ -69,9 +72,9 @@ struct ArchivePage {
 
     private var summary: String {
         let seconds = done.compactMap(\.seconds).sorted()
-        var text = "\(rows.count) CTs: \(done.count) have their answers, \(refused.count) were refused"
+        var text = "\(Text.count(rows.count, "CT")): \(Text.count(done.count, "answer")), \(refused.count) refused"
         let warned = done.count { !($0.warnings ?? []).isEmpty }
-        if warned > 0 { text += ", \(warned) have warnings" }
+        if warned > 0 { text += ", \(warned) with warnings" }
         if !seconds.isEmpty {
             text += String(
                 format: ". Workers computed %.1f s on one of them (median; all together %@)",
@@ -89,14 +92,15 @@ struct ArchivePage {
 
     // MARK: - Distributions
 
-    private func histograms() -> String {
+    /// nil where there are too few answers for them.
+    private func histograms() -> String? {
         let charts = figures.compactMap { figure -> String? in
             let values = done.compactMap { $0.figures[figure.name] }.sorted()
             guard values.count > 1 else { return nil }
             return Histogram(values, title: figure.title, isWhole: figure.digits == 0)
                 .map { "<figure class=\"cell\">\($0.svg())</figure>" }
         }
-        guard !charts.isEmpty else { return "<p>There are too few answers for distributions.</p>" }
+        guard !charts.isEmpty else { return nil }
         return "<div class=\"gallery charts\">\(charts.joined(separator: "\n"))</div>"
     }
 
@@ -182,7 +186,7 @@ struct ArchivePage {
             <p><button type="button" id="back">back</button> <span id="place"></span>
             <button type="button" id="on">on</button></p>
             </div>
-            <script>const rows = [
+            <script>const digits = [\(figures.map { "\(min($0.digits, 1))" }.joined(separator: ", ")), 1], rows = [
             \(lines.joined(separator: ",\n"))
             ];\n\(Self.program)</script>
             """
@@ -227,7 +231,9 @@ struct ArchivePage {
               first.append(anchor);
             }
             cell(row, data[data.length - 2], true);
-            for (let column = 1; column < data.length - 2; column++) cell(row, data[column], false);
+            for (let column = 1; column < data.length - 2; column++) {
+              cell(row, data[column] === null ? null : data[column].toFixed(digits[column - 1]), false);
+            }
           }
           document.getElementById("count").textContent = found.length + " of " + rows.length;
           document.getElementById("place").textContent = "page " + (page + 1) + " of " + pageCount;
