@@ -151,10 +151,11 @@ final class OutputFolder {
 
     /// Of these files those that are as quintet wrote them.
     func remove(_ names: some Sequence<String>) throws {
-        for name in names where try FileSystem.exists(path(of: name)) && !isForeign(name) {
-            try FileSystem.remove(path(of: name))
-        }
+        for name in names where try hasOwn(name) { try FileSystem.remove(path(of: name)) }
     }
+
+    /// Whether this file is there as quintet wrote it.
+    func hasOwn(_ name: String) throws -> Bool { try FileSystem.exists(path(of: name)) && !isForeign(name) }
 
     /// Whole or not at all. The folders above it are made.
     func write(_ bytes: [UInt8], to name: String) throws {

@@ -21,25 +21,30 @@ import Recipes
         return mask
     }
 
+    private func sides(_ lung: Mask) -> (left: Int, right: Int) {
+        let counts = LungRegions(lung: lung).counts(lung)
+        return (counts.left.reduce(0, +), counts.right.reduce(0, +))
+    }
+
     /// Sides taken for each other would be seen at once, and a plane through the middle of the volume in a scan that
     /// lies off centre.
     @Test func sidesAreThePatients() {
         let plain = lungs([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0])
         // Least lung is at x 4 and 5, one voxel each and equally near the middle: the first one begins the right side.
-        let counts = LungSides(lung: plain).counts(plain)
+        let counts = sides(plain)
         #expect(counts.left == 18 && counts.right == 16 + 2)
         let mirrored = lungs([-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0])
-        let swapped = LungSides(lung: mirrored).counts(mirrored)
+        let swapped = sides(mirrored)
         #expect(swapped.left == counts.right && swapped.right == counts.left)
         // Stored with the patient's sides along y: 5 slices of lung 1 below, 2 above.
         let shape = VolumeShape(depth: 1, height: 6, width: 2)
         let turned = Mask(
             shape: shape, geometry: Geometry(affine: [0, 2, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0]),
             voxels: [0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0])
-        let along = LungSides(lung: turned).counts(turned)
+        let along = sides(turned)
         #expect(along.left == 2 && along.right == 5)
         let none = Mask(shape: shape, geometry: plain.geometry, voxels: [UInt8](repeating: 0, count: 12))
-        #expect(LungSides(lung: none).counts(none) == (0, 0))
+        #expect(sides(none) == (0, 0))
     }
 
     /// Upper taken for lower, a side for the other, thirds of the volume in place of the lungs, or of voxels in place

@@ -42,7 +42,29 @@ import quintet
         #expect(try segment("--agreement", "--probabilities", "--numbered").code == 0)
         #expect(try segment().code == 0)
         #expect(road.bytes("masks/numbered/\(name)") == before)
+        try aChangedCTKeepsNothingOfTheOldOne(road, name, segment)
         let evaluated = try road.run("evaluate", "--pred", "masks", "--truth", "phantoms/lesions", "--quiet")
         #expect(evaluated.code == 0, "\(evaluated.errors)")
+    }
+
+    /// Lesions by number, or a replica's mask, of the CT that was there before, beside the new one's answer.
+    private func aChangedCTKeepsNothingOfTheOldOne(
+        _ road: Road, _ name: String, _ segment: (String...) throws -> Road.Outcome
+    ) throws {
+        #expect(try segment("--members", "--numbered").code == 0)
+        #expect(road.bytes("masks/replica-0/\(name)") != nil && road.bytes("masks/agreement/\(name)") != nil)
+        // What a person has changed stays.
+        let noted = Array("a note".utf8)
+        try Data(noted).write(to: URL(fileURLWithPath: road.path("masks/spread/\(name)")))
+        let other = try #require(road.bytes("phantoms/healthy/healthy-00.nii.gz"))
+        try other.write(to: URL(fileURLWithPath: road.path("phantoms/diseased/\(name)")))
+        let again = try segment()
+        #expect(again.code == 0, "\(again.errors)")
+        for folder in ["agreement", "probability", "numbered", "replica-0", "replica-1"] {
+            #expect(road.bytes("masks/\(folder)/\(name)") == nil, "\(folder)")
+        }
+        #expect(road.bytes("masks/spread/\(name)") == Data(noted) && road.bytes("masks/\(name)") != nil)
+        #expect(CSV.rows(String(decoding: road.bytes("masks/lesions.csv") ?? Data(), as: UTF8.self)).count == 1)
+        try FileManager.default.removeItem(atPath: road.path("masks/spread/\(name)"))
     }
 }

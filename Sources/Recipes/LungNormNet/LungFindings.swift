@@ -29,13 +29,6 @@ package struct LungSides {
 
     /// Whether an index on `axis` is on the patient's right.
     package func isRight(_ index: Int) -> Bool { (index >= plane ?? 0) == isRightUpward }
-
-    /// Voxels on each side.
-    package func counts(_ mask: Mask) -> (left: Int, right: Int) {
-        let profile = mask.setCounts()[axis]
-        let lower = profile.prefix(plane ?? 0).reduce(0, +), upper = profile.dropFirst(plane ?? 0).reduce(0, +)
-        return isRightUpward ? (lower, upper) : (upper, lower)
-    }
 }
 
 /// How much of a lesion how many replicas saw.

@@ -96,7 +96,7 @@ package struct RunPack {
             throw TarFile.Problem("holds other files than its \(PackManifest.name) names")
         }
         for (file, entry) in zip(manifest.files, entries) {
-            guard file.byteCount == entry.byteCount, try digest(entry, of: path) == file.sha256 else { 
+            guard file.byteCount == entry.byteCount, try digest(entry, of: path) == file.sha256 else {
                 throw TarFile.Problem("is damaged: \(entry.name) has another digest than when it was packed")
             }
         }

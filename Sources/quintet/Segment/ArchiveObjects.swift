@@ -47,14 +47,13 @@ extension ArchiveStream {
     private func withObject(_ row: AnswerRow, _ series: DicomSeries, path: String) throws -> AnswerRow? {
         let name = SegmentationFolder.objectName(row.name)
         guard plan.options.writesObjects, row.refused == nil, try !hasObject(row, name, series) else { return nil }
-        guard try plan.output.foreign(of: [name]).isEmpty else {
-            progress.warn("\(AnswerRow.noObject): \(plan.output.path(of: name)): there already, and not as quintet "
-                + "wrote it; move it away, or say --overwrite")
-            return nil
-        }
         var more = row
         more.warnings = row.warnings?.filter { !$0.hasPrefix(AnswerRow.noObject) }
         do {
+            guard try plan.output.foreign(of: [name]).isEmpty else {
+                throw Archive.Refusal("\(plan.output.path(of: name)): there already, and not as quintet wrote it; move "
+                    + "it away, or say --overwrite")
+            }
             // The masks are those of the slices that were there when the archive was looked through.
             guard let stamp = series.stamp, stamp == series.walkedStamp else {
                 throw Archive.Refusal("\(path): has changed since it was segmented; say the same command again")
@@ -69,10 +68,14 @@ extension ArchiveStream {
         } catch {
             // The answer is there, whatever a header holds.
             guard let message = PrepareCommand.refusal(error) else { throw error }
+            // An earlier one is of other slices, or of another answer.
+            try plan.output.remove([name])
+            more.files?[name] = nil
+            more.objectSeries = nil
             let said = "\(AnswerRow.noObject): \(message)"
             progress.warn(said)
             more.warnings = (more.warnings ?? []) + [said.printable(most: 600)]
-            return more.warnings == row.warnings ? nil : more
+            return more.warnings == row.warnings && row.objectSeries == nil ? nil : more
         }
     }
 

@@ -207,6 +207,7 @@ final class ArchiveStream {
         var adopted = row
         (adopted.name, adopted.source, adopted.mask) = (item.name, item.path, mask ?? "made here")
         (adopted.files, adopted.objectSeries, adopted.identity) = ([:], nil, nil)
+        if plan.parts == nil { adopted.parts = nil }
         for (from, to) in zip(plan.fileNames(row.name), plan.fileNames(item.name)) {
             guard let file = row.files?[from] else { continue }
             let bytes = try FileSystem.read(plan.output.path(of: from), byteCountMax: 1 << 30)
@@ -214,9 +215,10 @@ final class ArchiveStream {
             adopted.files![to] = AnswerRow.WrittenFile(
                 digest: file.digest, stamp: FileStamp(plan.output.path(of: to)))
         }
+        adopted = try withoutLeftovers(adopted)
         try note(completed(adopted, of: item) ?? adopted)
         guard item.isRenamed(from: row, in: plan.inputs.archive) else { return }
-        try plan.output.remove(plan.fileNames(row.name) + [SegmentationFolder.objectName(row.name)])
+        try plan.output.remove(plan.allFileNames(row.name))
         try journal.drop(row.name)
         table.remove(row.name)
     }
@@ -291,6 +293,7 @@ final class ArchiveStream {
             computedCount += 1
             for warning in row.warnings ?? [] { progress.warn("warning: \(item.source): \(warning)") }
         }
+        if row.refused == nil { row = try withoutLeftovers(row) }
         row = try completed(row) ?? row
         try conclude(position, with: row)
         removeShared(output)
@@ -378,8 +381,10 @@ final class ArchiveStream {
     private func endTable() throws {
         try beginTable()
         try makePage(isDue: true)
-        if let parts = plan.parts { try plan.output.write(table.csv(of: parts), to: parts.fileName) }
-        if plan.options.writesDatabase { try ArchiveDatabase.write(table, plan) }
+        // One that is there says what the table says, also when this command was not asked for it.
+        if try plan.options.writesDatabase || plan.output.hasOwn(ArchiveDatabase.name) {
+            try ArchiveDatabase.write(table, plan)
+        }
     }
 
     private func makePage(isDue: Bool) throws {
@@ -387,6 +392,9 @@ final class ArchiveStream {
         guard isDue || now - lastPageMilliseconds > Self.pageMilliseconds else { return }
         lastPageMilliseconds = now
         try ArchivePage(table, plan).write()
+        if let parts = plan.guide.parts, try plan.parts != nil || plan.output.hasOwn(parts.fileName) {
+            try plan.output.write(table.csv(of: parts), to: parts.fileName)
+        }
     }
 }
 

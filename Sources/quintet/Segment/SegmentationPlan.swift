@@ -34,11 +34,19 @@ struct SegmentationPlan {
 
     /// "vote", and each replica's where they are asked for.
     var answerNames: [String] {
-        ["vote"] + (hasMemberAnswers ? (0..<run.description.replicaCount).map { "replica-\($0)" } : [])
+        ["vote"] + (hasMemberAnswers ? replicaNames : [])
     }
+
+    private var replicaNames: [String] { (0..<run.description.replicaCount).map { "replica-\($0)" } }
 
     /// The files of one CT's answer.
     func fileNames(_ name: String) -> [String] { SegmentationFolder.names(name, answers: answerNames, masks) }
+
+    /// All that one CT's answer of this ensemble can have, whatever is asked for now.
+    func allFileNames(_ name: String) -> [String] {
+        SegmentationFolder.names(name, answers: ["vote"] + replicaNames, guide.masks)
+            + [SegmentationFolder.objectName(name)]
+    }
 
     /// Those that are written with these settings.
     var masks: [AnswerMask] {
